@@ -1,0 +1,63 @@
+# The first Python here that is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done || echo python3.11)
+KIND := PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m kind
+BIN := .venv/bin
+CODE := operator model_images/serving tests
+CLUSTER ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test test-unit test-e2e test-down lint types imports up dev generate format bench venv clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## from this machine to a served model, on the cluster eagleray-demo
+	@$(KIND) demo
+
+demo-down: ## remove the demo's cluster
+	@$(KIND) down eagleray-demo
+
+test: lint types imports test-unit test-e2e ## everything that must hold; brings its own cluster, eagleray-test
+
+test-unit: venv ## the tests that need no cluster
+	@$(BIN)/python -m pytest -q -m "not e2e"
+
+test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
+	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e tests/golden/helm tests/e2e $(ARGS)
+
+test-down: ## remove the tests' cluster
+	@$(KIND) down eagleray-test
+
+lint: venv ## ruff: rules and format
+	@$(BIN)/ruff check $(CODE) examples
+	@$(BIN)/ruff format --check $(CODE) examples
+
+types: venv ## mypy, strict
+	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving tests
+
+imports: venv ## the layers of the design
+	@$(BIN)/lint-imports
+
+up: ## a cluster with this checkout's operator; CLUSTER=eagleray-test unless told
+	@$(KIND) up $(or $(CLUSTER),eagleray-test) --install
+
+dev: ## rebuild and restart the operator in the clusters that are up, or in CLUSTER
+	@$(KIND) dev $(CLUSTER)
+
+generate: venv ## the CRD and the API reference, from the pydantic models
+	@$(BIN)/python -m eagleray.api.generate
+
+format: venv ## let ruff write
+	@$(BIN)/ruff check --fix $(CODE) examples
+	@$(BIN)/ruff format $(CODE) examples
+
+bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
+	@$(KIND) exec eagleray-test $(BIN)/python -m bench $(ARGS)
+
+venv: ## .venv from the pins in requirements/
+	@$(KIND) venv
+
+clean: ## what tools leave in the checkout; clusters, images and programs stay
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find operator model_images tests examples -name __pycache__ -type d -prune -exec rm -rf {} +

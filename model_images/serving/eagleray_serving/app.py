@@ -1,0 +1,89 @@
+"""The Serve application that the operator deploys: ``eagleray_serving.app:build``."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from ray.serve.metrics import Histogram
+from starlette.applications import Starlette
+
+from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.frameworks import check_framework, load_model
+from eagleray_serving.http import build_http
+from eagleray_serving.service import Batching, Service
+
+DEPLOYMENT = "Model"
+"""Name of the Serve deployment."""
+
+_BOUNDARIES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
+
+logger = logging.getLogger("ray.serve.eagleray")
+
+
+class ModelServer:
+    """A replica: loads the model when it starts, then answers over HTTP.
+
+    Args:
+        framework: A key of ``frameworks.FRAMEWORKS``.
+        name: Name of the model in paths.
+        path: Where the init container put the model.
+        batching: How requests are put together.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, framework: str, name: str, path: str, batching: Batching
+    ) -> None:
+        # In a thread: Serve asks a replica that is starting for its health too.
+        try:
+            model = await asyncio.to_thread(load_model, framework, Path(path))
+        except ModelLoadError as error:
+            raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
+        histogram = Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES)
+        self._service = Service(name, framework, model, batching, histogram.observe)
+        logger.info("model '%s' is loaded from %s; %s", name, path, batching)
+
+    def __serve_build_asgi_app__(self) -> Starlette:
+        """Called by Serve after the constructor."""
+        return build_http(self._service)
+
+    async def check_health(self) -> None:
+        """Called by Serve; raising means that the replica is replaced."""
+        if not self._service.healthy:
+            raise RuntimeError("the batcher has stopped")
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """Build the application.
+
+    Args:
+        args: ``framework``, ``name``, ``path`` and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or None).
+
+    Raises:
+        ModelLoadError: The arguments name a framework that is not there, or lack something.
+    """
+    missing = [key for key in ("framework", "name", "path") if not isinstance(args.get(key), str)]
+    if missing:
+        raise ModelLoadError(f"the application's args lack {', '.join(missing)}")
+    check_framework(args["framework"])
+    batching = parse_batching(args.get("batching"))
+    ingress = serve.ingress()(ModelServer)
+    # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
+    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
+    app: serve.Application = deployment.bind(args["framework"], args["name"], args["path"], batching)
+    return app
+
+
+def parse_batching(value: dict[str, Any] | None) -> Batching:
+    """The batching of the args; none means that every request runs alone.
+
+    Raises:
+        ModelLoadError: A number is missing or not positive.
+    """
+    if value is None:
+        return Batching()
+    size, wait = value.get("maxSize"), value.get("maxWaitSeconds", 0.0)
+    if not isinstance(size, int) or size < 1 or not isinstance(wait, int | float) or wait < 0:
+        raise ModelLoadError(f"batching needs maxSize >= 1 and maxWaitSeconds >= 0, got {value}")
+    return Batching(size, float(wait))

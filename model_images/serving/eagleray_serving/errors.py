@@ -1,0 +1,48 @@
+"""Errors of the model server. Each message is one line that a person can act on."""
+
+
+class ServingError(Exception):
+    """Anything the model server itself finds wrong."""
+
+
+class ModelLoadError(ServingError):
+    """The model cannot be loaded; the operator shows the message as the reason of a failed start."""
+
+
+class ServerStoppingError(ServingError):
+    """The replica is shutting down and takes no further request."""
+
+
+class ModelFailureError(ServingError):
+    """The model raised on a well-formed request, or answered something that fits no row."""
+
+
+class InvalidInputError(ServingError):
+    """A request that the model cannot take.
+
+    Args:
+        message: What is wrong and what was expected.
+        field: The column, tensor or JSON member concerned.
+        row: Index of the row in the request, from 0.
+        status: The HTTP status to answer.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, row: int | None = None, status: int = 422) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.row = row
+        self.status = status
+
+    def __str__(self) -> str:
+        """Row, field and message in one sentence."""
+        where = [] if self.row is None else [f"row {self.row}"]
+        if self.field is not None:
+            where.append(f"field '{self.field}'")
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type when it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:500] if lines else type(error).__name__

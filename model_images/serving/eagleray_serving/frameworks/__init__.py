@@ -1,0 +1,78 @@
+"""One module per framework, with ``load(path) -> Model``. A new one is a file here and a line in ``FRAMEWORKS``."""
+
+import importlib
+from pathlib import Path
+from typing import Protocol
+
+from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.rows import Array, Rows, Signature
+
+
+class Model(Protocol):
+    """A loaded model. ``predict`` is called from one thread at a time."""
+
+    @property
+    def signature(self) -> Signature:
+        """What the model takes."""
+
+    def predict(self, rows: Rows) -> Array:
+        """One prediction per row, in order."""
+
+
+FRAMEWORKS = {"sklearn": "eagleray_serving.frameworks.sklearn"}
+"""Framework to the module that loads its models; modules are imported only when used."""
+
+
+def check_framework(framework: str) -> None:
+    """Refuse a framework that no module serves.
+
+    Raises:
+        ModelLoadError: Naming those that there are.
+    """
+    if framework not in FRAMEWORKS:
+        known = ", ".join(sorted(FRAMEWORKS))
+        raise ModelLoadError(f"framework '{framework}' is not known to this image; it serves: {known}")
+
+
+def load_model(framework: str, path: Path) -> Model:
+    """Load a model from a file, or from a folder that holds one.
+
+    Raises:
+        ModelLoadError: With one sentence that says why.
+    """
+    check_framework(framework)
+    try:
+        module = importlib.import_module(FRAMEWORKS[framework])
+    except ModuleNotFoundError as error:
+        raise ModelLoadError(
+            f"this image has no module '{error.name}', which framework '{framework}' needs; "
+            "use the image of that framework"
+        ) from None
+    model: Model = module.load(path)
+    return model
+
+
+def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
+    """The model file: the path itself, or the one that a folder holds.
+
+    In a folder a file called ``model`` with a known suffix wins, then the only file with a known suffix; a folder
+    that holds nothing but one folder is entered.
+
+    Raises:
+        ModelLoadError: When there is no file, or no single one.
+    """
+    if not path.exists():
+        raise ModelLoadError(f"there is no model at {path}")
+    while path.is_dir():
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        files = [entry for entry in entries if entry.suffix in suffixes and entry.is_file()]
+        named = [file for file in files if file.stem == "model"]
+        if len(named) == 1 or len(files) == 1:
+            return (named or files)[0]
+        if len(entries) == 1 and entries[0].is_dir():
+            path = entries[0]
+            continue
+        found = ", ".join(entry.name for entry in entries[:10]) or "nothing"
+        wanted = " or ".join(f"model{suffix}" for suffix in suffixes)
+        raise ModelLoadError(f"the folder of the model must hold one {wanted}; it holds: {found}")
+    return path

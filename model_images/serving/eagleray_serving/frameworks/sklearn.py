@@ -1,0 +1,104 @@
+# ruff: noqa: ANN401 - an estimator can be of any class, and so can its input
+"""scikit-learn: an estimator or pipeline, pickled or dumped with joblib."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.frameworks import find_model_file
+from eagleray_serving.frameworks.sklearn_signature import signature_of
+from eagleray_serving.rows import Array, Rows, Signature
+
+SUFFIXES = (".joblib", ".pkl", ".pickle")
+
+logger = logging.getLogger("ray.serve.eagleray")
+
+
+class SklearnModel:
+    """A fitted estimator or pipeline."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        self.signature: Signature = signature_of(estimator)
+
+    def predict(self, rows: Rows) -> Array:
+        """The estimator's labels or values, one per row."""
+        return np.asarray(self._estimator.predict(self._input(rows)))
+
+    def _input(self, rows: Rows) -> Any:
+        if self.signature.text:
+            return rows.values[:, 0]
+        if rows.names is None:
+            return rows.values
+        if rows.values.dtype.kind == "f":
+            return pd.DataFrame(rows.values, columns=list(rows.names), copy=False)
+        return pd.DataFrame({name: self._column(rows, place) for place, name in enumerate(rows.names)})
+
+    def _column(self, rows: Rows, place: int) -> Any:
+        values = rows.values[:, place]
+        columns = self.signature.columns
+        numbers = columns is not None and columns[place].kind == "number"
+        return values.astype(np.float64) if numbers else values.tolist()
+
+
+def load(path: Path) -> SklearnModel:
+    """Load a pickled estimator. Unpickling runs code that the pickle holds: serve only models that you trust.
+
+    Args:
+        path: A ``.joblib`` or ``.pkl`` file, or a folder with one.
+
+    Raises:
+        ModelLoadError: The file is missing, is no pickle, needs a module that is not there, or holds no fitted model.
+    """
+    file = find_model_file(path, SUFFIXES)
+    estimator = _unpickle(file)
+    if not callable(getattr(estimator, "predict", None)):
+        kind = type(estimator).__name__
+        raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); dump the fitted estimator")
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise ModelLoadError(
+            f"{file.name} holds a {type(estimator).__name__} that is not fitted; dump it after fit()"
+        ) from None
+    except TypeError:
+        logger.info("%s is no scikit-learn estimator; its input is not checked", type(estimator).__name__)
+    return SklearnModel(estimator)
+
+
+def _unpickle(file: Path) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            estimator = joblib.load(file)
+        except Exception as error:  # noqa: BLE001 - unpickling can raise anything
+            raise ModelLoadError(_unpickle_message(file, error)) from None
+    for warning in caught:
+        if issubclass(warning.category, InconsistentVersionWarning):
+            logger.warning("%s: %s", file.name, str(warning.message).splitlines()[0])
+            break
+    return estimator
+
+
+def _unpickle_message(file: Path, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"{file.name} needs the Python module '{error.name}', which this image does not have; "
+            "build an image with it from the sklearn image and name it in spec.image"
+        )
+    if isinstance(error, AttributeError):
+        return (
+            f"{file.name} refers to code that this image does not have ({first_line(error)}); "
+            "classes of a training script must be in a module of the image"
+        )
+    if isinstance(error, PermissionError):
+        return f"{file.name} cannot be read: permission denied; make it readable for the user of the Pod"
+    return f"{file.name} is not a model that joblib or pickle can read ({type(error).__name__}: {first_line(error)})"

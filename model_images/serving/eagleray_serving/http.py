@@ -1,0 +1,162 @@
+"""The HTTP face of a service.
+
+Starlette rather than FastAPI: bodies are read with orjson and checked against the model, so a second schema over
+each row would only cost time.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from eagleray_serving import __version__
+from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
+from eagleray_serving.protocols import v1, v2
+from eagleray_serving.service import Service
+
+MAX_BODY_BYTES = 64 * 2**20
+"""Largest request body in bytes; the router's limit is usually smaller."""
+
+BATCH_SIZE_HEADER = "x-eagleray-batch-size"
+"""Response header: rows in the largest batch that served the request."""
+
+
+def build_http(service: Service) -> Starlette:
+    """The ASGI application of one model. Its shutdown finishes what is queued."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await service.close()
+
+    handlers = _Handlers(service)
+    return Starlette(
+        routes=[
+            Route("/v1/models/{model}:predict", handlers.predict, methods=["POST"]),
+            Route("/v1/models/{model}:predict", handlers.only_post),
+            Route("/v1/models/{model}", handlers.model_v1),
+            Route("/v2", handlers.server),
+            Route("/v2/health/live", handlers.live),
+            Route("/v2/health/ready", handlers.ready),
+            Route("/v2/models/{model}", handlers.model_v2),
+            Route("/v2/models/{model}/ready", handlers.model_ready),
+            Route("/v2/models/{model}/infer", handlers.infer, methods=["POST"]),
+        ],
+        lifespan=lifespan,
+        exception_handlers={
+            InvalidInputError: _invalid,
+            ModelFailureError: _failed,
+            ServerStoppingError: _stopping,
+            HTTPException: _http_error,
+            ClientDisconnect: _gone,
+            Exception: _unexpected,
+        },
+    )
+
+
+class _Handlers:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def predict(self, request: Request) -> Response:
+        self._check_model(request)
+        rows = v1.parse_predict(await _body(request), self._service.signature)
+        prediction = await self._service.predict(rows)
+        return _json(v1.predict_response(prediction.values), batch_rows=prediction.batch_rows)
+
+    async def infer(self, request: Request) -> Response:
+        self._check_model(request)
+        if "inference-header-content-length" in request.headers:
+            raise InvalidInputError("binary tensors are not served; send JSON tensors", status=415)
+        rows, identity = v2.parse_infer(await _body(request), self._service.signature)
+        prediction = await self._service.predict(rows)
+        body = v2.infer_response(self._service.name, prediction.values, identity)
+        return _json(body, batch_rows=prediction.batch_rows)
+
+    async def only_post(self, _request: Request) -> Response:
+        raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
+
+    async def model_v1(self, request: Request) -> Response:
+        self._check_model(request)
+        return _json({"name": self._service.name, "ready": self._service.healthy})
+
+    async def server(self, _request: Request) -> Response:
+        return _json({"name": "eagleray", "version": __version__, "extensions": []})
+
+    async def live(self, _request: Request) -> Response:
+        return _json({"live": True})
+
+    async def ready(self, _request: Request) -> Response:
+        ready = self._service.healthy
+        return _json({"ready": ready}, status=200 if ready else 503)
+
+    async def model_v2(self, request: Request) -> Response:
+        self._check_model(request)
+        return _json(v2.metadata(self._service.name, self._service.platform, self._service.signature))
+
+    async def model_ready(self, request: Request) -> Response:
+        self._check_model(request)
+        ready = self._service.healthy
+        return _json({"name": self._service.name, "ready": ready}, status=200 if ready else 503)
+
+    def _check_model(self, request: Request) -> None:
+        name = request.path_params["model"]
+        if name != self._service.name:
+            raise HTTPException(404, f"model '{name}' is not here; this is '{self._service.name}'")
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise InvalidInputError(f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer rows", status=413)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None) -> Response:
+    headers = None if batch_rows is None else {BATCH_SIZE_HEADER: str(batch_rows)}
+    content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidInputError)  # noqa: S101 - what Starlette registered it for
+    body = {"error": str(error), "field": error.field, "row": error.row}
+    return _json({key: value for key, value in body.items() if value is not None}, status=error.status)
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, status=500)
+
+
+async def _stopping(_request: Request, error: Exception) -> Response:
+    response = _json({"error": str(error)}, status=503)
+    response.headers["retry-after"] = "1"
+    return response
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what Starlette registered it for
+    detail = error.detail
+    if detail == "Not Found":
+        detail = f"no such path: {request.url.path}; try POST /v1/models/<name>:predict or GET /v2"
+    response = _json({"error": detail}, status=error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    # Starlette raises the error again after this answer, so Serve logs the traceback.
+    return _json({"error": "the server failed on this request; the log of the replica has the details"}, status=500)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)

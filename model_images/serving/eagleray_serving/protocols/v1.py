@@ -1,0 +1,30 @@
+"""The V1 protocol: ``{"instances": [...]}`` in, ``{"predictions": [...]}`` out.
+
+Source: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
+"""
+
+from typing import Any
+
+from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.protocols import jsonable, parse_object
+from eagleray_serving.rows import Array, Rows, Signature, parse_rows
+
+
+def parse_predict(body: bytes, signature: Signature) -> Rows:
+    """The rows of a predict request.
+
+    Raises:
+        InvalidInputError: Naming the row and the field.
+    """
+    request = parse_object(body)
+    if "instances" not in request:
+        raise InvalidInputError('missing; send {"instances": [...]}', field="instances")
+    unknown = next((name for name in request if name not in {"instances", "signature_name"}), None)
+    if unknown is not None:
+        raise InvalidInputError("not a member of a predict request; it has 'instances' only", field=unknown)
+    return parse_rows(request["instances"], signature)
+
+
+def predict_response(predictions: Array) -> dict[str, Any]:
+    """The body of the answer."""
+    return {"predictions": jsonable(predictions)}

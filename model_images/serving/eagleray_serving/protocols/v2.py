@@ -1,0 +1,183 @@
+"""The Open Inference Protocol (V2), REST, JSON tensors.
+
+Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md. The binary tensor
+extension and gRPC are not served.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.protocols import jsonable, parse_object
+from eagleray_serving.rows import Array, Kind, Rows, Signature, check_values, describe, parse_rows
+
+OUTPUT = "predict"
+"""Name of the only output tensor."""
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "BOOL": (bool,),
+    "BYTES": (str,),
+    **dict.fromkeys(("FP16", "FP32", "FP64"), (int, float)),
+    **dict.fromkeys(("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"), (int,)),
+}
+
+
+def parse_infer(body: bytes, signature: Signature) -> tuple[Rows, str | None]:
+    """The rows of an infer request and its id.
+
+    One tensor ``[rows, columns]``, or one tensor ``[rows]`` or ``[rows, 1]`` for each column, called like it.
+
+    Raises:
+        InvalidInputError: Naming the tensor, and the row where there is one.
+    """
+    request = parse_object(body)
+    identity = request.get("id")
+    if identity is not None and not isinstance(identity, str):
+        raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
+    _check_outputs(request.get("outputs"))
+    inputs = request.get("inputs")
+    if not isinstance(inputs, list) or not inputs:
+        raise InvalidInputError("expected a list of at least one tensor", field="inputs")
+    tensors = dict(_tensor(value, place) for place, value in enumerate(inputs))
+    if len(tensors) != len(inputs):
+        raise InvalidInputError("two tensors have the same name", field="inputs")
+    return _rows(tensors, signature), identity
+
+
+def infer_response(model: str, predictions: Array, identity: str | None) -> dict[str, Any]:
+    """The body of the answer: one tensor, flat in row-major order."""
+    output = {
+        "name": OUTPUT,
+        "shape": list(predictions.shape),
+        "datatype": datatype(predictions),
+        "data": jsonable(predictions.reshape(-1)),
+    }
+    response: dict[str, Any] = {"model_name": model, "outputs": [output]}
+    return response if identity is None else {"id": identity, **response}
+
+
+def metadata(model: str, platform: str, signature: Signature) -> dict[str, Any]:
+    """What ``GET /v2/models/<name>`` answers."""
+    return {
+        "name": model,
+        "versions": [],
+        "platform": platform,
+        "inputs": _inputs(signature),
+        "outputs": [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}],
+    }
+
+
+def datatype(values: Array) -> str:
+    """The protocol's name of an array's type."""
+    kind, bits = values.dtype.kind, values.dtype.itemsize * 8
+    if kind in "iuf" and bits <= 64:
+        return {"i": "INT", "u": "UINT", "f": "FP"}[kind] + str(bits)
+    return "BOOL" if kind == "b" else "BYTES"
+
+
+def _inputs(signature: Signature) -> list[dict[str, Any]]:
+    datatypes = {Kind.NUMBER: "FP64", Kind.STRING: "BYTES", Kind.ANY: "BYTES"}
+    if signature.named and signature.columns is not None:
+        return [
+            {"name": column.name, "datatype": datatypes[column.kind], "shape": [-1]} for column in signature.columns
+        ]
+    if signature.text:
+        return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    width = -1 if signature.columns is None else len(signature.columns)
+    kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY
+    return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
+
+
+def _check_outputs(outputs: object) -> None:
+    if outputs is None:
+        return
+    names = (
+        [item.get("name") if isinstance(item, dict) else item for item in outputs]
+        if isinstance(outputs, list)
+        else [None]
+    )
+    for name in names:
+        if name != OUTPUT:
+            raise InvalidInputError(f"the model has one output, '{OUTPUT}'", field="outputs")
+
+
+def _tensor(value: object, place: int) -> tuple[str, Array]:
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"expected an object, got {describe(value)}", field=f"inputs[{place}]")
+    name = value.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError("the tensor has no name", field=f"inputs[{place}]")
+    kind, shape, data = value.get("datatype"), value.get("shape"), value.get("data")
+    if not isinstance(kind, str) or kind not in _PYTHON_TYPES:
+        raise InvalidInputError(f"datatype must be one of {', '.join(_PYTHON_TYPES)}", field=name)
+    if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
+        raise InvalidInputError("shape must be a list of sizes", field=name)
+    if len(shape) > 2:
+        raise InvalidInputError(f"expected shape [rows] or [rows, columns], got {shape}", field=name)
+    if not isinstance(data, list):
+        raise InvalidInputError("data must be a list (binary tensors are not served)", field=name)
+    flat = _flat(data)
+    if len(flat) != math.prod(shape):
+        raise InvalidInputError(f"shape {shape} needs {math.prod(shape)} values, data has {len(flat)}", field=name)
+    if not flat:
+        raise InvalidInputError("expected at least one row, got none", field=name)
+    return name, _array(flat, kind, shape, name)
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """Values in row-major order; tensors have two dimensions at most, so one level of nesting."""
+    if not any(isinstance(value, list) for value in data):
+        return data
+    return [item for value in data for item in (value if isinstance(value, list) else [value])]
+
+
+def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
+    allowed = _PYTHON_TYPES[kind]
+    width = math.prod(shape[1:])
+    for place, value in enumerate(flat):
+        missing = value is None and kind in {"FP16", "FP32", "FP64", "BYTES"}
+        if not missing and (not isinstance(value, allowed) or (isinstance(value, bool) and kind != "BOOL")):
+            raise InvalidInputError(f"expected {kind}, got {describe(value)}", field=name, row=place // width)
+    values = np.empty(len(flat), dtype=object)
+    values[:] = flat
+    return values.reshape(shape)
+
+
+def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
+    if signature.text:
+        return _text(tensors, signature)
+    columns = signature.columns
+    names = [column.name for column in columns] if columns is not None else []
+    (first, tensor), *others = tensors.items()
+    if not others and tensor.ndim == 2 and not (signature.named and first in names):
+        if columns is not None and tensor.shape[1] != len(columns):
+            raise InvalidInputError(f"expected shape [rows, {len(columns)}], got {list(tensor.shape)}", field=first)
+        return check_values(_numbers_if_plain(tensor), signature)
+    return _columns(tensors, signature)
+
+
+def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
+    rows = len(next(iter(tensors.values())))
+    for name, tensor in tensors.items():
+        if tensor.ndim == 2 and tensor.shape[1] != 1:
+            raise InvalidInputError(
+                f"a tensor of one column has shape [rows] or [rows, 1], got {list(tensor.shape)}", field=name
+            )
+        if len(tensor) != rows:
+            raise InvalidInputError(f"expected {rows} rows as in the first tensor, got {len(tensor)}", field=name)
+    data = {name: tensor.reshape(-1).tolist() for name, tensor in tensors.items()}
+    return parse_rows([dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)], signature)
+
+
+def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
+    (name, tensor), *others = tensors.items()
+    if others or (tensor.ndim == 2 and tensor.shape[1] != 1):
+        raise InvalidInputError("the model reads text: send one BYTES tensor of shape [rows]", field=name)
+    return parse_rows(tensor.reshape(-1).tolist(), signature, field=name)
+
+
+def _numbers_if_plain(tensor: Array) -> Array:
+    types = set(map(type, tensor.flat))
+    return tensor.astype(np.float64) if types <= {int, float, bool} else tensor

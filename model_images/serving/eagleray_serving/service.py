@@ -1,0 +1,99 @@
+"""One model behind a batcher: rows in, predictions out. Knows nothing of HTTP or Ray."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from eagleray_serving.batching import Batcher
+from eagleray_serving.frameworks import Model
+from eagleray_serving.predictor import predict_all
+from eagleray_serving.rows import Array, Rows, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How requests are put together.
+
+    Args:
+        max_rows: The largest batch, in rows; None runs every request alone.
+        max_wait: The longest that a request waits for company, in seconds.
+    """
+
+    max_rows: int | None = None
+    max_wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to one request.
+
+    Args:
+        values: One prediction per row.
+        batch_rows: Rows in the largest batch that served the request.
+    """
+
+    values: Array
+    batch_rows: int
+
+
+class Service:
+    """Serves one model from one thread, so that the event loop stays free and models need not be thread-safe.
+
+    Must be made inside a running event loop.
+
+    Args:
+        name: Name of the model in paths.
+        platform: Name of the framework.
+        model: The loaded model.
+        batching: How requests are put together.
+        observe: Called with the rows of every batch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        platform: str,
+        model: Model,
+        batching: Batching,
+        observe: Callable[[int], None] = lambda _rows: None,
+    ) -> None:
+        self.name = name
+        self.platform = platform
+        self._model = model
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._batcher: Batcher[Rows, Array] = Batcher(
+            self._run, max_rows=batching.max_rows, max_wait=batching.max_wait, observe=observe
+        )
+
+    @property
+    def signature(self) -> Signature:
+        """What the model takes."""
+        return self._model.signature
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are being answered."""
+        return self._batcher.alive
+
+    async def predict(self, rows: Rows) -> Prediction:
+        """Predict the rows of one request, together with those of others.
+
+        Raises:
+            InvalidInputError: The model refuses the rows.
+            ModelFailureError: The model failed on them.
+            ServerStoppingError: The replica is stopping.
+        """
+        served = await self._batcher.submit(rows)
+        values = served.parts[0] if len(served.parts) == 1 else np.concatenate(served.parts)
+        return Prediction(values, served.batch_rows)
+
+    async def close(self) -> None:
+        """Finish what is queued, then stop."""
+        await self._batcher.close()
+        self._thread.shutdown(wait=False)
+
+    async def _run(self, requests: Sequence[Rows]) -> Sequence[Array | Exception]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, predict_all, self._model, requests)

@@ -1,0 +1,1 @@
+"""Eagleray: a Kubernetes operator that serves models with Ray Serve."""

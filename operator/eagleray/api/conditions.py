@@ -1,0 +1,92 @@
+"""Condition types and reasons; the reference page prints their meanings."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class _Documented(StrEnum):
+    """A constant with its meaning beside it."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class ConditionType(_Documented):
+    """What a condition is about; `Ready`, `Progressing`, `Degraded` and `Stalled` as kstatus reads them."""
+
+    READY = (
+        "Ready",
+        "True while a real request through the router is answered by the revision that spec describes.",
+    )
+    PROGRESSING = (
+        "Progressing",
+        "True while the operator works towards spec and expects to get there by itself.",
+    )
+    DEGRADED = "Degraded", "True while less is served than spec asks for, though something may still answer."
+    STALLED = "Stalled", "True when only a change of spec or of the cluster can help; the message says which."
+
+
+class Reason(_Documented):
+    """Why a condition is as it is."""
+
+    ANSWERING = "Answering", "A real request through the router was answered."
+    NOT_ANSWERING = "NotAnswering", "A revision that answered before does not answer now."
+    STARTING = "Starting", "The operator has seen the object and begins."
+    SETTLED = "Settled", "Everything is as spec says."
+    REVISION_READY = "RevisionReady", "The new revision answers and gets the traffic."
+    REVISION_FAILED = "RevisionFailed", "The new revision does not become healthy; the old one keeps serving."
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", "A new revision is built beside the one that serves."
+
+    IMAGE_PULL_FAILED = (
+        "ImagePullFailed",
+        "The node cannot pull the image; check its name, tag and pull secrets.",
+    )
+    UNSCHEDULABLE = "Unschedulable", "No node fits a Pod; the message has the scheduler's words."
+    CONTAINER_CRASHED = (
+        "ContainerCrashed",
+        "A container ended by itself; the message has its exit code and last lines.",
+    )
+    CONTAINER_CONFIG_ERROR = (
+        "ContainerConfigError",
+        "The kubelet cannot create a container, for want of a Secret, a ConfigMap or a volume.",
+    )
+    POD_FAILED = "PodFailed", "A Pod was evicted or ended by its node; the message has the node's words."
+    OUT_OF_MEMORY = (
+        "OutOfMemory",
+        "A container used more memory than its limit; raise resources.limits.memory.",
+    )
+    DOWNLOAD_FAILED = "DownloadFailed", "The model cannot be read from model.uri."
+    CHECKSUM_MISMATCH = (
+        "ChecksumMismatch",
+        "The file behind model.uri is not the one that model.sha256 names.",
+    )
+    MODEL_LOAD_FAILED = "ModelLoadFailed", "The file was read, but the framework cannot load a model from it."
+    IMPORT_FAILED = "ImportFailed", "app.importPath cannot be imported; the message has the exception."
+    CONSTRUCTOR_FAILED = (
+        "ConstructorFailed",
+        "A deployment's constructor raised; the message has the exception.",
+    )
+    REPLICA_STARTING = "ReplicaStarting", "A replica's constructor is still running."
+    DEPLOY_FAILED = "DeployFailed", "Ray Serve could not deploy the application for another reason."
+
+    HEAD_STARTING = "HeadStarting", "The Ray head's Pod is starting."
+    WORKERS_STARTING = "WorkersStarting", "Worker Pods are starting or joining the Ray cluster."
+    APPLICATION_STARTING = "ApplicationStarting", "Ray Serve is deploying the application."
+    WARMING_UP = "WarmingUp", "The new revision is answering its warm-up requests."
+    WARMUP_FAILED = "WarmupFailed", "A warm-up request was not answered with success."
+    ROUTER_STARTING = (
+        "RouterStarting",
+        "The router's Pods are starting or have not taken up their configuration.",
+    )
+
+    INVALID_SPEC = "InvalidSpec", "spec breaks a rule; the message names the field and what to write instead."
+    NAME_CONFLICT = "NameConflict", "A child's name is taken by an object that is not Eagleray's."
+    PODS_REFUSED = "PodsRefused", "The API server refuses a child, by quota, policy or validation."
+    SUSPENDED = "Suspended", "The object is suspended; nothing runs."
+    SCALED_TO_ZERO = "ScaledToZero", "spec.replicas is 0; requests are answered with 503."
+    DRAINING = "Draining", "Pods that are no longer wanted finish their requests."

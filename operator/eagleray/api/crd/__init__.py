@@ -1,0 +1,1 @@
+"""The CustomResourceDefinition, compiled from the pydantic models."""

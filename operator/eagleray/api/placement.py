@@ -1,0 +1,122 @@
+"""Where Pods run and what they may use: resources, placement, workers and head."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eagleray.api.base import ApiModel, Later, Preserved, Quantity, Rule
+from eagleray.api.units import parse_quantity
+
+RESOURCE_NAMES = Rule(
+    "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
+    "name cpu, memory, ephemeral-storage or a device with its vendor, such as nvidia.com/gpu",
+    python=lambda names: all(n in {"cpu", "memory", "ephemeral-storage"} or "/" in n for n in names),
+)
+WHOLE_DEVICES = Rule(
+    "self.all(name, !name.contains('/') || string(self[name]).matches('^[0-9]+$'))",
+    "write devices such as nvidia.com/gpu as whole numbers",
+    python=lambda amounts: all("/" not in n or str(v).isdigit() for n, v in amounts.items()),
+)
+Resources = Annotated[dict[str, Quantity], Field(max_length=8), RESOURCE_NAMES, WHOLE_DEVICES]
+
+
+def _below_limit(name: str) -> Rule:
+    """Make the rule for one resource; a rule over all of them costs more than Kubernetes allows."""
+    given = f"has(self.requests) && has(self.limits) && '{name}' in self.requests && '{name}' in self.limits"
+    request, limit = f"string(self.requests['{name}'])", f"string(self.limits['{name}'])"
+    return Rule(
+        f"!({given} && isQuantity({request}) && isQuantity({limit})) || "
+        f"!quantity({request}).isGreaterThan(quantity({limit}))",
+        f"the request for {name} is above its limit; raise limits.{name} or lower requests.{name}",
+        python=lambda resources: resources.fits(name),
+    )
+
+
+class ResourceRequirements(ApiModel):
+    """CPU, memory and devices of one replica."""
+
+    cel_rules = (_below_limit("cpu"), _below_limit("memory"))
+
+    requests: Resources | None = None
+    """What a replica is sure to get: `cpu`, `memory`, devices."""
+    limits: Resources | None = None
+    """What a replica may use at most; devices such as `nvidia.com/gpu` are written here."""
+
+    def fits(self, name: str) -> bool:
+        """Tell whether the request for resource `name`, if it has one, is within its limit."""
+        request, limit = (self.requests or {}).get(name), (self.limits or {}).get(name)
+        return request is None or limit is None or parse_quantity(request) <= parse_quantity(limit)
+
+
+class Toleration(ApiModel):
+    """A taint that the Pods accept, as in a Pod."""
+
+    key: str | None = Field(None, max_length=317)
+    """Key of the taint; left out with `operator: Exists` it means every taint."""
+    operator: Literal["Exists", "Equal"] | None = None
+    """How the key is compared with the value; `Equal` where it is left out."""
+    value: str | None = Field(None, max_length=63)
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; every effect where it is left out."""
+    toleration_seconds: int | None = Field(None, ge=0, le=2**31 - 1)
+    """How long a Pod stays after a NoExecute taint appears, in seconds."""
+
+
+class Spread(ApiModel):
+    """How the Pods are spread over zones and nodes."""
+
+    topology_key: str = Field(max_length=317)
+    """Label of the nodes that tells the domains apart."""
+    max_skew: int = Field(ge=1, le=1000)
+    """Largest difference between two domains."""
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """What happens to a Pod that would break the spread."""
+
+
+class Placement(ApiModel):
+    """Nodes that the model's Pods run on."""
+
+    node_selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(None, max_length=32)
+    """Labels that a node must carry."""
+    tolerations: list[Toleration] | None = Field(None, max_length=32)
+    """Taints that the Pods accept."""
+    accelerator: Annotated[str | None, Later] = Field(None, max_length=63)
+    """Kind of accelerator by the operator's list, such as `nvidia-a10g`; sets node labels and taints."""
+    affinity: Annotated[Preserved | None, Later] = None
+    """Affinity, as in a Pod."""
+    spread: Annotated[list[Spread] | None, Later] = Field(None, max_length=8)
+    """How the Pods are spread over zones and nodes."""
+    priority_class_name: Annotated[str | None, Later] = Field(None, max_length=253)
+    """Priority class of the Pods."""
+    spot: Annotated[Literal["Prefer", "Require", "Avoid"] | None, Later] = None
+    """Whether the Pods run on spot nodes."""
+
+
+class Workers(ApiModel):
+    """Pods that the replicas run in."""
+
+    replicas_per_pod: int = Field(1, ge=1, le=64)
+    """Replicas that share one Pod."""
+    pod_template: Annotated[Preserved | None, Later] = None
+    """Metadata and PodSpec merged last over what the operator builds."""
+
+
+class HeadStorage(ApiModel):
+    """Disk that a head keeps the cluster's state on."""
+
+    size: Quantity
+    """Size of the volume."""
+    storage_class_name: str | None = Field(None, max_length=253)
+    """Storage class of the volume."""
+
+
+class Head(ApiModel):
+    """The Ray head of a revision."""
+
+    resources: ResourceRequirements | None = None
+    """Resources of the head."""
+    pod_template: Preserved | None = None
+    """Metadata and PodSpec merged last over what the operator builds."""
+    storage: HeadStorage | None = None
+    """Disk for the cluster's state, so that a new head goes on where the old one stopped."""

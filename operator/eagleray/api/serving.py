@@ -1,0 +1,173 @@
+"""What is served and how requests reach it: the model or application, batching, concurrency and warm-up."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from eagleray.api.autoscaling import Autoscaling
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
+from eagleray.api.placement import Placement, ResourceRequirements, Workers
+
+_PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
+
+MODEL_RULES = (
+    matches(
+        r"^(pvc|file|http|https|s3)://.+",
+        "model.uri starts with pvc://, file://, http://, https:// or s3://; write for example pvc://models/churn/1",
+    ),
+    Rule(
+        f"!self.startsWith('pvc://') || self.matches('{_PVC}')",
+        "write a model on a volume as pvc://<claim>/<path>, for example pvc://models/churn/1",
+        python=lambda uri: not uri.startswith("pvc://") or re.search(_PVC, uri) is not None,
+    ),
+    Rule(
+        "!self.startsWith('file://') || self.startsWith('file:///')",
+        "write a model in the image as file:///<absolute path>, for example file:///models/churn",
+        python=lambda uri: not uri.startswith("file://") or uri.startswith("file:///"),
+    ),
+    Rule(
+        "!self.matches('(^|/)[.][.](/|$)')",
+        "model.uri goes down only; write the path without ..",
+        python=lambda uri: ".." not in uri.split("/"),
+    ),
+)
+
+
+class Credentials(ApiModel):
+    """Where the secret to download a model comes from."""
+
+    secret_name: str | None = Field(None, max_length=253)
+    """Secret in the object's namespace with the variables of the store (for S3: `AWS_ACCESS_KEY_ID`,
+    `AWS_SECRET_ACCESS_KEY`)."""
+
+
+class TensorSignature(ApiModel):
+    """One input or output of a model."""
+
+    name: str = Field(max_length=253)
+    """Name of the tensor or column."""
+    datatype: str = Field(max_length=16)
+    """Data type as the Open Inference Protocol names it, such as `FP32`."""
+    shape: list[int] = Field(max_length=16)
+    """Shape; -1 stands for any size."""
+
+
+class Signature(ApiModel):
+    """What a model takes and gives, where the model itself does not tell."""
+
+    inputs: Annotated[list[TensorSignature], map_list("name")] = Field(max_length=256)
+    """The inputs in order."""
+    outputs: Annotated[list[TensorSignature], map_list("name")] | None = Field(None, max_length=256)
+    """The outputs in order."""
+
+
+class Model(ApiModel):
+    """A saved model that the operator serves without code of yours."""
+
+    framework: Literal["sklearn"]
+    """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib."""
+    uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
+    """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://` or
+    `s3://<bucket>/<key>`; a file, a folder with one model file, or an archive."""
+    sha256: (
+        Annotated[
+            str,
+            Field(max_length=64),
+            matches(
+                r"^[0-9a-f]{64}$",
+                "write model.sha256 as 64 lower-case hexadecimal digits, as sha256sum prints them",
+            ),
+        ]
+        | None
+    ) = None
+    """SHA-256 of the file behind `uri`; a file that differs is never loaded."""
+    class_: Annotated[str | None, Later] = Field(None, alias="class", max_length=512)
+    """Import path of the class that holds the model (`torch`)."""
+    args: Annotated[Preserved | None, Later] = None
+    """Arguments of `class`."""
+    credentials: Annotated[Credentials | None, Later] = None
+    """Where the secret for the download comes from."""
+    signature: Annotated[Signature | None, Later] = None
+    """Inputs and outputs, where the model does not tell."""
+    output: Annotated[Literal["Labels", "Probabilities"] | None, Later] = None
+    """What a classifier answers with: its label or its probabilities."""
+
+
+class AppDeployment(ApiModel):
+    """One deployment of a Serve application, and the worker group it gets."""
+
+    name: str = Field(max_length=63)
+    """Name of the Serve deployment in the application."""
+    replicas: int | None = Field(None, ge=0, le=1000)
+    """Number of replicas of this deployment."""
+    resources: ResourceRequirements | None = None
+    """Resources of one replica of this deployment."""
+    placement: Placement | None = None
+    """Nodes that this deployment's workers run on."""
+    workers: Workers | None = None
+    """Pods of this deployment's worker group."""
+    autoscaling: Autoscaling | None = None
+    """Scaling of this deployment by its own load."""
+    concurrency: "Concurrency | None" = None
+    """Requests in flight per replica of this deployment."""
+
+
+class App(ApiModel):
+    """A Ray Serve application of your own, inside `image`."""
+
+    import_path: Annotated[
+        str,
+        Field(max_length=512),
+        matches(
+            r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$",
+            "write app.importPath as module:name, for example fraud.app:build",
+        ),
+    ]
+    """The application, or the function that builds it, as `module:name`."""
+    args: Preserved | None = None
+    """Arguments of the function that builds the application."""
+    runtime_env: Annotated[Preserved | None, Later] = None
+    """Ray runtime environment of the application."""
+    deployments: Annotated[list[AppDeployment] | None, Later, map_list("name")] = Field(None, max_length=32)
+    """Replicas, resources and placement of each deployment of the application."""
+
+
+class Batching(ApiModel):
+    """How single requests are gathered into batches before the model sees them."""
+
+    max_size: int = Field(ge=1, le=65536)
+    """Largest number of rows given to the model at once."""
+    max_wait: PositiveDuration | None = None
+    """Longest time that a request waits for others to share its batch; 10ms where it is left out."""
+
+
+class Concurrency(ApiModel):
+    """How many requests a replica takes, and how many wait for it."""
+
+    max: int | None = Field(None, ge=1, le=100_000)
+    """Requests in flight per replica; more wait in the queue."""
+    queue: int | None = Field(None, ge=1, le=1_000_000)
+    """Requests that may wait; one more is answered with 503 and `Retry-After`."""
+
+
+class WarmupRequest(ApiModel):
+    """A request that a new revision answers before it is given users' requests."""
+
+    path: Annotated[
+        str,
+        Field(max_length=2048),
+        matches(r"^/", "write warmup[].path with a leading slash, for example /v2/models/churn/infer"),
+    ]
+    """Path of the request."""
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None
+    """Method; POST with a body and GET without one where it is left out."""
+    headers: dict[str, Annotated[str, Field(max_length=4096)]] | None = Field(None, max_length=32)
+    """Headers of the request."""
+    body: JsonValue = None
+    """Body: text is sent as it is, everything else as JSON."""
+
+    @property
+    def verb(self) -> str:
+        """The method that is used."""
+        return self.method or ("GET" if self.body is None else "POST")

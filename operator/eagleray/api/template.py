@@ -1,0 +1,66 @@
+"""The template of a version: every field that a version may set for itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eagleray.api.autoscaling import Autoscaling
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, map_list, matches
+from eagleray.api.env import EnvVar
+from eagleray.api.placement import Head, Placement, ResourceRequirements, Workers
+from eagleray.api.serving import App, Batching, Concurrency, Model, WarmupRequest
+
+
+class LocalObjectReference(ApiModel):
+    """An object in the same namespace, by name."""
+
+    name: str = Field(max_length=253)
+    """Name of the object."""
+
+
+class VersionTemplate(ApiModel):
+    """What a version runs. In a version, a field that is left out falls back to the top level."""
+
+    model: Model | None = None
+    """A saved model, served without code of yours. Either `model` or `app` is written."""
+    app: App | None = None
+    """A Ray Serve application of your own. Either `model` or `app` is written."""
+    image: (
+        Annotated[
+            str,
+            Field(max_length=512),
+            matches(r"^\S+$", "write image without spaces, for example registry.example.com/fraud:7"),
+        ]
+        | None
+    ) = None
+    """Image of the Ray Pods; the operator's image for the framework where it is left out."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When the image is pulled, as in a Pod."""
+    image_pull_secrets: Annotated[list[LocalObjectReference], map_list("name")] | None = Field(None, max_length=16)
+    """Secrets to pull the image with."""
+    env: Annotated[list[EnvVar], map_list("name")] | None = Field(None, max_length=128)
+    """Environment variables of the model's container."""
+    volumes: Annotated[list[Preserved] | None, Later, map_list("name")] = Field(None, max_length=32)
+    """Volumes of the worker Pods, as in a Pod."""
+    volume_mounts: Annotated[list[Preserved] | None, Later, map_list("mountPath")] = Field(None, max_length=32)
+    """Volume mounts of the model's container, as in a Pod."""
+    replicas: int | None = Field(None, ge=0, le=1000)
+    """Number of replicas of the model."""
+    resources: ResourceRequirements | None = None
+    """CPU, memory and devices of one replica."""
+    batching: Batching | None = None
+    """Gathers single requests into batches; only with `model`."""
+    concurrency: Concurrency | None = None
+    """How many requests a replica takes, and how many wait for it; only with `model`."""
+    request_timeout: PositiveDuration | None = None
+    """Longest time for one request, retries included; then the answer is 504. 60s where it is left out."""
+    warmup: list[WarmupRequest] | None = Field(None, max_length=16)
+    """Requests that a new revision answers before it is given users' requests."""
+    placement: Placement | None = None
+    """Nodes that the model's Pods run on."""
+    workers: Workers | None = None
+    """Pods that the replicas run in."""
+    head: Annotated[Head | None, Later] = None
+    """The Ray head of each revision."""
+    autoscaling: Annotated[Autoscaling | None, Later] = None
+    """Scaling by load; excludes `replicas`."""

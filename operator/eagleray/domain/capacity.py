@@ -1,0 +1,54 @@
+"""How many worker Pods a number of replicas needs, and which Pods may go when there are more."""
+
+from collections.abc import Mapping
+
+from eagleray.domain.actions import Action, DeletePod, DrainNode
+from eagleray.domain.observed import Pod
+from eagleray.domain.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.serve import ServeState
+
+_GONE = {NodeStatus.DRAINING, NodeStatus.DEAD}
+
+
+def pods_needed(replicas: int, replicas_per_pod: int) -> int:
+    """Worker Pods for `replicas`: rounded up, never below zero."""
+    return -(-replicas // replicas_per_pod)
+
+
+def free_indexes(taken: set[int], count: int) -> list[int]:
+    """The `count` smallest non-negative numbers that are not in `taken`."""
+    found: list[int] = []
+    candidate = 0
+    while len(found) < count:
+        if candidate not in taken:
+            found.append(candidate)
+        candidate += 1
+    return found
+
+
+def shrink(
+    workers: tuple[Pod, ...], wanted: int, head: Pod, serve: ServeState | None, nodes: Mapping[str, NodeState]
+) -> tuple[Action, ...]:
+    """Give up the workers beyond `wanted`, of those alone that Serve has emptied.
+
+    A Pod that never started goes at once; one that joined is drained first, so that Ray places nothing on it, and
+    deleted when Ray has let go of it. A Pod with a replica on it, whatever its state, is left alone.
+    """
+    excess = len(workers) - wanted
+    if excess <= 0:
+        return ()
+    if serve is None:
+        idle = [w for w in workers if not w.started]
+    else:
+        occupied = serve.occupied_pods()
+        idle = [w for w in workers if w.name not in occupied]
+    idle.sort(key=lambda w: (w.started, -w.index))
+    return tuple(_give_up(w, head, nodes.get(w.name)) for w in idle[:excess])
+
+
+def _give_up(worker: Pod, head: Pod, node: NodeState | None) -> Action:
+    if not worker.started:
+        return DeletePod(worker.name, worker.uid, "not needed any more, and never started")
+    if node is not None and node.status in _GONE:
+        return DeletePod(worker.name, worker.uid, "not needed any more, and drained")
+    return DrainNode(head.name, worker.name)

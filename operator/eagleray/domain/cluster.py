@@ -1,0 +1,139 @@
+"""The Pods of one revision: its head, its workers, and what happens when some of them fail.
+
+A revision's Ray cluster lives as a series of *incarnations*. Without fault tolerance in Ray's GCS, a head that dies
+takes the cluster's state with it; but the workers go on answering. So a lost head is replaced by a whole new
+incarnation with workers of its own, and the old workers stay in the router until the new ones answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from eagleray.api.status import Failure
+from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
+from eagleray.domain.backoff import next_try, note
+from eagleray.domain.capacity import free_indexes, pods_needed, shrink
+from eagleray.domain.observed import Pod, Role
+from eagleray.domain.pod_health import pod_problem
+from eagleray.domain.problem import Problem
+from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.revisions import Revision
+from eagleray.domain.serve import ServeState
+
+_GONE = "its containers have ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A revision's Pods, sorted out.
+
+    Attributes:
+        incarnation: number of the current incarnation, or of the next one while there is no live head.
+        head: its live head.
+        workers: its live workers, by index.
+        previous: live workers of earlier incarnations.
+        pods: every Pod of the revision, whatever its state.
+    """
+
+    incarnation: int
+    head: Pod | None
+    workers: tuple[Pod, ...]
+    previous: tuple[Pod, ...]
+    pods: tuple[Pod, ...]
+
+    @property
+    def started_workers(self) -> int:
+        """How many of the workers' Ray containers run."""
+        return sum(w.started for w in self.workers)
+
+
+def sort_out(revision: str, pods: tuple[Pod, ...], last_incarnation: int) -> Cluster:
+    """Sort out the Pods of `revision`.
+
+    Args:
+        revision: the revision's name.
+        pods: every Ray Pod of the object.
+        last_incarnation: the highest number that the status remembers, or -1.
+    """
+    own = tuple(sorted((p for p in pods if p.revision == revision), key=lambda p: (p.incarnation, p.role, p.index)))
+    heads = [p for p in own if p.role is Role.HEAD and p.live]
+    head = heads[-1] if heads else None
+    newest = max((p.incarnation for p in own), default=-1)
+    current = head.incarnation if head else max(newest, last_incarnation) + 1
+    live = [p for p in own if p.role is Role.WORKER and p.live]
+    return Cluster(
+        incarnation=current,
+        head=head,
+        workers=tuple(p for p in live if p.incarnation == current),
+        previous=tuple(p for p in live if p.incarnation < current),
+        pods=own,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PodsDecision:
+    """What to do about a revision's Pods.
+
+    Attributes:
+        actions: creations and deletions.
+        failure: the record of failures after this look.
+        problem: what is wrong with the Pods now, the most telling first, or None.
+        retry_at: when creations that wait for their back-off are due, or None.
+    """
+
+    actions: tuple[Action, ...]
+    failure: Failure | None
+    problem: Problem | None
+    retry_at: datetime | None = None
+
+
+def decide_pods(
+    revision: Revision,
+    replicas: int,
+    cluster: Cluster,
+    serve: ServeState | None,
+    nodes: Mapping[str, NodeState],
+    failure: Failure | None,
+    now: datetime,
+) -> PodsDecision:
+    """Bring the Pods of `revision` to what `replicas` replicas need."""
+    wanted = pods_needed(replicas, revision.replicas_per_pod)
+    actions: list[Action] = [DeletePod(p.name, p.uid, _GONE) for p in cluster.pods if p.terminated and not p.deleting]
+    if broken := _failures(cluster, wanted):
+        failure = note(failure, broken[0], now)
+    problem = next(iter(broken), None) or _first_problem(cluster)
+    due = next_try(failure)
+    if due is not None and now < due:
+        return PodsDecision(tuple(actions), failure, problem, due if _incomplete(cluster, wanted) else None)
+    actions += _create(revision, cluster, wanted)
+    if cluster.head is not None:
+        actions += shrink(cluster.workers, wanted, cluster.head, serve, nodes)
+    return PodsDecision(tuple(actions), failure, problem)
+
+
+def _incomplete(cluster: Cluster, wanted: int) -> bool:
+    return cluster.head is None or len(cluster.workers) < wanted
+
+
+def _create(revision: Revision, cluster: Cluster, wanted: int) -> list[Action]:
+    actions: list[Action] = []
+    if cluster.head is None:
+        actions.append(CreateHead(revision, cluster.incarnation))
+    taken = {p.index for p in cluster.pods if p.role is Role.WORKER and p.incarnation == cluster.incarnation}
+    missing = max(0, wanted - len(cluster.workers))
+    actions += [CreateWorker(revision, cluster.incarnation, i) for i in free_indexes(taken, missing)]
+    return actions
+
+
+def _failures(cluster: Cluster, wanted: int) -> list[Problem]:
+    """The problems of Pods that ended although they were needed, heads first; a drained surplus Pod is none."""
+    ended = [p for p in cluster.pods if p.terminated and not p.deleting]
+    heads = [p for p in ended if p.role is Role.HEAD]
+    workers = [p for p in ended if p.role is Role.WORKER and p.incarnation == cluster.incarnation]
+    needed = heads + (workers if len(cluster.workers) < wanted else [])
+    return [problem for p in needed if (problem := pod_problem(p))]
+
+
+def _first_problem(cluster: Cluster) -> Problem | None:
+    live = ([cluster.head] if cluster.head else []) + list(cluster.workers)
+    return next((problem for p in live if (problem := pod_problem(p))), None)

@@ -1,0 +1,23 @@
+"""Labels that every child carries; selectors are made of them."""
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "eagleray"
+NAME = "eagleray.dev/name"
+VERSION = "eagleray.dev/version"
+REVISION = "eagleray.dev/revision"
+ROLE = "eagleray.dev/role"
+INCARNATION = "eagleray.dev/incarnation"
+HASH_ANNOTATION = "eagleray.dev/hash"
+
+# What kopf watches and observe lists: our children alone.
+MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"
+
+
+def selector(name: str) -> str:
+    """Select the worker Pods of the ModelDeployment `name`, for the scale subresource."""
+    return f"{MANAGED_SELECTOR},{NAME}={name},{ROLE}=worker"
+
+
+def children(name: str) -> str:
+    """Select every child of the ModelDeployment `name`."""
+    return f"{MANAGED_SELECTOR},{NAME}={name}"

@@ -1,0 +1,143 @@
+"""What was seen of one ModelDeployment's world just before a decision: frozen, and already free of client types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.problem import Problem
+from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.revisions import Revision
+from eagleray.domain.router import RouterStats
+from eagleray.domain.serve import ServeState
+
+
+class Role(StrEnum):
+    """What a Pod of ours does."""
+
+    HEAD = "head"
+    WORKER = "worker"
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container's present state, as the kubelet reports it.
+
+    Attributes:
+        name: the container's name.
+        waiting: reason and message while it waits to start, else None.
+        exit_code: of the last termination, else None.
+        reason: the kubelet's word for that termination (`OOMKilled`, `Error` …).
+        message: what it left behind: its termination message, or the end of its log.
+    """
+
+    name: str
+    waiting: tuple[str, str] | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod of ours.
+
+    Attributes:
+        name: the Pod's name.
+        uid: its uid, the precondition of its deletion.
+        revision: the revision that it belongs to; "" for a router.
+        role: what it does.
+        incarnation: the number of the Ray cluster that it belongs to, counted within the revision.
+        index: a worker's number within its incarnation; 0 for a head.
+        phase: Kubernetes' Pod phase.
+        reason: the Pod's own reason and message where it has one (`Evicted` …), else "".
+        ip: address, or "" before it has one.
+        deleting: whether a deletion is under way.
+        created_at: when the API server took it.
+        unschedulable: the scheduler's words while no node fits, else "".
+        started: whether its Ray container runs.
+        containers: every container, init containers first.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    role: Role
+    incarnation: int
+    index: int
+    phase: str
+    created_at: datetime
+    reason: str = ""
+    ip: str = ""
+    deleting: bool = False
+    unschedulable: str = ""
+    started: bool = False
+    containers: tuple[Container, ...] = ()
+
+    @property
+    def terminated(self) -> bool:
+        """Whether its containers have ended for good."""
+        return self.phase in {"Failed", "Succeeded"}
+
+    @property
+    def live(self) -> bool:
+        """Whether it serves or may come to serve."""
+        return not self.deleting and not self.terminated
+
+
+@dataclass(frozen=True, slots=True)
+class RouterPod:
+    """A router Pod.
+
+    Attributes:
+        name: the Pod's name.
+        ip: its address, or "".
+        stats: its statistics, or None while it does not answer: missing, which is never zero.
+        problem: what is wrong with it, or None.
+    """
+
+    name: str
+    ip: str
+    stats: RouterStats | None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The outcome of the last probe of one incarnation: real requests sent to each replica and through the router."""
+
+    revision: str
+    incarnation: int
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that a plan may depend on beside the object and the time.
+
+    Attributes:
+        status: the status as last written.
+        pods: every Ray Pod of the object.
+        revisions: by name, the revisions that exist (each kept in a ControllerRevision).
+        serve: by head Pod, what its Serve REST API says; a head that does not answer is not in it.
+        serve_errors: by head Pod, why it gave no answer or refused the last request.
+        nodes: by worker Pod, its Ray node's state; asked for only while there are Pods to remove.
+        routers: every router Pod that is not being deleted.
+        router_version: version of the router's configuration that was written last, "" before the first.
+        probes: by revision, the last probe's outcome.
+        conflict: the name of a child that exists and is not ours, else "".
+    """
+
+    status: ModelDeploymentStatus
+    pods: tuple[Pod, ...] = ()
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
+    serve: Mapping[str, ServeState] = field(default_factory=dict)
+    serve_errors: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, NodeState] = field(default_factory=dict)
+    routers: tuple[RouterPod, ...] = ()
+    router_version: str = ""
+    probes: Mapping[str, ProbeResult] = field(default_factory=dict)
+    conflict: str = ""

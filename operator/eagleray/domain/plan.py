@@ -1,0 +1,86 @@
+"""The heart: `plan(desired, observed, now)` says what to do next about one ModelDeployment, and what to tell of it."""
+
+from datetime import datetime
+
+from eagleray.api.conditions import Reason
+from eagleray.domain import conditions
+from eagleray.domain.actions import Action, DeletePod, EnsureRouter, Plan
+from eagleray.domain.desired import Desired
+from eagleray.domain.observed import Observed
+from eagleray.domain.revision_state import RevisionView
+from eagleray.domain.rollout import Leaving, VersionView, leaving_revisions, routers_confirm, view_version
+from eagleray.domain.status import describe, unchanged_but
+from eagleray.domain.traffic import route
+
+# Looks are driven by events; these are for what sends none (Serve, the router's health checks).
+MOVING_SECONDS = 0.5
+WAITING_SECONDS = 3.0
+SETTLED_SECONDS = 15.0
+STALLED_SECONDS = 60.0
+
+
+def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
+    """Decide what to do next.
+
+    Args:
+        desired: the parsed object.
+        observed: what was seen just now.
+        now: the time of the decision, with a time zone.
+
+    Returns:
+        Actions in the order in which they are to be done, the status to write after them, and when to look again.
+    """
+    if observed.conflict:
+        return refuse(desired.generation, observed, Reason.NAME_CONFLICT, observed.conflict, now)
+    versions = tuple(view_version(v, observed, now) for v in desired.versions)
+    views = [view for version in versions for view in version.views]
+    leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
+    actions: list[Action] = [action for view in views for action in view.actions]
+    actions += [action for view in views for action in _retire(view, desired, observed, now)]
+    actions += [action for gone in leaving for action in gone.actions]
+    router = EnsureRouter(route(desired, versions, leaving, observed))
+    status = describe(desired, versions, leaving, observed, now)
+    return Plan((router, *actions), status, _requeue(versions, leaving, observed, now))
+
+
+def refuse(generation: int, observed: Observed, reason: Reason, message: str, now: datetime) -> Plan:
+    """Say what is wrong with an object that cannot be acted on, and leave all that it has as it is."""
+    before = observed.status
+    ready = next((c for c in before.conditions if c.type == "Ready" and c.status == "True"), None)
+    still = conditions.Verdict("True", Reason(ready.reason), ready.message) if ready else None
+    verdicts = conditions.stalled(reason, message, still)
+    written = conditions.write(verdicts, before.conditions, generation, now)
+    return Plan((), unchanged_but(before, generation, written), STALLED_SECONDS)
+
+
+def _retire(view: RevisionView, desired: Desired, observed: Observed, now: datetime) -> tuple[DeletePod, ...]:
+    """Delete the Pods of earlier incarnations: those that never answered at once, the others when they are idle.
+
+    They are out of the router from the moment that the present incarnation has answered; what was under way by then
+    has ended when the longest request has had its time.
+    """
+    previous = view.cluster.previous
+    if not previous:
+        return ()
+    record = view.record
+    served = record.answered_incarnation
+    why = f"Ray cluster {view.cluster.incarnation} of {view.revision.name} has taken over"
+    if not view.answered:
+        useless = tuple(p for p in previous if p.incarnation != served)
+        return tuple(DeletePod(p.name, p.uid, "its Ray cluster never answered", idle=True) for p in useless)
+    at = record.answered_at
+    waited = at is not None and (now - at).total_seconds() >= desired.request_timeout
+    if not waited or not routers_confirm(observed, [view.revision.name]):
+        return ()
+    return tuple(DeletePod(p.name, p.uid, why, idle=True) for p in previous)
+
+
+def _requeue(
+    versions: tuple[VersionView, ...], leaving: tuple[Leaving, ...], observed: Observed, now: datetime
+) -> float:
+    views = [view for version in versions for view in version.views]
+    if not leaving and all(view.settled for view in views):
+        return SETTLED_SECONDS if routers_confirm(observed, [v.revision.name for v in views]) else MOVING_SECONDS
+    retries = [max(0.0, (view.retry_at - now).total_seconds()) for view in views if view.retry_at]
+    stuck = all(view.settled or view.problem for view in views)
+    return max(MOVING_SECONDS, min([WAITING_SECONDS if stuck else MOVING_SECONDS, *retries]))

@@ -1,0 +1,14 @@
+"""Ports of a Ray Pod. Replicas listen themselves (direct ingress), each on the first free port of a pinned range."""
+
+HEAD_GCS = 6379
+HEAD_DASHBOARD = 8265
+REPLICA_FIRST = 30000
+
+
+def replica_ports(replicas_per_pod: int) -> tuple[int, ...]:
+    """Ports on which replicas of one worker Pod may listen.
+
+    Ray keeps a freed port back for a while (65 s, `resources/env.py`), so that a replica that restarts needs another
+    one: two spare rounds, and one port more.
+    """
+    return tuple(range(REPLICA_FIRST, REPLICA_FIRST + 3 * replicas_per_pod + 1))

@@ -1,0 +1,18 @@
+"""What keeps something from doing its work."""
+
+from dataclasses import dataclass
+
+from eagleray.api.conditions import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a revision from answering.
+
+    Attributes:
+        reason: a constant for programs.
+        message: for people: what, why, and what to do.
+    """
+
+    reason: Reason
+    message: str

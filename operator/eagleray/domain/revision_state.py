@@ -1,0 +1,181 @@
+"""One revision as it stands: its Pods, its application and who can reach it, put together into one view."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from eagleray.api.conditions import Reason
+from eagleray.api.status import Failure, RevisionStatus
+from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
+from eagleray.domain.application import ApplicationDecision, decide_application, retry_due
+from eagleray.domain.backoff import forgotten, note
+from eagleray.domain.capacity import pods_needed
+from eagleray.domain.cluster import Cluster, decide_pods, sort_out
+from eagleray.domain.desired import Version
+from eagleray.domain.observed import Observed
+from eagleray.domain.problem import Problem
+from eagleray.domain.revisions import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """A revision that is wanted, as it stands.
+
+    Attributes:
+        revision: the revision.
+        wanted: replicas that it is to have.
+        cluster: its Pods.
+        running: replicas that Serve says run.
+        answering: endpoints that every router Pod sees answering; None while no router Pod can be asked.
+        record: its block of the status, brought up to date.
+        problem: what is wrong, or None.
+        waiting: what is still to come, or "".
+        actions: what to do for it.
+        retry_at: when something that waits for its back-off is due, or None.
+    """
+
+    revision: Revision
+    wanted: int
+    cluster: Cluster
+    running: int
+    answering: int | None
+    record: RevisionStatus
+    problem: Problem | None
+    waiting: str
+    actions: tuple[Action, ...]
+    retry_at: datetime | None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the present incarnation has answered real requests."""
+        return self.record.answered_incarnation == self.cluster.incarnation
+
+    @property
+    def complete(self) -> bool:
+        """Whether every wanted replica of the present incarnation runs and answers; of none, none is awaited."""
+        return self.wanted == 0 or self._answers_fully
+
+    @property
+    def _answers_fully(self) -> bool:
+        return self.answered and self.running >= self.wanted and (self.answering or 0) >= self.wanted
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to do for it."""
+        tidy = len(self.cluster.pods) == 1 + pods_needed(self.wanted, self.revision.replicas_per_pod)
+        return self.complete and tidy and self.running == self.wanted and self.problem is None
+
+
+def view_revision(version: Version, revision: Revision, observed: Observed, now: datetime) -> RevisionView:
+    """Look at one revision that is to be there, and decide what it needs.
+
+    Args:
+        version: the version that it belongs to, which says how many replicas there are to be.
+        revision: the revision: the version's own, or the stable one that it is to replace.
+        observed: what was seen.
+        now: the time of the decision.
+    """
+    record = _record(revision, observed, now)
+    cluster = sort_out(revision.name, observed.pods, record.incarnation)
+    head = cluster.head.name if cluster.head else ""
+    serve = observed.serve.get(head)
+    pods = decide_pods(revision, version.replicas, cluster, serve, observed.nodes, record.failure, now)
+    app = decide_application(revision, version.replicas, cluster, serve, observed.serve_errors.get(head, ""), now)
+    failure, retries = _retry(pods.failure, cluster, app, now)
+    view = RevisionView(
+        revision=revision,
+        wanted=version.replicas,
+        cluster=cluster,
+        running=app.running,
+        answering=answering(revision.name, observed),
+        record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": failure}),
+        problem=pods.problem or app.problem or _remembered(failure, app, version) or _router_problem(observed),
+        waiting=app.waiting,
+        actions=(_ensure(version, revision), *pods.actions, *app.actions, *retries),
+        retry_at=pods.retry_at,
+    )
+    return _forget(_probed(view, observed, now), now)
+
+
+def _incarnation(cluster: Cluster, record: RevisionStatus) -> int:
+    return cluster.head.incarnation if cluster.head else record.incarnation
+
+
+def answering(revision: str, observed: Observed) -> int | None:
+    """Endpoints of `revision` that answer, as seen by the router Pod that sees fewest; None where none can be asked."""
+    seen = [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.stats is not None]
+    return min(seen) if seen else None
+
+
+def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
+    known = next((r for r in observed.status.revisions if r.name == revision.name), None)
+    if known is not None:
+        return known.model_copy(update={"removing_since": None})
+    return RevisionStatus(
+        name=revision.name,
+        version=revision.version,
+        hash=revision.name.rsplit("-", 1)[-1],
+        image=revision.image,
+        uri=revision.template.model.uri if revision.template.model else None,
+        created_at=now,
+    )
+
+
+def _ensure(version: Version, revision: Revision) -> EnsureRevision:
+    pods = pods_needed(version.replicas, revision.replicas_per_pod)
+    return EnsureRevision(revision, max(0, pods - 1))
+
+
+def _retry(
+    failure: Failure | None, cluster: Cluster, app: ApplicationDecision, now: datetime
+) -> tuple[Failure | None, tuple[Action, ...]]:
+    """Try a whole new incarnation, after a while, when Serve has given up on the application."""
+    if not app.failed or app.running or cluster.head is None or app.problem is None:
+        return failure, ()
+    if failure is None or failure.at < cluster.head.created_at:
+        return note(failure, app.problem, now), ()
+    if not retry_due(failure, now):
+        return failure, ()
+    head = cluster.head
+    return failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),)
+
+
+def _remembered(failure: Failure | None, app: ApplicationDecision, version: Version) -> Problem | None:
+    """What went wrong last, until as many replicas run as are wanted: the next try is no news yet."""
+    if failure is None or app.running >= version.replicas:
+        return None
+    return Problem(Reason(failure.reason), failure.message)
+
+
+def _router_problem(observed: Observed) -> Problem | None:
+    """Why nobody can reach the model, where no router Pod does its work."""
+    if any(r.stats is not None for r in observed.routers):
+        return None
+    return next((r.problem for r in observed.routers if r.problem), None)
+
+
+def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionView:
+    """Take the result of the last probe, or ask for one when every replica is up and has not answered yet."""
+    if view.answered or view.cluster.head is None:
+        return view
+    result = observed.probes.get(view.revision.name)
+    current = result is not None and result.incarnation == view.cluster.incarnation
+    if result is not None and current and result.ok:
+        answered = {"answered_incarnation": view.cluster.incarnation, "answered_at": now}
+        return replace(view, record=view.record.model_copy(update=answered))
+    if view.running < view.wanted or (view.answering or 0) < view.wanted:
+        waiting = view.waiting or "the router's health checks are to pass"
+        return replace(view, waiting=waiting)
+    problem = view.problem
+    if result is not None and current and not result.ok:
+        problem = Problem(Reason.WARMUP_FAILED, result.message)
+    probe = Probe(view.revision, view.cluster.head.name, view.cluster.incarnation)
+    return replace(
+        view, actions=(*view.actions, probe), problem=problem, waiting="the first requests are to be answered"
+    )
+
+
+def _forget(view: RevisionView, now: datetime) -> RevisionView:
+    failure = view.record.failure
+    if failure is None or not view.complete or not forgotten(failure, now):
+        return view
+    return replace(view, record=view.record.model_copy(update={"failure": None}))

@@ -1,0 +1,54 @@
+"""A revision: one version of a ModelDeployment at one content; immutable, and one Ray cluster at a time."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from eagleray.api.template import VersionTemplate
+
+HASH_LENGTH = 8
+
+# What a version may change without a change of what its Pods run.
+_NOT_CONTENT = {"replicas", "request_timeout"}
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One version at one content.
+
+    Attributes:
+        name: `<deployment>-<version>-<hash>`; a DNS label of at most 58 characters.
+        deployment: name of the ModelDeployment.
+        namespace: namespace of the ModelDeployment.
+        version: name of the version (`default` where the object names none).
+        template: the version's resolved template.
+        image: the image of every Pod of the revision, resolved once and kept.
+    """
+
+    name: str
+    deployment: str
+    namespace: str
+    version: str
+    template: VersionTemplate
+    image: str
+
+    @property
+    def replicas_per_pod(self) -> int:
+        """How many replicas of the model share one worker Pod."""
+        return self.template.workers.replicas_per_pod if self.template.workers else 1
+
+
+def content_hash(template: VersionTemplate) -> str:
+    """Hash the content of `template`: what its Pods run, without how many there are.
+
+    Returns:
+        Eight hexadecimal digits; equal contents give equal hashes, whatever the order of keys.
+    """
+    content = template.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def revision_name(deployment: str, version: str, template: VersionTemplate) -> str:
+    """Name the revision of `version` at the content of `template`."""
+    return f"{deployment}-{version}-{content_hash(template)}"

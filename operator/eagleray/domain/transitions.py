@@ -1,0 +1,53 @@
+"""Which changes of the status are worth an Event: those of a condition's truth, and a rollout that ends."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from eagleray.api.conditions import ConditionType, Reason
+from eagleray.api.status import Condition, ModelDeploymentStatus
+
+# Whether a condition that turns true is good news.
+_GOOD = {ConditionType.READY: True, ConditionType.DEGRADED: False, ConditionType.STALLED: False}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One thing that happened.
+
+    Attributes:
+        type: `Normal` or `Warning`.
+        reason: constant.
+        message: for people.
+    """
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+def transitions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Transition, ...]:
+    """Name what changed between two statuses."""
+    found = [t for kind in _GOOD if (t := _condition(before.condition(kind), after.condition(kind)))]
+    return (*found, *_replaced(before, after))
+
+
+def _condition(before: Condition | None, after: Condition | None) -> Transition | None:
+    if after is None or after.status == "Unknown":
+        return None
+    was = before.status if before else "False"
+    same = was == after.status and (after.status == "False" or before is None or before.reason == after.reason)
+    if same:
+        return None
+    good = (after.status == "True") == _GOOD[ConditionType(after.type)]
+    if good and after.type != ConditionType.READY:
+        return None
+    return Transition("Normal" if good else "Warning", after.reason, after.message)
+
+
+def _replaced(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Transition]:
+    old = {v.name: v.stable for v in before.versions}
+    return [
+        Transition("Normal", Reason.REVISION_READY, f"version {v.name} is served by revision {v.stable}")
+        for v in after.versions
+        if v.stable is not None and v.stable != old.get(v.name)
+    ]

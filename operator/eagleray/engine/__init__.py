@@ -1,0 +1,1 @@
+"""The controller: a queue of keys, workers, and what one reconcile does: observe, plan, execute, requeue."""

@@ -1,0 +1,222 @@
+"""Do what a plan asks for: each action by one short method, each safe to be repeated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from eagleray.domain.actions import (
+    Action,
+    CreateHead,
+    CreateWorker,
+    DeletePod,
+    DeleteRevision,
+    DrainNode,
+    EnsureRevision,
+    EnsureRouter,
+    Probe,
+    PutApplication,
+    SetReplicas,
+)
+from eagleray.domain.desired import Desired
+from eagleray.domain.observed import Pod
+from eagleray.domain.revisions import Revision
+from eagleray.domain.router import CONFIG_ANNOTATION
+from eagleray.engine.memory import Memory
+from eagleray.engine.observe import Observer, Snapshot
+from eagleray.engine.probe import probe
+from eagleray.engine.settings import EngineSettings
+from eagleray.kube.client import KubeClient
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
+from eagleray.kube.kinds import CONTROLLER_REVISION, POD, Manifest, Ref
+from eagleray.ray.errors import RayError
+from eagleray.ray.gcs import DrainReason
+from eagleray.resources.application import build_application
+from eagleray.resources.head import build_head_pod
+from eagleray.resources.owner import owner_reference, revision_reference
+from eagleray.resources.pdb import build_worker_pdb
+from eagleray.resources.pod import PodSettings
+from eagleray.resources.revision import build_controller_revision
+from eagleray.resources.router import build_router
+from eagleray.resources.secret import auth_token, build_auth_secret
+from eagleray.resources.service import build_revision_service
+from eagleray.resources.worker import build_worker_pod
+from eagleray.router.config import config_version, render
+
+log = structlog.get_logger(__name__)
+
+# A worker that is asked to end waits for its replicas to move to other Pods; an idle one has none to wait for.
+IDLE_GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the engine works with, shared by all objects.
+
+    Attributes:
+        kube: the API server.
+        session: for Ray's REST API, the routers' statistics and warm-up requests.
+        observer: looks at objects, and makes the Ray clients.
+        settings: images and keys.
+    """
+
+    kube: KubeClient
+    session: aiohttp.ClientSession
+    observer: Observer
+    settings: EngineSettings
+
+
+class Executor:
+    """Does the actions of one plan.
+
+    Args:
+        tools: what to work with.
+        desired: the object that the plan is about.
+        snapshot: what the plan was made from.
+        memory: what is remembered of the object.
+        look_again: called when something long has ended.
+    """
+
+    def __init__(
+        self, tools: Tools, desired: Desired, snapshot: Snapshot, memory: Memory, look_again: Callable[[], None]
+    ) -> None:
+        self._kube = tools.kube
+        self._session = tools.session
+        self._observer = tools.observer
+        self._settings = tools.settings
+        self._desired = desired
+        self._snapshot = snapshot
+        self._memory = memory
+        self._look_again = look_again
+        self._owner = owner_reference(desired.name, desired.uid)
+        self._pods = PodSettings(tools.settings.image_pull_policy, tools.settings.image_pull_secrets)
+
+    async def do(self, action: Action) -> None:
+        """Do one action.
+
+        Raises:
+            NameTakenError: a child cannot be made, for its name is taken.
+            KubeError: the API server refused, or did not answer.
+        """
+        match action:
+            case EnsureRouter():
+                await self._ensure_router(action)
+            case EnsureRevision():
+                await self._ensure_revision(action)
+            case CreateHead(revision, incarnation):
+                await self._create_token(revision)
+                await self._create(build_head_pod(revision, incarnation, self._owner, self._pods))
+            case CreateWorker(revision, incarnation, index):
+                await self._create(build_worker_pod(revision, incarnation, index, self._owner, self._pods))
+            case DeletePod():
+                await self._delete_pod(action)
+            case DeleteRevision(revision):
+                await self._delete(Ref(CONTROLLER_REVISION, self._desired.namespace, revision))
+            case PutApplication() | SetReplicas() | Probe():
+                self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
+            case DrainNode(head, pod):
+                await self._drain(head, pod)
+
+    async def _ensure_router(self, action: EnsureRouter) -> None:
+        config, version = action.config, config_version(action.config)
+        manifests = build_router(config, render(config), version, self._settings.router_image, self._owner, self._pods)
+        for manifest in manifests:
+            await self._snapshot.children.ensure(manifest)
+        for pod in self._snapshot.router_pods:
+            if pod["metadata"].get("annotations", {}).get(CONFIG_ANNOTATION) != version:
+                await self._poke(pod, version)
+
+    async def _poke(self, pod: Manifest, version: str) -> None:
+        """Change the Pod, so that its kubelet refreshes the ConfigMap's files now and not within a minute."""
+        try:
+            await self._kube.patch(Ref.of(pod), {"metadata": {"annotations": {CONFIG_ANNOTATION: version}}})
+        except NotFoundError:
+            log.info("Router Pod is gone", pod=pod["metadata"]["name"])
+
+    async def _ensure_revision(self, action: EnsureRevision) -> None:
+        revision = action.revision
+        ref = Ref(CONTROLLER_REVISION, revision.namespace, revision.name)
+        record = self._snapshot.children.found.get(ref)
+        if record is None:
+            record = await self._snapshot.children.ensure(build_controller_revision(revision, self._owner))
+        owner = revision_reference(record)
+        await self._snapshot.children.ensure(build_revision_service(revision, owner))
+        await self._snapshot.children.ensure(build_worker_pdb(revision, owner, action.min_available))
+
+    async def _create_token(self, revision: Revision) -> None:
+        """Create the token Secret; the operator may create Secrets, and read none."""
+        record = self._snapshot.children.found[Ref(CONTROLLER_REVISION, revision.namespace, revision.name)]
+        token = auth_token(self._settings.token_key, revision)
+        await self._create(build_auth_secret(revision, token, revision_reference(record)))
+
+    async def _create(self, manifest: Manifest) -> None:
+        try:
+            await self._kube.create(manifest)
+        except AlreadyExistsError:
+            log.debug("Child exists", ref=str(Ref.of(manifest)))
+        else:
+            log.info("Created child", ref=str(Ref.of(manifest)))
+
+    async def _delete_pod(self, action: DeletePod) -> None:
+        log.info("Deleting Pod", pod=action.name, why=action.why)
+        grace = IDLE_GRACE_SECONDS if action.idle else None
+        await self._delete(Ref(POD, self._desired.namespace, action.name), action.uid, grace)
+
+    async def _delete(self, ref: Ref, uid: str | None = None, grace_seconds: int | None = None) -> None:
+        try:
+            await self._kube.delete(ref, uid=uid, grace_seconds=grace_seconds)
+        except (NotFoundError, ConflictError) as e:
+            log.debug("Already gone", ref=str(ref), error=str(e))
+
+    async def _ray(self, action: PutApplication | SetReplicas | Probe) -> None:
+        """Do what takes seconds; its failure is an observation for the next look."""
+        head = self._pod(action.head)
+        if head is None:
+            return
+        revision = action.revision
+        serve = self._observer.serve_client(revision, head.ip)
+        try:
+            match action:
+                case PutApplication():
+                    await serve.put_applications(build_application(revision, max(1, action.replicas)))
+                    log.info("Deployed application", revision=revision.name, head=head.name)
+                case SetReplicas():
+                    await serve.scale(revision.deployment, action.deployment, action.replicas)
+                    log.info("Set replicas", revision=revision.name, replicas=action.replicas)
+                case Probe():
+                    await self._probe(action)
+            self._memory.ray_errors.pop(head.name, None)
+        except RayError as e:
+            log.warning("Ray refused", revision=revision.name, head=head.name, error=str(e))
+            self._memory.ray_errors[head.name] = str(e)
+
+    async def _probe(self, action: Probe) -> None:
+        observed = self._snapshot.observed
+        workers = [
+            p
+            for p in observed.pods
+            if p.revision == action.revision.name and p.incarnation == action.incarnation and p.live
+        ]
+        result = await probe(self._session, action.revision, action.incarnation, workers, observed.routers)
+        self._memory.probes[action.revision.name] = result
+        log.info("Probed revision", revision=action.revision.name, ok=result.ok, message=result.message)
+
+    async def _drain(self, head_name: str, pod: str) -> None:
+        """Ask Ray to give the node up if it is idle; refused while anything still runs there."""
+        head = self._pod(head_name)
+        if head is None or head.revision not in self._snapshot.observed.revisions:
+            return
+        revision = self._snapshot.observed.revisions[head.revision]
+        self._memory.draining.add(head_name)
+        try:
+            async with self._observer.gcs_client(revision, head.ip) as gcs:
+                node = next((n for n in await gcs.node_states() if n.pod == pod), None)
+                if node is not None:
+                    answer = await gcs.drain_node(node.node_id, DrainReason.IDLE_TERMINATION, "scaled down")
+                    log.info("Asked to drain node", pod=pod, accepted=answer.accepted, answer=answer.message)
+        except RayError as e:
+            log.warning("Node not drained", pod=pod, head=head_name, error=str(e))
+
+    def _pod(self, name: str) -> Pod | None:
+        return next((p for p in self._snapshot.observed.pods if p.name == name), None)

@@ -1,0 +1,211 @@
+"""Look at one object's world: its children live from the API server, its Ray heads, its router Pods."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from eagleray.api.conditions import Reason
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain import labels
+from eagleray.domain.observed import Observed, Pod, Role, RouterPod
+from eagleray.domain.pod_health import pod_problem
+from eagleray.domain.ports import HEAD_DASHBOARD, HEAD_GCS
+from eagleray.domain.problem import Problem
+from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.revisions import Revision
+from eagleray.domain.router import CONFIG_ANNOTATION, RouterStats
+from eagleray.domain.serve import ServeState
+from eagleray.engine.children import Children
+from eagleray.engine.memory import Memory
+from eagleray.engine.pods import read_pod
+from eagleray.engine.queue import Key
+from eagleray.kube.client import KubeClient
+from eagleray.kube.errors import NotFoundError
+from eagleray.kube.kinds import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SERVICE,
+    Kind,
+    Manifest,
+    Ref,
+)
+from eagleray.ray.errors import RayError
+from eagleray.ray.gcs import GcsClient
+from eagleray.ray.serve import ServeClient
+from eagleray.resources.names import router_name
+from eagleray.resources.revision import read_revision
+from eagleray.resources.secret import auth_token
+from eagleray.router.stats import RouterUnreachableError, scrape
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look.
+
+    Attributes:
+        observed: what the domain decides on.
+        children: what is written only where it differs.
+        router_pods: the router's Pods as manifests.
+    """
+
+    observed: Observed
+    children: Children
+    router_pods: tuple[Manifest, ...]
+
+
+class Observer:
+    """Looks at objects.
+
+    Args:
+        kube: the API server.
+        session: for Ray's REST API and the routers' statistics.
+        token_key: the operator's key, from which the Ray tokens are derived.
+    """
+
+    def __init__(self, kube: KubeClient, session: aiohttp.ClientSession, token_key: bytes) -> None:
+        self._kube = kube
+        self._session = session
+        self._token_key = token_key
+
+    async def look(self, key: Key, manifest: Manifest, memory: Memory) -> Snapshot:
+        """Read everything that a decision about the object may depend on.
+
+        Raises:
+            KubeError: the API server did not answer. Ray and the routers may fail to: that is an observation.
+        """
+        mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
+        pods, services, revisions, budgets, named = await asyncio.gather(
+            self._kube.list(POD, key.namespace, mine),
+            self._kube.list(SERVICE, key.namespace, mine),
+            self._kube.list(CONTROLLER_REVISION, key.namespace, mine),
+            self._kube.list(POD_DISRUPTION_BUDGET, key.namespace, mine),
+            self._router_children(key),
+        )
+        routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
+        ray = tuple(read_pod(p) for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER})
+        known = {r.name: r for r in map(read_revision, revisions)}
+        (serve, errors), nodes, seen, conflict = await asyncio.gather(
+            self._serve(ray, known, memory),
+            self._nodes(ray, known, memory),
+            asyncio.gather(*(self._router(p) for p in routers)),
+            self._conflict(memory),
+        )
+        observed = Observed(
+            status=ModelDeploymentStatus.model_validate(manifest.get("status") or {}),
+            pods=ray,
+            revisions=known,
+            serve=serve,
+            serve_errors=errors,
+            nodes=nodes,
+            routers=tuple(seen),
+            router_version=_router_version(named),
+            probes=dict(memory.probes),
+            conflict=conflict,
+        )
+        children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
+        return Snapshot(observed, children, tuple(routers))
+
+    async def _router_children(self, key: Key) -> list[Manifest]:
+        """The router's ConfigMap and Deployment, by name: the operator may not list ConfigMaps."""
+        name = router_name(key.name)
+        found = await asyncio.gather(
+            self._named(CONFIG_MAP, key.namespace, name), self._named(DEPLOYMENT, key.namespace, name)
+        )
+        return [m for m in found if m is not None and _is_ours(m)]
+
+    async def _named(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        try:
+            return await self._kube.get(Ref(kind, namespace, name))
+        except NotFoundError:
+            return None
+
+    async def _conflict(self, memory: Memory) -> str:
+        """Say which child's name is taken, and forget those that are free again."""
+        for ref, message in list(memory.taken.items()):
+            found = await self._named(ref.kind, ref.namespace, ref.name)
+            if found is not None and not _is_ours(found):
+                return message
+            del memory.taken[ref]
+        return ""
+
+    async def _serve(
+        self, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
+    ) -> tuple[dict[str, ServeState], dict[str, str]]:
+        heads = [p for p in _heads(pods) if p.revision in revisions]
+        answers = await asyncio.gather(
+            *(self.serve_client(revisions[h.revision], h.ip).get_applications() for h in heads),
+            return_exceptions=True,
+        )
+        states: dict[str, ServeState] = {}
+        errors = {name: e for name, e in memory.ray_errors.items() if any(h.name == name for h in heads)}
+        for head, answer in zip(heads, answers, strict=True):
+            if isinstance(answer, ServeState):
+                states[head.name] = answer
+            elif isinstance(answer, RayError):
+                errors[head.name] = str(answer)
+            else:
+                raise answer
+        return states, errors
+
+    async def _nodes(
+        self, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
+    ) -> dict[str, NodeState]:
+        """Ray's view of the worker Pods, asked for only where one was drained a moment ago."""
+        heads = [h for h in _heads(pods) if h.name in memory.draining and h.revision in revisions]
+        answers = await asyncio.gather(
+            *(self._node_states(revisions[h.revision], h.ip) for h in heads), return_exceptions=True
+        )
+        nodes: dict[str, NodeState] = {}
+        for answer in answers:
+            if isinstance(answer, tuple):
+                nodes |= {n.pod: n for n in answer}
+            elif not isinstance(answer, RayError):
+                raise answer
+        return nodes
+
+    async def _node_states(self, revision: Revision, head_ip: str) -> tuple[NodeState, ...]:
+        async with self.gcs_client(revision, head_ip) as gcs:
+            return await gcs.node_states()
+
+    async def _router(self, manifest: Manifest) -> RouterPod:
+        pod = read_pod(manifest)
+        problem = pod_problem(pod)
+        stats: RouterStats | None = None
+        if pod.ip and pod.started:
+            try:
+                stats = await scrape(self._session, pod.ip)
+            except RouterUnreachableError as e:
+                problem = problem or Problem(Reason.ROUTER_STARTING, f"Pod {pod.name}: {e}")
+        return RouterPod(pod.name, pod.ip, stats, problem)
+
+    def serve_client(self, revision: Revision, head_ip: str) -> ServeClient:
+        """The Serve REST client of the head at `head_ip`."""
+        token = auth_token(self._token_key, revision)
+        return ServeClient(self._session, f"http://{head_ip}:{HEAD_DASHBOARD}", token)
+
+    def gcs_client(self, revision: Revision, head_ip: str) -> GcsClient:
+        """The GCS client of the head at `head_ip`."""
+        return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision))
+
+
+def _heads(pods: tuple[Pod, ...]) -> list[Pod]:
+    return [p for p in pods if p.role is Role.HEAD and p.live and p.started and p.ip]
+
+
+def _router_version(manifests: list[Manifest]) -> str:
+    maps = (m for m in manifests if m["kind"] == CONFIG_MAP.kind)
+    return next((str(m["metadata"].get("annotations", {}).get(CONFIG_ANNOTATION, "")) for m in maps), "")
+
+
+def _deleting(manifest: Manifest) -> bool:
+    return "deletionTimestamp" in manifest["metadata"]
+
+
+def _is_ours(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["metadata"].get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER)

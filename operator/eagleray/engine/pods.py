@@ -1,0 +1,58 @@
+"""Pods as the API server gives them, turned into what the domain knows of a Pod."""
+
+from datetime import datetime
+from typing import Any
+
+from eagleray.domain import labels
+from eagleray.domain.observed import Container, Pod, Role
+
+# The container that a Pod is there for: Ray's or the router's; the others prepare it.
+_MAIN_CONTAINERS = frozenset({"ray", "envoy"})
+
+
+def read_pod(manifest: dict[str, Any]) -> Pod:
+    """Read a Pod of ours."""
+    meta, status = manifest["metadata"], manifest.get("status", {})
+    marks = meta["labels"]
+    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    return Pod(
+        name=meta["name"],
+        uid=meta["uid"],
+        revision=marks.get(labels.REVISION, ""),
+        role=Role(marks[labels.ROLE]),
+        incarnation=int(marks.get(labels.INCARNATION, 0)),
+        index=int(meta["name"].rsplit("-", 1)[-1]) if marks[labels.ROLE] == Role.WORKER else 0,
+        phase=status.get("phase", "Pending"),
+        created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+        reason=_own_reason(status),
+        ip=status.get("podIP", ""),
+        deleting="deletionTimestamp" in meta,
+        unschedulable=_unschedulable(status),
+        started=any(c["name"] in _MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
+        containers=tuple(_container(c) for c in containers),
+    )
+
+
+def _own_reason(status: dict[str, Any]) -> str:
+    """`Evicted: …` and the like: what the node says of the Pod as a whole."""
+    return ": ".join(part for part in (status.get("reason", ""), status.get("message", "")) if part)
+
+
+def _unschedulable(status: dict[str, Any]) -> str:
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("message") or condition.get("reason") or "")
+    return ""
+
+
+def _container(status: dict[str, Any]) -> Container:
+    state = status.get("state", {})
+    waiting = state.get("waiting")
+    ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
+    return Container(
+        name=status["name"],
+        waiting=(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None,
+        exit_code=ended.get("exitCode"),
+        reason=ended.get("reason", ""),
+        message=ended.get("message", ""),
+    )

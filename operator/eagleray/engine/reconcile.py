@@ -1,0 +1,147 @@
+"""One look at one object: observe, plan, execute, and say what is true."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import aiohttp
+import structlog
+
+from eagleray.api.conditions import Reason
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain import labels
+from eagleray.domain.actions import DrainNode, Plan
+from eagleray.domain.desired import Desired, InvalidSpecError, parse
+from eagleray.domain.observed import Role
+from eagleray.domain.plan import plan, refuse
+from eagleray.domain.transitions import transitions
+from eagleray.engine.children import NameTakenError
+from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
+from eagleray.engine.memory import Memory
+from eagleray.engine.observe import Observer, Snapshot
+from eagleray.engine.queue import Key
+from eagleray.engine.settings import EngineSettings
+from eagleray.kube.client import KubeClient
+from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from eagleray.kube.events import EventRecorder
+from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
+
+log = structlog.get_logger(__name__)
+
+STATUS_MANAGER = "eagleray-status"
+
+
+class Reconciler:
+    """Makes the world of one ModelDeployment what its spec says.
+
+    Args:
+        kube: the API server.
+        settings: images and keys.
+        look_again: puts a key into the queue.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        settings: EngineSettings,
+        look_again: Callable[[Key], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._kube = kube
+        self._events = EventRecorder(kube, settings.instance, now)
+        self._look_again = look_again
+        self._now = now
+        session = aiohttp.ClientSession()
+        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key), settings)
+        self._memories: dict[Key, Memory] = {}
+
+    async def __call__(self, key: Key) -> float | None:
+        """Look at `key` once.
+
+        Returns:
+            Seconds until the next look, or None where the object is gone.
+
+        Raises:
+            KubeError: the API server did not answer; the look is to be repeated.
+        """
+        try:
+            manifest = await self._kube.get(Ref(MODEL_DEPLOYMENT, key.namespace, key.name))
+        except NotFoundError:
+            await self._forget(key)
+            await self._hurry(key)
+            return None
+        if "deletionTimestamp" in manifest["metadata"]:
+            await self._forget(key)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        snapshot = await self._tools.observer.look(key, manifest, memory)
+        decision = await self._decide_and_do(key, manifest, snapshot, memory)
+        await self._say(manifest, snapshot.observed.status, decision.status)
+        return decision.requeue_after
+
+    async def close(self) -> None:
+        """End what is under way and close connections."""
+        for memory in self._memories.values():
+            await memory.close()
+        await self._tools.session.close()
+
+    async def _forget(self, key: Key) -> None:
+        memory = self._memories.pop(key, None)
+        if memory is not None:
+            await memory.close()
+
+    async def _hurry(self, key: Key) -> None:
+        """Let the Pods of a deleted object end soon; the garbage collector has them wait for replicas to move."""
+        mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
+        for pod in await self._kube.list(POD, key.namespace, mine):
+            meta = pod["metadata"]
+            if meta["labels"].get(labels.ROLE) not in {Role.HEAD, Role.WORKER}:
+                continue
+            try:
+                await self._kube.delete(Ref.of(pod), uid=meta["uid"], grace_seconds=IDLE_GRACE_SECONDS)
+            except (NotFoundError, ConflictError):
+                log.debug("Already gone", pod=meta["name"])
+
+    async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
+        observed, now, generation = snapshot.observed, self._now(), manifest["metadata"]["generation"]
+        try:
+            desired = parse(manifest, self._tools.settings.images, observed.revisions)
+        except InvalidSpecError as e:
+            return refuse(generation, observed, Reason.INVALID_SPEC, str(e), now)
+        decision = plan(desired, observed, now)
+        try:
+            await self._do(key, desired, snapshot, memory, decision)
+        except NameTakenError as e:
+            memory.taken[e.ref] = str(e)
+            return refuse(generation, observed, Reason.NAME_CONFLICT, str(e), now)
+        except (ForbiddenError, InvalidError) as e:
+            return refuse(generation, observed, Reason.PODS_REFUSED, str(e), now)
+        return decision
+
+    async def _do(self, key: Key, desired: Desired, snapshot: Snapshot, memory: Memory, decision: Plan) -> None:
+        executor = Executor(self._tools, desired, snapshot, memory, lambda: self._look_again(key))
+        for action in decision.actions:
+            await executor.do(action)
+        if not any(isinstance(action, DrainNode) for action in decision.actions):
+            memory.draining.clear()
+
+    async def _say(self, manifest: Manifest, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+        """Write the status where it differs, and an Event for each transition."""
+        status = after.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if status == before.model_dump(mode="json", by_alias=True, exclude_none=True):
+            return
+        meta = manifest["metadata"]
+        try:
+            await self._kube.apply_status(
+                {
+                    "apiVersion": manifest["apiVersion"],
+                    "kind": manifest["kind"],
+                    "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
+                    "status": status,
+                },
+                field_manager=STATUS_MANAGER,
+            )
+        except NotFoundError:
+            return
+        for event in transitions(before, after):
+            await self._events.record(manifest, event.type, event.reason, event.message)

@@ -1,0 +1,85 @@
+"""What the operator asks of the API server: plain dicts, so that the client library is one file deep."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from eagleray.kube.kinds import Kind, Manifest, Ref
+
+FIELD_MANAGER = "eagleray"
+
+# A method is called `list`, so the built-in type needs another name in the annotations after it.
+Manifests = list[Manifest]
+
+
+class KubeClient(Protocol):
+    """Reads and writes of single objects; every call has a deadline and fails with a `KubeError`."""
+
+    async def get(self, ref: Ref) -> Manifest:
+        """Read one object from the API server, not from a cache.
+
+        Raises:
+            NotFoundError: it is not there.
+        """
+
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Manifests:
+        """Read all objects of a kind, page by page.
+
+        Args:
+            kind: their kind.
+            namespace: their namespace, or None for every namespace.
+            labels: labels that they must carry.
+        """
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Create an object.
+
+        Raises:
+            AlreadyExistsError: one of this name exists.
+        """
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """Replace a whole object; with `metadata.resourceVersion` only if it is still at that version.
+
+        Raises:
+            ConflictError: it changed in between.
+        """
+
+    async def apply(self, manifest: Manifest, *, field_manager: str = FIELD_MANAGER, force: bool = True) -> Manifest:
+        """Server-side apply: create the object, or make the fields given here (and no others) ours.
+
+        Args:
+            manifest: the fields to own, with apiVersion, kind, name and namespace.
+            field_manager: the owner's name.
+            force: take fields from other managers instead of failing with ConflictError.
+        """
+
+    async def apply_status(
+        self, manifest: Manifest, *, field_manager: str = FIELD_MANAGER, force: bool = True
+    ) -> Manifest:
+        """The same for the `status` subresource."""
+
+    async def patch(self, ref: Ref, patch: Manifest) -> Manifest:
+        """JSON merge patch of one object."""
+
+    async def delete(
+        self,
+        ref: Ref,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> None:
+        """Delete one object; what it owns follows in the background.
+
+        Args:
+            ref: the object.
+            uid: delete only the object with this uid, not its successor of the same name.
+            resource_version: delete only the object as it was read.
+            grace_seconds: instead of the Pod's own grace period.
+
+        Raises:
+            NotFoundError: it is already gone.
+            ConflictError: the uid or the version is another.
+        """

@@ -1,0 +1,110 @@
+"""Kubernetes Events of a ModelDeployment: on transitions only, each named after its content."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import structlog
+
+from eagleray.kube.client import KubeClient
+from eagleray.kube.errors import AlreadyExistsError, KubeError
+from eagleray.kube.kinds import EVENT, Manifest, Ref
+
+log = structlog.get_logger(__name__)
+
+EventType = Literal["Normal", "Warning"]
+K = TypeVar("K")
+V = TypeVar("V")
+
+REPORTING_CONTROLLER = "eagleray.dev/operator"
+_ACTION = "Reconcile"
+_NOTE_LIMIT = 1024
+_REMEMBERED = 4096
+
+
+class EventRecorder:
+    """Writes Events; a failure to do so is logged and never fails the caller.
+
+    Args:
+        client: the API server.
+        instance: this operator Pod.
+        now: wall clock.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        instance: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._instance = instance
+        self._now = now
+        self._last: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    async def record(self, md: Mapping[str, Any], type_: EventType, reason: str, message: str) -> None:
+        """Record one transition; saying the same again without anything in between does nothing.
+
+        Args:
+            md: the ModelDeployment, of which apiVersion, kind and metadata are read.
+            type_: `Normal` or `Warning`.
+            reason: CamelCase constant.
+            message: for people; cut at 1024 characters.
+        """
+        uid = md["metadata"]["uid"]
+        if self._last.get((uid, type_)) == (reason, message):
+            return
+        _remember(self._last, (uid, type_), (reason, message))
+        manifest = self._manifest(md, type_, reason, message)
+        try:
+            await self._write(manifest)
+        except KubeError as e:
+            log.warning("Event not recorded", reason=reason, message=message, error=str(e))
+
+    async def _write(self, manifest: Manifest) -> None:
+        ref = Ref.of(manifest)
+        count = self._counts.get(ref.name, 0) + 1
+        _remember(self._counts, ref.name, count)
+        if count == 1:
+            try:
+                await self._client.create(manifest)
+            except AlreadyExistsError:
+                # Written before a restart; the operator may not read Events, so the count begins anew.
+                _remember(self._counts, ref.name, count + 1)
+            else:
+                return
+        series = {"count": self._counts[ref.name], "lastObservedTime": manifest["eventTime"]}
+        await self._client.patch(ref, {"series": series})
+
+    def _manifest(self, md: Mapping[str, Any], type_: str, reason: str, message: str) -> Manifest:
+        meta = md["metadata"]
+        digest = hashlib.sha256("\0".join((meta["uid"], type_, reason, message)).encode()).hexdigest()[:16]
+        return {
+            "apiVersion": EVENT.api_version,
+            "kind": EVENT.kind,
+            "metadata": {"name": f"{meta['name']}.{digest}", "namespace": meta["namespace"]},
+            "eventTime": self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "type": type_,
+            "reason": reason,
+            "action": _ACTION,
+            "note": message[:_NOTE_LIMIT],
+            "reportingController": REPORTING_CONTROLLER,
+            "reportingInstance": self._instance[:128],
+            "regarding": {
+                "apiVersion": md["apiVersion"],
+                "kind": md["kind"],
+                "name": meta["name"],
+                "namespace": meta["namespace"],
+                "uid": meta["uid"],
+            },
+        }
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)

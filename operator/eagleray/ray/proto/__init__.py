@@ -1,0 +1,1 @@
+"""Messages generated from `autoscaler_state.proto`; its head says how."""

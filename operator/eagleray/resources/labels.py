@@ -1,0 +1,29 @@
+"""Labels of children."""
+
+from eagleray.domain import labels as names
+from eagleray.domain.revisions import Revision
+
+
+def deployment_labels(name: str) -> dict[str, str]:
+    """Build the labels of a child of the ModelDeployment `name` that belongs to no revision."""
+    return {names.MANAGED_BY: names.MANAGER, names.NAME: name}
+
+
+def labels(revision: Revision, role: str | None = None, incarnation: int | None = None) -> dict[str, str]:
+    """Build the labels of a child of `revision`.
+
+    Args:
+        revision: the revision.
+        role: of a Ray Pod, `head` or `worker`.
+        incarnation: of a Ray Pod, the number of its Ray cluster.
+    """
+    found = {
+        **deployment_labels(revision.deployment),
+        names.VERSION: revision.version,
+        names.REVISION: revision.name,
+    }
+    if role is not None:
+        found[names.ROLE] = role
+    if incarnation is not None:
+        found[names.INCARNATION] = str(incarnation)
+    return found

@@ -1,0 +1,48 @@
+"""Names of children; each follows from what it belongs to, so that a repeated creation meets itself."""
+
+from eagleray.domain.ports import HEAD_GCS
+from eagleray.domain.revisions import Revision
+
+
+def router_name(deployment: str) -> str:
+    """Name the router's Deployment, ConfigMap and PodDisruptionBudget."""
+    return f"{deployment}-router"
+
+
+def service_name(revision: Revision) -> str:
+    """Name the headless Service that gives a revision's heads their host names."""
+    return revision.name
+
+
+def budget_name(revision: Revision) -> str:
+    """Name the PodDisruptionBudget of a revision's workers."""
+    return revision.name
+
+
+def secret_name(revision: Revision) -> str:
+    """Name the Secret with a revision's Ray token."""
+    return f"{revision.name}-auth"
+
+
+def head_name(revision: Revision, incarnation: int) -> str:
+    """Name the head Pod of an incarnation."""
+    return f"{revision.name}-head-{incarnation}"
+
+
+def worker_name(revision: Revision, incarnation: int, index: int) -> str:
+    """Name a worker Pod of an incarnation."""
+    return f"{revision.name}-w{incarnation}-{index}"
+
+
+def head_hostname(incarnation: int) -> str:
+    """Name the head's host within the headless Service."""
+    return f"head-{incarnation}"
+
+
+def head_address(revision: Revision, incarnation: int) -> str:
+    """Where the workers of an incarnation find their head's GCS.
+
+    A name and not an address: the head may not have its address yet when its workers start.
+    """
+    host = f"{head_hostname(incarnation)}.{service_name(revision)}.{revision.namespace}.svc"
+    return f"{host}:{HEAD_GCS}"

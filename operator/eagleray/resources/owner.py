@@ -1,0 +1,28 @@
+"""Owner references: what a child is deleted with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.api.spec import API_VERSION, KIND
+
+
+def owner_reference(md_name: str, md_uid: str) -> dict[str, Any]:
+    """Build the reference of a child to the ModelDeployment that controls it."""
+    return _reference(API_VERSION, KIND, md_name, md_uid)
+
+
+def revision_reference(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the reference of a revision's child to its ControllerRevision, as the API server returned it."""
+    meta = record["metadata"]
+    return _reference("apps/v1", "ControllerRevision", meta["name"], meta["uid"])
+
+
+def _reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -1,0 +1,164 @@
+"""What head and worker Pods have in common."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eagleray.domain.revisions import Revision
+from eagleray.resources.env import TMP
+from eagleray.resources.labels import labels
+
+RAY_CONTAINER = "ray"
+USER_ID = 12345
+AGENT_PORT = 52365
+METRICS_PORT = 8080
+# Ray's smallest store; requests do not pass through it, and Ray otherwise takes 30 % of the memory.
+OBJECT_STORE_BYTES = 80_000_000
+_SHARED_MEMORY = "128Mi"
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What the operator's own settings say of every Pod that it makes.
+
+    Attributes:
+        image_pull_policy: for images whose policy the object does not name; "" = Kubernetes' own rule.
+        image_pull_secrets: names of Secrets to pull images with.
+    """
+
+    image_pull_policy: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """Which of a revision's Pods it is.
+
+    Attributes:
+        name: the Pod's name.
+        role: head or worker.
+        incarnation: number of the Ray cluster.
+    """
+
+    name: str
+    role: str
+    incarnation: int
+
+
+def build_pod(
+    revision: Revision, identity: PodIdentity, owner: dict[str, Any], settings: PodSettings, spec: dict[str, Any]
+) -> dict[str, Any]:
+    """Build a Ray Pod around `spec`, which wins where both say something.
+
+    Args:
+        revision: the revision that the Pod belongs to.
+        identity: which Pod of it.
+        owner: reference to the ModelDeployment.
+        settings: the operator's.
+        spec: containers, volumes and whatever else is particular to the role.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": identity.name,
+            "namespace": revision.namespace,
+            "labels": labels(revision, identity.role, identity.incarnation),
+            # Argo CD would call a Pod that is never restarted a job, and its success progress.
+            "annotations": {"argocd.argoproj.io/ignore-restart-policy": "true"},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "enableServiceLinks": False,
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER_ID,
+                "runAsGroup": USER_ID,
+                "fsGroup": USER_ID,
+                "fsGroupChangePolicy": "OnRootMismatch",
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            **_pull_secrets(revision, settings),
+            **spec,
+        },
+    }
+
+
+def container(revision: Revision, name: str, settings: PodSettings, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Build a container of the revision's image with no rights and a read-only root.
+
+    Args:
+        revision: the revision.
+        name: the container's name.
+        settings: the operator's.
+        fields: everything else, by Kubernetes' names.
+    """
+    policy = revision.template.image_pull_policy or settings.image_pull_policy
+    return {
+        "name": name,
+        "image": revision.image,
+        **({"imagePullPolicy": policy} if policy else {}),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        **fields,
+    }
+
+
+def scratch_volumes() -> list[dict[str, Any]]:
+    """The writable volumes of a Ray Pod: its temporary folder and the object store."""
+    return [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}},
+    ]
+
+
+def scratch_mounts() -> list[dict[str, Any]]:
+    """Where the Ray container has the writable volumes."""
+    return [{"name": "tmp", "mountPath": TMP}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108 -- a mount
+
+
+def ray_node_args() -> list[str]:
+    """Arguments of `ray start` on every node: nothing that is not used, and every port where policies expect it."""
+    return [
+        "--block",
+        "--node-ip-address=$(POD_IP)",
+        f"--temp-dir={TMP}/ray",
+        "--include-log-monitor=False",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        "--object-manager-port=8076",
+        "--node-manager-port=8077",
+        "--min-worker-port=10002",
+        "--max-worker-port=10101",
+        f"--dashboard-agent-listen-port={AGENT_PORT}",
+        "--dashboard-agent-grpc-port=52366",
+        "--runtime-env-agent-port=52367",
+        f"--metrics-export-port={METRICS_PORT}",
+    ]
+
+
+def http_probe(port: int, path: str, period: int, failures: int) -> dict[str, Any]:
+    """Build a probe. Ray's own health answers are slow on a busy node: only many misses in a row mean anything.
+
+    Args:
+        port: the port.
+        path: the path.
+        period: seconds between two tries.
+        failures: misses in a row that count.
+    """
+    return {
+        "httpGet": {"port": port, "path": path},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
+
+
+def _pull_secrets(revision: Revision, settings: PodSettings) -> dict[str, Any]:
+    own = [s.name for s in revision.template.image_pull_secrets or []]
+    names = dict.fromkeys([*own, *settings.image_pull_secrets])
+    return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}

@@ -1,0 +1,44 @@
+"""A revision's content, kept in a ControllerRevision: immutable, listed by `kubectl get controllerrevisions`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.api.template import VersionTemplate
+from eagleray.domain import labels
+from eagleray.domain.revisions import Revision
+from eagleray.resources.labels import labels as labels_of
+
+
+def build_controller_revision(revision: Revision, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the ControllerRevision of `revision`.
+
+    Args:
+        revision: the revision.
+        owner: reference to the ModelDeployment.
+    """
+    content = revision.template.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": revision.name,
+            "namespace": revision.namespace,
+            "labels": labels_of(revision),
+            "ownerReferences": [owner],
+        },
+        "data": {"image": revision.image, "template": content},
+        "revision": 1,
+    }
+
+
+def read_revision(manifest: Mapping[str, Any]) -> Revision:
+    """Read a revision back from its ControllerRevision."""
+    meta, data = manifest["metadata"], manifest["data"]
+    return Revision(
+        name=meta["name"],
+        deployment=meta["labels"][labels.NAME],
+        namespace=meta["namespace"],
+        version=meta["labels"][labels.VERSION],
+        template=VersionTemplate.model_validate(data["template"]),
+        image=data["image"],
+    )

@@ -1,0 +1,208 @@
+"""Builders of the Kubernetes objects of a router: pure, plain manifests."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.domain import labels as names
+from eagleray.domain.observed import Role
+from eagleray.domain.router import CONFIG_ANNOTATION, CONFIG_DIR, HTTP_PORT, OPS_PORT, RouterConfig
+from eagleray.resources.labels import deployment_labels
+from eagleray.resources.names import router_name
+from eagleray.resources.pod import USER_ID, PodSettings
+
+REPLICAS = 2
+BOOTSTRAP_FILE = "bootstrap.json"
+BOOTSTRAP_ANNOTATION = "eagleray.dev/router-bootstrap"
+# One worker thread carries more requests than the replicas behind it answer, counts every replica's load in one place
+# and keeps one pool of connections; more throughput is more Pods.
+ENVOY_ARGS = (
+    *("--config-path", f"{CONFIG_DIR}/{BOOTSTRAP_FILE}"),
+    *("--concurrency", "1"),
+    *("--log-level", "warning"),
+    "--disable-hot-restart",
+)
+# A Pod that is asked to end still gets new connections for a while (kube-proxy on other nodes) …
+SETTLE_SECONDS = 5
+# … then waits for the requests in progress, but no longer than this, whatever their timeout …
+LONGEST_REQUEST_SECONDS = 600
+# … and has this on top, after each of the two.
+SPARE_SECONDS = 5
+
+
+def build_router(
+    config: RouterConfig,
+    files: Mapping[str, str],
+    version: str,
+    image: str,
+    owner: dict[str, Any],
+    settings: PodSettings,
+) -> list[dict[str, Any]]:
+    """Build every object of a router, in the order in which to apply them.
+
+    Args:
+        config: what the router is to do.
+        files: the same as Envoy's files, file name → text.
+        version: the version of `files`, noted on the ConfigMap.
+        image: the router image.
+        owner: reference to the ModelDeployment.
+        settings: the operator's, for Pods.
+    """
+    return [
+        build_config_map(config, files, version, owner),
+        build_service(config, owner),
+        build_deployment(config, files[BOOTSTRAP_FILE], image, owner, settings),
+        build_disruption_budget(config, owner),
+    ]
+
+
+def build_config_map(
+    config: RouterConfig, files: Mapping[str, str], version: str, owner: dict[str, Any]
+) -> dict[str, Any]:
+    """Build the ConfigMap with the files that every router Pod mounts."""
+    metadata = _metadata(config, router_name(config.name), owner)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {**metadata, "annotations": {CONFIG_ANNOTATION: version}},
+        "data": dict(sorted(files.items())),
+    }
+
+
+def build_service(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the Service that clients ask, named as the ModelDeployment."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(config, config.name, owner),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": _labels(config),
+            "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+        },
+    }
+
+
+def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the PodDisruptionBudget: a drain of nodes takes one router Pod at a time."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _metadata(config, router_name(config.name), owner),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": _labels(config)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def build_deployment(
+    config: RouterConfig, bootstrap: str, image: str, owner: dict[str, Any], settings: PodSettings
+) -> dict[str, Any]:
+    """Build the router's Deployment.
+
+    Its Pods are replaced where the image, the bootstrap file or the request timeout (the grace period follows it)
+    changes. All other files are taken over by running Pods: neither weights nor endpoints are in the template.
+    """
+    template = {
+        "metadata": {
+            "labels": _labels(config),
+            "annotations": {BOOTSTRAP_ANNOTATION: hashlib.sha256(bootstrap.encode()).hexdigest()[:16]},
+        },
+        "spec": _pod(config, image, settings),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(config, router_name(config.name), owner),
+        "spec": {
+            "replicas": REPLICAS,
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": _labels(config)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": template,
+        },
+    }
+
+
+def _labels(config: RouterConfig) -> dict[str, str]:
+    return {**deployment_labels(config.name), names.ROLE: Role.ROUTER}
+
+
+def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "namespace": config.namespace,
+        "labels": _labels(config),
+        "ownerReferences": [owner],
+    }
+
+
+def _drain_seconds(config: RouterConfig) -> int:
+    longest = min(config.request_timeout or LONGEST_REQUEST_SECONDS, LONGEST_REQUEST_SECONDS)
+    return SETTLE_SECONDS + int(longest) + SPARE_SECONDS
+
+
+def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
+    apart = {"labelSelector": {"matchLabels": _labels(config)}, "topologyKey": "kubernetes.io/hostname"}
+    spec: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _drain_seconds(config) + SPARE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "affinity": {
+            "podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}],
+            },
+        },
+        "containers": [_container(config, image, settings)],
+        "volumes": [{"name": "config", "configMap": {"name": router_name(config.name)}}],
+    }
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    return spec
+
+
+def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
+    drain = [f"--settle={SETTLE_SECONDS}", f"--deadline={_drain_seconds(config)}"]
+    container: dict[str, Any] = {
+        "name": "envoy",
+        "image": image,
+        "args": list(ENVOY_ARGS),
+        "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
+        "readinessProbe": {
+            "httpGet": {"path": "/ready", "port": "ops"},
+            "periodSeconds": 2,
+            "timeoutSeconds": 2,
+            "failureThreshold": 2,
+        },
+        # Not /ready, which fails while the Pod drains.
+        "livenessProbe": {
+            "tcpSocket": {"port": "ops"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 6,
+        },
+        "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
+    }
+    if settings.image_pull_policy:
+        container["imagePullPolicy"] = settings.image_pull_policy
+    return container
+
+
+def _port(name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "containerPort": number, "protocol": "TCP"}

@@ -1,0 +1,48 @@
+"""The token that guards a revision's Ray cluster, and the Secret that its Pods read it from."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+from eagleray.domain.revisions import Revision
+from eagleray.resources.labels import labels
+from eagleray.resources.names import secret_name
+
+TOKEN_KEY = "token"  # noqa: S105 -- the name of the entry, not a token
+
+
+def auth_token(key: bytes, revision: Revision) -> str:
+    """Derive the token of a revision, so that the operator need never read it back.
+
+    Args:
+        key: the operator's own key.
+        revision: the revision.
+
+    Returns:
+        64 hexadecimal digits: HMAC-SHA256 over namespace and name.
+    """
+    return hmac.new(key, f"{revision.namespace}/{revision.name}".encode(), hashlib.sha256).hexdigest()
+
+
+def build_auth_secret(revision: Revision, token: str, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the Secret with the token of `revision`.
+
+    Args:
+        revision: the revision.
+        token: its token, of `auth_token`.
+        owner: reference to the revision's ControllerRevision.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "immutable": True,
+        "metadata": {
+            "name": secret_name(revision),
+            "namespace": revision.namespace,
+            "labels": labels(revision),
+            "ownerReferences": [owner],
+        },
+        "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
+    }

@@ -1,0 +1,111 @@
+"""A worker Pod of a revision: one Ray node, just large enough for its replicas."""
+
+from typing import Any
+
+from eagleray.domain.revisions import Revision
+from eagleray.resources.application import GROUP_LABEL, worker_group
+from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
+from eagleray.resources.names import head_address, worker_name
+from eagleray.resources.pod import (
+    AGENT_PORT,
+    METRICS_PORT,
+    RAY_CONTAINER,
+    PodIdentity,
+    PodSettings,
+    build_pod,
+    container,
+    http_probe,
+    ray_node_args,
+    scratch_mounts,
+    scratch_volumes,
+)
+from eagleray.resources.sizes import replica_size, worker_resources
+from eagleray.resources.storage import FETCH_CONTAINER, ModelStorage, model_storage
+
+# The raylet's own answer: it stays good when the head is gone, as the replicas do.
+_HEALTH = "/api/local_raylet_healthz"
+# What `ray start` needs, after its drain, to end the processes that are left.
+_GRACE_SECONDS = NODE_DRAIN_SECONDS + 20
+
+
+def build_worker_pod(
+    revision: Revision, incarnation: int, index: int, owner: dict[str, Any], pod: PodSettings
+) -> dict[str, Any]:
+    """Build a worker Pod of an incarnation.
+
+    Args:
+        revision: the revision.
+        incarnation: number of the Ray cluster that it joins.
+        index: its number within the incarnation.
+        owner: reference to the ModelDeployment.
+        pod: the operator's settings.
+    """
+    storage = model_storage(revision.template.model) if revision.template.model else None
+    spec: dict[str, Any] = {
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "containers": [_ray(revision, incarnation, pod, storage)],
+        "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
+        **_placement(revision),
+    }
+    if storage:
+        spec["initContainers"] = [_fetch(revision, pod, storage)]
+    identity = PodIdentity(worker_name(revision, incarnation, index), "worker", incarnation)
+    return build_pod(revision, identity, owner, pod, spec)
+
+
+def _ray(revision: Revision, incarnation: int, pod: PodSettings, storage: ModelStorage | None) -> dict[str, Any]:
+    size, count = replica_size(revision), revision.replicas_per_pod or 1
+    resources = worker_resources(revision)
+    return container(
+        revision,
+        RAY_CONTAINER,
+        pod,
+        command=["ray", "start"],
+        args=[
+            f"--address={head_address(revision, incarnation)}",
+            f"--num-cpus={size.cpus * count}",
+            f"--num-gpus={size.gpus * count}",
+            f"--memory={size.memory * count}",
+            f"--labels={GROUP_LABEL}={worker_group(revision)}",
+            *ray_node_args(),
+        ],
+        env=worker_env(revision, memory_limited="memory" in resources["limits"]),
+        ports=[{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+        resources=resources,
+        volumeMounts=[*scratch_mounts(), *(storage.server_mounts if storage else ())],
+        startupProbe=http_probe(AGENT_PORT, _HEALTH, period=2, failures=300),
+        readinessProbe=http_probe(AGENT_PORT, _HEALTH, period=5, failures=6),
+        livenessProbe=http_probe(AGENT_PORT, _HEALTH, period=10, failures=12),
+    )
+
+
+def _fetch(revision: Revision, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
+    resources = worker_resources(revision)
+    return container(
+        revision,
+        FETCH_CONTAINER,
+        pod,
+        command=list(storage.command),
+        # Credentials and proxies for the download are the user's variables.
+        env=list(({"HOME": {"name": "HOME", "value": TMP}} | user_env(revision)).values()),
+        resources={kind: _without_devices(amounts) for kind, amounts in resources.items()},
+        volumeMounts=[{"name": "tmp", "mountPath": TMP}, *storage.fetch_mounts],
+    )
+
+
+def _without_devices(amounts: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in amounts.items() if "/" not in name}
+
+
+def _placement(revision: Revision) -> dict[str, Any]:
+    placement = revision.template.placement
+    if placement is None:
+        return {}
+    found: dict[str, Any] = {}
+    if placement.node_selector:
+        found["nodeSelector"] = dict(placement.node_selector)
+    if placement.tolerations:
+        found["tolerations"] = [
+            t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in placement.tolerations
+        ]
+    return found

@@ -1,0 +1,1 @@
+"""The router in front of a ModelDeployment: its Envoy configuration and a client for its statistics."""

@@ -1,0 +1,136 @@
+"""A revision as Envoy's cluster: who its replicas are, whether they answer, and how requests spread over them."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from eagleray.domain.router import RouterLayout, RouterTarget
+from eagleray.router.xds import address, extension, file_source, seconds, typed
+
+HEALTH_PATH = "/-/healthz"
+HEALTH_INTERVAL_SECONDS = 1
+# A replica that computes for seconds on its event loop answers its health check late and is still the right one to ask;
+# a dead one refuses at once, whatever the timeout.
+HEALTH_TIMEOUT_SECONDS = 5
+# Shorter than the replica's own (Serve: 90 s), so that a request never meets a connection that is just being closed.
+UPSTREAM_IDLE_SECONDS = 30
+# A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
+TCP_USER_TIMEOUT_MS = 5000
+MANY = 10_000
+
+
+def eds_file(target: RouterTarget) -> str:
+    """Name of the file with the target's endpoints."""
+    return f"eds-{target.revision}.json"
+
+
+def load_assignment(target: RouterTarget) -> dict[str, Any]:
+    """Every address x port where a replica of the target may answer."""
+    endpoints = [
+        {"endpoint": {"address": address(host, port)}}
+        for host in sorted(set(target.addresses), key=lambda a: (ip_address(a).version, int(ip_address(a))))
+        for port in sorted(set(target.ports))
+    ]
+    return typed(
+        "envoy.config.endpoint.v3.ClusterLoadAssignment",
+        cluster_name=target.revision,
+        endpoints=[{"lb_endpoints": endpoints}] if endpoints else [],
+    )
+
+
+def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
+    """The target's cluster.
+
+    A replica leaves at its first health check that answers 503 (it drains) or at the second that fails; requests in
+    progress there end in peace, also when the endpoint is removed (`ignore_health_on_host_removal`: at once for new
+    requests, since its address may soon belong to another Pod).
+    """
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=target.revision,
+        type="EDS",
+        eds_cluster_config={"eds_config": file_source(layout, eds_file(target))},
+        connect_timeout="1s",
+        ignore_health_on_host_removal=True,
+        close_connections_on_host_health_failure=False,
+        # Without the window of 0 s Envoy withholds a change of health from its workers for up to a second.
+        common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
+        load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
+        health_checks=[_health_check()],
+        outlier_detection=_outlier_detection(),
+        circuit_breakers={"thresholds": [_limits("DEFAULT"), _limits("HIGH")]},
+        upstream_connection_options={
+            "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
+        },
+        upstream_bind_config={"socket_options": [_tcp_user_timeout()]},
+        typed_extension_protocol_options={"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http()},
+    )
+
+
+def _least_request() -> dict[str, Any]:
+    # A full scan: model replicas are few and slow, and the idle one among them must be found, not guessed at.
+    return extension(
+        "envoy.load_balancing_policies.least_request",
+        "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
+        selection_method="FULL_SCAN",
+    )
+
+
+def _health_check() -> dict[str, Any]:
+    every = seconds(HEALTH_INTERVAL_SECONDS)
+    return {
+        "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
+        "interval": every,
+        "no_traffic_interval": every,
+        "unhealthy_interval": every,
+        "interval_jitter_percent": 10,
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": HEALTH_PATH, "host": "eagleray-router"},
+    }
+
+
+def _outlier_detection() -> dict[str, Any]:
+    # Between two health checks: a replica that cannot be reached is left out until a health check passes again. Not at
+    # the first failure, since a request that times out counts as one and may be the request's own fault.
+    return {
+        "interval": "1s",
+        "base_ejection_time": "2s",
+        "max_ejection_time": "10s",
+        "max_ejection_percent": 100,
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 3,
+        "enforcing_consecutive_local_origin_failure": 100,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_local_origin_success_rate": 0,
+    }
+
+
+def _limits(priority: str) -> dict[str, Any]:
+    # Replicas bound their own queues (concurrency); these only keep a runaway from taking the router's memory.
+    return {
+        "priority": priority,
+        "max_connections": MANY,
+        "max_pending_requests": MANY,
+        "max_requests": MANY,
+        "max_retries": MANY // 10,
+    }
+
+
+def _tcp_user_timeout() -> dict[str, Any]:
+    return {
+        "description": "TCP_USER_TIMEOUT",
+        "level": "6",
+        "name": "18",
+        "int_value": str(TCP_USER_TIMEOUT_MS),
+        "state": "STATE_PREBIND",
+    }
+
+
+def _http() -> dict[str, Any]:
+    return typed(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        common_http_protocol_options={"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
+        explicit_http_config={"http_protocol_options": {}},
+    )

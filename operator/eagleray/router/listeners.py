@@ -1,0 +1,120 @@
+"""A router's two listeners: the traffic of clients, and the ops port."""
+
+from typing import Any
+
+from eagleray.domain.router import RouterConfig, RouterLayout
+from eagleray.router.access_log import access_log
+from eagleray.router.errors import error_replies
+from eagleray.router.routes import OPS_ROUTES, ROUTES
+from eagleray.router.xds import address, extension, file_source, seconds, typed
+
+MIN_STREAM_IDLE_SECONDS = 300.0
+MAX_BUFFERED_BYTES = 32 * 1024 * 1024
+_HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+_OWN_HEADERS = "(?i)x-eagleray-.*"
+
+
+def listeners(config: RouterConfig, layout: RouterLayout) -> list[dict[str, Any]]:
+    """Both listeners; they change only with limits and timeouts, never with weights or endpoints."""
+    return [
+        _listener("http", address(layout.bind, layout.http_port), _traffic(config, layout)),
+        _listener("ops", address(layout.bind, layout.ops_port), _ops(layout)),
+    ]
+
+
+def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict[str, Any]:
+    return typed(
+        "envoy.config.listener.v3.Listener",
+        name=name,
+        address=where,
+        per_connection_buffer_limit_bytes=1024 * 1024,
+        filter_chains=[
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    )
+
+
+def _manager(layout: RouterLayout, name: str, file: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    return typed(
+        _HCM,
+        stat_prefix=name,
+        codec_type="AUTO",
+        rds={"route_config_name": name, "config_source": file_source(layout, file)},
+        use_remote_address=True,
+        # No client is trusted with Envoy's own request headers (timeouts, retries); by default all private ones are.
+        internal_address_config={"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
+        request_headers_timeout="10s",
+        **fields,
+    )
+
+
+def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
+    timeout = config.request_timeout
+    strip, forward = (
+        _strip_own_headers(),
+        extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True),
+    )
+    return _manager(
+        layout,
+        ROUTES,
+        "rds.json",
+        # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
+        stream_idle_timeout=seconds(max(MIN_STREAM_IDLE_SECONDS, 2 * timeout) if timeout else 0),
+        # The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
+        normalize_path=False,
+        merge_slashes=False,
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
+        server_header_transformation="PASS_THROUGH",
+        http2_protocol_options={
+            "max_concurrent_streams": 256,
+            "initial_stream_window_size": 256 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
+        },
+        http_filters=[strip, _buffer_unknown_length(config), forward],
+        upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, forward]}],
+        local_reply_config=error_replies(),
+        access_log=[access_log()],
+    )
+
+
+def _ops(layout: RouterLayout) -> dict[str, Any]:
+    return _manager(layout, OPS_ROUTES, "ops.json", http_filters=[extension("envoy.filters.http.router", _ROUTER)])
+
+
+def _strip_own_headers() -> dict[str, Any]:
+    """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
+    ours = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}}
+    return extension(
+        "envoy.filters.http.header_mutation",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": [ours]},
+    )
+
+
+def _buffer_unknown_length(config: RouterConfig) -> dict[str, Any]:
+    """Counts bodies of unknown length (chunked) by buffering them; its limit is lower where the router's memory is.
+
+    A body that says its length passes unbuffered: the route table has already refused what is too large.
+    """
+    length = typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name="content-length")
+    skip = extension("skip", "envoy.extensions.filters.common.matcher.action.v3.SkipFilter")
+    predicate = {
+        "single_predicate": {
+            "input": {"name": "content-length", "typed_config": length},
+            "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}},
+        },
+    }
+    buffer = extension(
+        "envoy.filters.http.buffer",
+        "envoy.extensions.filters.http.buffer.v3.Buffer",
+        max_request_bytes=min(config.max_request_bytes, MAX_BUFFERED_BYTES),
+    )
+    return extension(
+        "buffer",
+        "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+        extension_config=buffer,
+        xds_matcher={"matcher_list": {"matchers": [{"predicate": predicate, "on_match": {"action": skip}}]}},
+    )

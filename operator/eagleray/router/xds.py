@@ -1,0 +1,55 @@
+"""Small pieces that every part of Envoy's configuration is made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.domain.router import RouterLayout
+
+_TYPES = "type.googleapis.com/"
+
+
+def typed(message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    """A message packed as protobuf's Any; `message` is its full name."""
+    return {"@type": _TYPES + message, **fields}
+
+
+def extension(name: str, message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    """A named extension with its configuration."""
+    return {"name": name, "typed_config": typed(message, **fields)}
+
+
+def address(host: str, port: int) -> dict[str, Any]:
+    """A TCP address."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def seconds(value: float) -> str:
+    """A duration in protobuf's JSON form."""
+    return f"{value:g}s" if value < 1e5 else f"{value:.0f}s"
+
+
+def file_source(layout: RouterLayout, file: str) -> dict[str, Any]:
+    """A file of the ConfigMap as a source of configuration.
+
+    Kubelet replaces a ConfigMap's files by moving a symlink in their folder, so the folder is what is watched.
+    """
+    return {
+        "path_config_source": {
+            "path": f"{layout.config_dir}/{file}",
+            "watched_directory": {"path": layout.config_dir},
+        },
+        "resource_api_version": "V3",
+    }
+
+
+def set_header(key: str, value: str) -> dict[str, Any]:
+    """A header to set, over any of the same name."""
+    return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def json_reply(status: int, message: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A route's action (and headers) that answers by itself; the listener wraps `message` into its JSON error body."""
+    reply: dict[str, Any] = {"direct_response": {"status": status, "body": {"inline_string": message}}}
+    if headers:
+        reply["response_headers_to_add"] = [set_header(k, v) for k, v in sorted(headers.items())]
+    return reply

@@ -1,0 +1,1 @@
+"""The process: settings, logs, metrics, health, leadership, and the only importer of kopf."""

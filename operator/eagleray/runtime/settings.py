@@ -1,0 +1,109 @@
+"""Every environment variable of the operator, in one place."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PREFIX = "EAGLERAY_"
+BASE_IMAGE = "base"
+DEFAULT_NAMESPACE = "eagleray-system"
+PULL_POLICIES = frozenset({"", "Always", "IfNotPresent", "Never"})
+LOG_LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
+
+
+class SettingsError(ValueError):
+    """An environment variable is missing or wrong; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the operator process.
+
+    Attributes:
+        watch_namespaces: namespaces to serve; empty for all.
+        namespace: the operator's own.
+        pod_name: this Pod.
+        lease_name: the Lease that operators of one installation share.
+        router_image: image of the router Pods.
+        images: default images of the Ray Pods, by framework and under `base`.
+        image_pull_policy: of the Pods that the operator makes; "" leaves it to Kubernetes.
+        image_pull_secrets: their pull secrets.
+        concurrency: how many ModelDeployments are worked on at once.
+        metrics_port: of `/metrics`; 0 picks a free one.
+        health_port: of `/healthz` and `/readyz`; 0 picks a free one.
+        resync_seconds: between two looks at every ModelDeployment, whatever the watches say.
+        drain_seconds: how long a stopping operator goes on with what it has in hand.
+        log_level: a level of the standard library.
+    """
+
+    watch_namespaces: tuple[str, ...] = ()
+    namespace: str = DEFAULT_NAMESPACE
+    pod_name: str = field(default_factory=socket.gethostname)
+    lease_name: str = "eagleray-operator"
+    router_image: str = "eagleray/router"
+    images: Mapping[str, str] = field(
+        default_factory=lambda: {BASE_IMAGE: "eagleray/base", "sklearn": "eagleray/sklearn"}
+    )
+    image_pull_policy: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
+    concurrency: int = 16
+    metrics_port: int = 8080
+    health_port: int = 8081
+    resync_seconds: float = 600.0
+    drain_seconds: float = 15.0
+    log_level: str = "INFO"
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Args:
+        env: the environment; what is unset or empty keeps its default.
+
+    Raises:
+        SettingsError: a value is not what its setting takes.
+    """
+    d = Settings(pod_name=_get(env, "POD_NAME") or socket.gethostname())
+    images = {name: _get(env, f"{name.upper()}_IMAGE") or default for name, default in d.images.items()}
+    return Settings(
+        watch_namespaces=_list(env, "WATCH_NAMESPACES"),
+        namespace=_get(env, "NAMESPACE") or d.namespace,
+        pod_name=d.pod_name,
+        lease_name=_get(env, "LEASE_NAME") or d.lease_name,
+        router_image=_get(env, "ROUTER_IMAGE") or d.router_image,
+        images=images,
+        image_pull_policy=_choice(env, "IMAGE_PULL_POLICY", PULL_POLICIES, d.image_pull_policy),
+        image_pull_secrets=_list(env, "IMAGE_PULL_SECRETS"),
+        concurrency=int(_number(env, "CONCURRENCY", d.concurrency, low=1, high=1000)),
+        metrics_port=int(_number(env, "METRICS_PORT", d.metrics_port, low=0, high=65535)),
+        health_port=int(_number(env, "HEALTH_PORT", d.health_port, low=0, high=65535)),
+        resync_seconds=_number(env, "RESYNC_SECONDS", d.resync_seconds, low=1, high=86400),
+        drain_seconds=_number(env, "DRAIN_SECONDS", d.drain_seconds, low=0, high=3600),
+        log_level=_choice(env, "LOG_LEVEL", LOG_LEVELS, d.log_level),
+    )
+
+
+def _get(env: Mapping[str, str], name: str) -> str:
+    return env.get(PREFIX + name, "").strip()
+
+
+def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for p in _get(env, name).split(",") if (part := p.strip())))
+
+
+def _choice(env: Mapping[str, str], name: str, known: frozenset[str], default: str) -> str:
+    value = _get(env, name) or default
+    if value not in known:
+        raise SettingsError(f"{PREFIX}{name}: {value!r} is none of {', '.join(sorted(known - {''}))}")
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, default: float, *, low: float, high: float) -> float:
+    raw = _get(env, name)
+    try:
+        value = float(raw) if raw else float(default)
+    except ValueError as e:
+        raise SettingsError(f"{PREFIX}{name}: {raw!r} is not a number") from e
+    if not low <= value <= high:
+        raise SettingsError(f"{PREFIX}{name}: {raw} is not between {low:g} and {high:g}")
+    return value

@@ -1,0 +1,134 @@
+"""Where keys come from: kopf's watches, and nothing else of kopf.
+
+`on.event` handlers write nothing on any object and need no finalizer; all that they do here is to add a key.
+Why no other handler, daemon, timer, index or peering is used: docs/adr.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+
+from eagleray.domain import labels as names
+from eagleray.engine.queue import Key
+from eagleray.kube.api_server import Credentials
+from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, SERVICE, Kind
+
+CHILDREN: tuple[Kind, ...] = (POD, SERVICE, DEPLOYMENT)
+WATCH_LIST_SINCE = (1, 34)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of keys.
+
+    Attributes:
+        add: takes a key.
+        on_start: called once before the first key.
+        on_stop: called once after the last key; what it awaits is not disturbed.
+        credentials: asked at the start and whenever the API server refuses the present ones.
+        namespaces: namespaces to watch; empty for all.
+        kubernetes: the API server's version.
+    """
+
+    add: Callable[[Key], None]
+    on_start: Callable[[], Awaitable[None]]
+    on_stop: Callable[[], Awaitable[None]]
+    credentials: Callable[[], Awaitable[Credentials]]
+    namespaces: tuple[str, ...] = ()
+    kubernetes: tuple[int, int] = field(default=(1, 30))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop`, SIGTERM or SIGINT.
+
+        Raises:
+            Exception: a watch failed for good, for instance because it is forbidden.
+        """
+        await kopf.operator(
+            registry=self.registry(stop),
+            settings=settings(self.kubernetes),
+            clusterwide=not self.namespaces,
+            namespaces=self.namespaces,
+            stop_flag=stop,
+        )
+
+    def registry(self, stop: asyncio.Event) -> kopf.OperatorRegistry:
+        """The handlers; `stop` is set when the last key was added."""
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.startup(registry=registry)
+        async def startup(**_: Any) -> None:  # noqa: ANN401 - kopf passes whatever it knows
+            await self.on_start()
+
+        @kopf.on.cleanup(registry=registry)
+        async def cleanup(**_: Any) -> None:  # noqa: ANN401
+            # After a signal kopf still has a task that waits for the flag, and would give it 5 s to end.
+            stop.set()
+            await self.on_stop()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401
+            return _connection(await self.credentials())
+
+        md = MODEL_DEPLOYMENT
+
+        @kopf.on.event(md.group, md.version, md.plural, registry=registry)
+        async def primary(namespace: str | None, name: str, **_: Any) -> None:  # noqa: ANN401
+            self.add(Key(namespace or "", name))
+
+        async def child(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:  # noqa: ANN401
+            self.add(Key(namespace or "", labels[names.NAME]))
+
+        for kind in CHILDREN:
+            kopf.on.event(
+                kind.group,
+                kind.version,
+                kind.plural,
+                id=f"child-{kind.plural}",
+                labels={names.MANAGED_BY: names.MANAGER, names.NAME: kopf.PRESENT},
+                registry=registry,
+            )(child)
+        return registry
+
+
+def settings(kubernetes: tuple[int, int]) -> kopf.OperatorSettings:
+    """Settings of kopf: nothing persisted, no peering, scanning or Events; the server filters children.
+
+    Args:
+        kubernetes: the API server's version.
+    """
+    s = kopf.OperatorSettings()
+    # Never used without change handlers; named so that nobody wonders whose it is, should that ever change.
+    s.persistence.finalizer = "modeldeployments.eagleray.dev/kopf"
+    s.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix="eagleray.dev")
+    s.peering.standalone = True
+    s.scanning.disabled = True
+    s.posting.enabled = False
+    for kind in CHILDREN:
+        # Tuples: the documented "group/plural" strings match nothing and say nothing.
+        key = (kind.group, kind.version, kind.plural) if kind.group else (kind.version, kind.plural)
+        s.watching.label_selectors[key] = f"{names.MANAGED_SELECTOR},{names.NAME}"
+    if kubernetes >= WATCH_LIST_SINCE:
+        s.watching.initial_streaming = True
+    else:
+        s.watching.chunk_size = 500
+    s.watching.connect_timeout = 10
+    s.watching.server_timeout = 600
+    s.networking.request_timeout = 30
+    s.networking.connect_timeout = 10
+    s.process.ultimate_exiting_timeout = 25
+    return s
+
+
+def _connection(c: Credentials) -> kopf.ConnectionInfo:
+    return kopf.ConnectionInfo(
+        server=c.server,
+        ca_path=c.ca_path,
+        insecure=c.insecure,
+        scheme="Bearer" if c.token else None,
+        token=c.token,
+        certificate_path=c.certificate_path,
+        private_key_path=c.key_path,
+    )

@@ -1,0 +1,45 @@
+"""python -m bench [--rounds N]: measures and writes docs/benchmarks.md."""
+
+import argparse
+import sys
+
+from bench import report, router, start
+from e2e.cluster import Cluster
+from e2e.given import Given, Served
+from e2e.then import Then
+
+NAMESPACE = "e2e-bench"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="starts of each kind, in turns")
+    rounds: int = parser.parse_args().rounds
+    cluster = Cluster.from_harness()
+    given = Given(cluster, Then(cluster))
+    given.operator()
+    client = given.client(NAMESPACE)
+    hand, eagleray = [], []
+    for number in range(1, rounds + 1):
+        hand.append(start.by_hand(client, cluster.images["square"]))
+        eagleray.append(start.by_eagleray(given, client))
+        say(f"start {number}/{rounds}: by hand {hand[-1].seconds:.1f} s, Eagleray {eagleray[-1].seconds:.1f} s")
+    manifest = given.square_manifest(NAMESPACE)
+    manifest["spec"]["replicas"] = 2
+    served = Served(given.settled(manifest), client, "/", {"num": 7}, {"result": 49})
+    cost = router.measure(served)
+    cluster.delete("md", served.md.name, NAMESPACE)
+    report.write(hand, eagleray, cost)
+    say(f"start: {report.ratio(hand, eagleray):.2f}x of by hand; router: {cost.added_ms('p50'):+.2f} ms p50,")
+    say(f"{cost.throughput_ratio():.2f}x of the direct requests per second; written to {report.PAGE.name}")
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Compares the way through the router with the direct one: latency of a lone client, throughput of many.
+
+python speed.py BODY ROUTER DIRECT [DIRECT ...]      each an address host:port; prints a JSON object.
+
+Both ways are measured in turns of a second or less, so that whatever else the machine does meets both alike. The client
+speaks just enough HTTP/1.1 to be cheap: it shares the machine with what it measures.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+import uvloop
+
+LATENCY_ROUNDS = 40
+LATENCY_REQUESTS = 100
+CLIENTS = 32
+THROUGHPUT_ROUNDS = 8
+THROUGHPUT_SECONDS = 2.0
+WARM_UP = 200
+
+
+class Connection:
+    """One kept-alive connection that sends the same request again and again."""
+
+    def __init__(self, address: str, body: str) -> None:
+        self._host, port = address.rsplit(":", 1)
+        self._port = int(port)
+        head = f"POST / HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+        self._request = f"{head}\r\n\r\n{body}".encode()
+
+    async def open(self) -> None:
+        """Connect."""
+        self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+
+    async def ask(self) -> float:
+        """Send it once; seconds until the whole answer was there."""
+        began = time.perf_counter()
+        self._writer.write(self._request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lines = head.decode().lower().split("\r\n")
+        if not lines[0].startswith("http/1.1 200"):
+            raise RuntimeError(lines[0])
+        length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
+        await self._reader.readexactly(length)
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._writer.close()
+
+
+async def connect(addresses: list[str], body: str, count: int) -> list[Connection]:
+    """Open connections, spread over the addresses."""
+    connections = [Connection(addresses[i % len(addresses)], body) for i in range(count)]
+    for connection in connections:
+        await connection.open()
+        for _ in range(WARM_UP // count + 1):
+            await connection.ask()
+    return connections
+
+
+async def latency(ways: dict[str, list[str]], body: str) -> dict[str, dict[str, float]]:
+    """Milliseconds of one request at a time, for each way."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    connections = {way: await connect(addresses, body, len(addresses)) for way, addresses in ways.items()}
+    for _ in range(LATENCY_ROUNDS):
+        for way, found in seconds.items():
+            for i in range(LATENCY_REQUESTS):
+                found.append(await connections[way][i % len(connections[way])].ask())
+    for connection in (c for of_way in connections.values() for c in of_way):
+        connection.close()
+    return {way: quantiles(found) for way, found in seconds.items()}
+
+
+def quantiles(seconds: list[float]) -> dict[str, float]:
+    """Median and 99th percentile in milliseconds."""
+    ordered = sorted(seconds)
+    return {f"p{p}": round(1000 * ordered[len(ordered) * p // 100], 3) for p in (50, 99)}
+
+
+async def throughput(ways: dict[str, list[str]], body: str) -> dict[str, dict[str, float]]:
+    """Requests per second of many clients, for each way: the median round."""
+    connections = {way: await connect(addresses, body, CLIENTS) for way, addresses in ways.items()}
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(THROUGHPUT_ROUNDS):
+        for way in ways:
+            began = time.perf_counter()
+            found = await asyncio.gather(*(hammer(c, began + THROUGHPUT_SECONDS) for c in connections[way]))
+            flat = [s for of_one in found for s in of_one]
+            rates[way].append(len(flat) / (time.perf_counter() - began))
+            seconds[way] += flat
+    for connection in (c for of_way in connections.values() for c in of_way):
+        connection.close()
+    middle = {way: sorted(found)[len(found) // 2] for way, found in rates.items()}
+    return {way: {"rps": round(middle[way], 1), **quantiles(seconds[way])} for way in ways}
+
+
+async def hammer(connection: Connection, until: float) -> list[float]:
+    """Ask without a pause."""
+    found = []
+    while time.perf_counter() < until:
+        found.append(await connection.ask())
+    return found
+
+
+async def main() -> None:
+    """Run the command."""
+    body, router, *direct = sys.argv[1:]
+    ways = {"direct": direct, "router": [router]}
+    found = {"latency_ms": await latency(ways, body), "throughput": await throughput(ways, body), "clients": CLIENTS}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,200 @@
+"""The client Pod: asks, checks and loads from inside the cluster, because nothing is reachable from outside."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .cluster import Cluster, Manifest
+
+SCRIPTS = Path(__file__).parent / "client"
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+MODELS = "/models"
+
+RESTRICTED: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": 12345,
+    "runAsGroup": 12345,
+    "fsGroup": 12345,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+LOCKED_DOWN: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What a load found; see client/load.py for the fields of `raw`."""
+
+    raw: dict[str, Any]
+
+    @property
+    def sent(self) -> int:
+        """Requests sent."""
+        return int(self.raw["sent"])
+
+    @property
+    def failed(self) -> int:
+        """Requests that were not answered rightly and in time."""
+        return int(self.raw["failed"])
+
+    @property
+    def revisions(self) -> dict[str, dict[str, float]]:
+        """For each revision that answered: the times of its first and last answer, and their count."""
+        found: dict[str, dict[str, float]] = self.raw["revisions"]
+        return found
+
+    def told(self) -> str:
+        """The result for people: the failures first."""
+        failures = "\n".join(f"  {f}" for f in self.raw["failures"])
+        return f"{self.failed} of {self.sent} requests failed; {self.raw['statuses']}\n{failures}"
+
+
+@dataclass(slots=True)
+class Load:
+    """A load that is running; `result` is there when its block has ended."""
+
+    _result: LoadResult | None = field(default=None)
+
+    @property
+    def result(self) -> LoadResult:
+        """What came of it."""
+        assert self._result is not None, "the load has not ended yet"
+        return self._result
+
+    def finish(self, text: str) -> None:
+        """Take in what the script printed last."""
+        self._result = LoadResult(json.loads(text.splitlines()[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A Pod with Python and the scripts of tests/e2e/client at /scripts.
+
+    Args:
+        cluster: where it runs.
+        namespace: its namespace.
+        claim: a volume claim that is mounted at /models, or "".
+    """
+
+    cluster: Cluster
+    namespace: str
+    claim: str = ""
+    name: str = "client"
+
+    def start(self) -> None:
+        """Make the Pod, or make it anew where its scripts are old, and wait until it runs."""
+        scripts = {path.name: path.read_text() for path in sorted(SCRIPTS.glob("*.py"))}
+        config = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "data": scripts,
+        }
+        changed = not self.cluster.apply(config).rstrip().endswith("unchanged")
+        there = self.cluster.find("pod", self.name, self.namespace)
+        image = self.cluster.images["sklearn"]
+        if there and (changed or there["spec"]["containers"][0]["image"] != image):
+            self.cluster.delete("pod", self.name, self.namespace, "--grace-period=0", "--force")
+        self.cluster.apply(self._pod())
+        ready = ("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=180s")
+        self.cluster.kubectl(*ready, timeout=200)
+
+    def ask(self, method: str, url: str, body: object = None) -> Answer:
+        """Send one request."""
+        words = [] if body is None else [body if isinstance(body, str) else json.dumps(body)]
+        return Answer(**json.loads(self.python("ask.py", method, url, *words)))
+
+    def python(self, script: str, *args: str, stdin: str = "", timeout: float = 120) -> str:
+        """Run one of the scripts to its end and return what it prints."""
+        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", f"/scripts/{script}", *args)
+        return self.cluster.kubectl(*command, stdin=stdin, timeout=timeout)
+
+    def run_source(self, source: str, *args: str, timeout: float = 120) -> str:
+        """Run a program that is not among the scripts and return what it prints."""
+        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", "-", *args)
+        return self.cluster.kubectl(*command, stdin=source, timeout=timeout)
+
+    @contextmanager
+    def load(self, url: str, *, body: object, expected: object, rate: float = 20.0) -> Iterator[Load]:
+        """Load `url` steadily while the block runs; the block begins when the first right answer has come."""
+        wanted = ["--body", json.dumps(body), "--expected", json.dumps(expected), "--rate", str(rate)]
+        command = self.cluster.kubectl_command(
+            "exec", "-i", "-n", self.namespace, self.name, "--", "python", "/scripts/load.py", url, *wanted
+        )
+        load = Load()
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first == "started\n", f"the load does not start: {first} {_rest(process)}"
+            yield load
+            out, err = process.communicate(timeout=STOP_SECONDS)
+            assert process.returncode == 0, f"the load ended with an error: {err}"
+            load.finish(out)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def _pod(self) -> Manifest:
+        mounts: list[Manifest] = [
+            {"name": "scripts", "mountPath": "/scripts", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the container
+        ]
+        volumes: list[Manifest] = [
+            {"name": "scripts", "configMap": {"name": self.name}},
+            {"name": "tmp", "emptyDir": {}},
+        ]
+        if self.claim:
+            mounts.append({"name": "models", "mountPath": MODELS})
+            volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": self.claim}})
+        container: Manifest = {
+            "name": "client",
+            "image": self.cluster.images["sklearn"],
+            "command": ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"],
+            "env": [{"name": "HOME", "value": "/tmp"}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],  # noqa: S108
+            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+            "securityContext": LOCKED_DOWN,
+            "volumeMounts": mounts,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "terminationGracePeriodSeconds": 1,
+                "securityContext": RESTRICTED,
+                "containers": [container],
+                "volumes": volumes,
+            },
+        }
+
+
+def _rest(process: "subprocess.Popen[str]") -> str:
+    process.kill()
+    _, err = process.communicate(timeout=STOP_SECONDS)
+    return err

@@ -1,0 +1,153 @@
+"""Given: namespaces, a client in them, a trained model, and objects that are served and settled."""
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from .client import MODELS, Client
+from .cluster import OPERATOR_NAMESPACE, REPO, Cluster, Manifest
+from .deployment import ModelDeployment
+from .installed import Operator
+from .then import Then
+
+RESTRICTED_LABEL = {"pod-security.kubernetes.io/enforce": "restricted"}
+CHURN_NAMESPACE = "e2e-churn"
+SQUARE_NAMESPACE = "e2e-square"
+CLAIM = "models"
+MODEL = "churn/1"
+CHECK_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An object that is served, and the client beside it.
+
+    Attributes:
+        md: the object.
+        client: a Pod in its namespace.
+        path: where it takes requests.
+        body: a request that it answers.
+        expected: the right answer.
+    """
+
+    md: ModelDeployment
+    client: Client
+    path: str
+    body: Any
+    expected: Any
+
+    @property
+    def url(self) -> str:
+        """Where its requests go."""
+        return self.md.url + self.path
+
+
+@dataclass(slots=True)
+class Given:
+    """Makes what a test starts from; what is there already is brought to the state that is asked for.
+
+    Args:
+        cluster: the cluster under test.
+        then: for waiting until it is so.
+        namespaces: those that were used, for the diagnostics of a failure.
+    """
+
+    cluster: Cluster
+    then: Then
+    namespaces: set[str] = field(default_factory=set)
+    _clients: dict[str, Client] = field(default_factory=dict)
+    _check: Manifest = field(default_factory=dict)
+
+    def namespace(self, name: str) -> str:
+        """A namespace that accepts nothing but restricted Pods."""
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED_LABEL}}
+        self.namespaces.add(name)
+        self.cluster.apply(manifest)
+        return name
+
+    def client(self, namespace: str, claim: str = "") -> Client:
+        """A client Pod in a namespace, with a volume claim at /models if one is named."""
+        if namespace not in self._clients:
+            self.namespace(namespace)
+            client = Client(self.cluster, namespace, claim)
+            client.start()
+            self._clients[namespace] = client
+        return self._clients[namespace]
+
+    def operator(self) -> Operator:
+        """The installed operator, with all of its Pods ready."""
+        self.namespaces.add(OPERATOR_NAMESPACE)
+        operator = Operator(self.cluster)
+        operator.install()
+        return operator
+
+    def trained_churn(self) -> Manifest:
+        """The churn model on the volume `models`, and rows with the right answers: {"instances", "predictions"}."""
+        self.namespace(CHURN_NAMESPACE)
+        self.cluster.apply(volume_claim(CHURN_NAMESPACE, CLAIM))
+        client = self.client(CHURN_NAMESPACE, CLAIM)
+        if not self._check:
+            train = (REPO / "examples" / "churn" / "train.py").read_text()
+            out = client.run_source(
+                train, "--out", f"{MODELS}/{MODEL}", "--check", "-", "--check-rows", str(CHECK_ROWS)
+            )
+            self._check = json.loads(out.splitlines()[-1])
+        return self._check
+
+    def churn(self, replicas: int) -> Served:
+        """The example's churn model, settled at `replicas`."""
+        check = self.trained_churn()
+        manifest = example("churn", CHURN_NAMESPACE)
+        manifest["spec"]["replicas"] = replicas
+        md = self.settled(manifest)
+        return Served(
+            md=md,
+            client=self.client(CHURN_NAMESPACE, CLAIM),
+            path="/v1/models/churn:predict",
+            body={"instances": check["instances"][:2]},
+            expected={"predictions": check["predictions"][:2]},
+        )
+
+    def square(self, replicas: int) -> Served:
+        """The example's own application, settled at `replicas`."""
+        client = self.client(SQUARE_NAMESPACE)
+        manifest = self.square_manifest(SQUARE_NAMESPACE)
+        manifest["spec"]["replicas"] = replicas
+        md = self.settled(manifest)
+        return Served(md=md, client=client, path="/", body={"num": 7}, expected={"result": 49})
+
+    def square_manifest(self, namespace: str, name: str = "square") -> Manifest:
+        """The example's own application as a manifest for this cluster."""
+        manifest = example("square", namespace)
+        manifest["metadata"]["name"] = name
+        manifest["spec"]["image"] = self.cluster.images["square"]
+        return manifest
+
+    def settled(self, manifest: Manifest) -> ModelDeployment:
+        """Apply a manifest as a user would and wait until everything is as it says."""
+        meta = manifest["metadata"]
+        self.cluster.apply(manifest)
+        md = ModelDeployment(self.cluster, meta["namespace"], meta["name"])
+        self.then.settled(md)
+        return md
+
+
+def example(name: str, namespace: str) -> Manifest:
+    """The model.yaml of one of the examples, for a namespace."""
+    manifest: Manifest = yaml.safe_load((REPO / "examples" / name / "model.yaml").read_text())
+    found = copy.deepcopy(manifest)
+    found["metadata"]["namespace"] = namespace
+    return found
+
+
+def volume_claim(namespace: str, name: str) -> Manifest:
+    """A claim on the default storage class."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}},
+    }

@@ -1,0 +1,121 @@
+# ruff: noqa: ARG002 - a fake takes every argument of its Protocol
+"""An API server in memory: versions, conflicts, preconditions, a naive server-side apply, and failures on demand."""
+
+import copy
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.kube.client import FIELD_MANAGER, KubeClient, Manifests
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from eagleray.kube.kinds import Kind, Manifest, Ref
+
+
+class FakeKube(KubeClient):
+    """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls."""
+
+    def __init__(self, *manifests: Manifest) -> None:
+        self.objects: dict[Ref, Manifest] = {}
+        self.calls: list[tuple[str, Ref]] = []
+        self.fail: dict[str, list[KubeError]] = {}
+        self._versions = itertools.count(1)
+        for manifest in manifests:
+            self._store(manifest)
+
+    @property
+    def writes(self) -> list[tuple[str, Ref]]:
+        return [c for c in self.calls if c[0] != "get"]
+
+    async def get(self, ref: Ref) -> Manifest:
+        self._called("get", ref)
+        return copy.deepcopy(self._live(ref))
+
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Manifests:
+        self._called("list", Ref(kind, namespace or "", ""))
+        wanted = (labels or {}).items()
+        return [
+            copy.deepcopy(m)
+            for ref, m in self.objects.items()
+            if ref.kind == kind
+            and namespace in {None, ref.namespace}
+            and wanted <= m["metadata"].get("labels", {}).items()
+        ]
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        ref = Ref.of(manifest)
+        self._called("create", ref)
+        if ref in self.objects:
+            raise AlreadyExistsError(f"{ref} exists", status=409, reason="AlreadyExists")
+        return self._store(manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        ref = Ref.of(manifest)
+        self._called("replace", ref)
+        live = self._live(ref)
+        version = manifest["metadata"].get("resourceVersion")
+        if version not in {None, live["metadata"]["resourceVersion"]}:
+            raise ConflictError(f"{ref} changed", status=409, reason="Conflict")
+        return self._store(manifest)
+
+    async def apply(self, manifest: Manifest, *, field_manager: str = FIELD_MANAGER, force: bool = True) -> Manifest:
+        ref = Ref.of(manifest)
+        self._called("apply", ref)
+        return self._store(_merge(self.objects.get(ref, {}), manifest))
+
+    async def apply_status(
+        self, manifest: Manifest, *, field_manager: str = FIELD_MANAGER, force: bool = True
+    ) -> Manifest:
+        ref = Ref.of(manifest)
+        self._called("apply_status", ref)
+        return self._store({**self._live(ref), "status": manifest["status"]})
+
+    async def patch(self, ref: Ref, patch: Manifest) -> Manifest:
+        self._called("patch", ref)
+        return self._store(_merge(self._live(ref), patch))
+
+    async def delete(
+        self,
+        ref: Ref,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> None:
+        self._called("delete", ref)
+        meta = self._live(ref)["metadata"]
+        if uid not in {None, meta["uid"]} or resource_version not in {None, meta["resourceVersion"]}:
+            raise ConflictError(f"{ref}: precondition failed", status=409, reason="Conflict")
+        del self.objects[ref]
+
+    def _called(self, verb: str, ref: Ref) -> None:
+        self.calls.append((verb, ref))
+        if self.fail.get(verb):
+            raise self.fail[verb].pop(0)
+
+    def _live(self, ref: Ref) -> Manifest:
+        if ref not in self.objects:
+            raise NotFoundError(f"{ref} not found", status=404, reason="NotFound")
+        return self.objects[ref]
+
+    def _store(self, manifest: Manifest) -> Manifest:
+        ref, stored = Ref.of(manifest), copy.deepcopy(manifest)
+        version = str(next(self._versions))
+        stored["metadata"].setdefault("uid", f"uid-{version}")
+        stored["metadata"]["resourceVersion"] = version
+        self.objects[ref] = stored
+        return copy.deepcopy(stored)
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Manifest:
+    """RFC 7396."""
+    merged = dict(old)
+    for key, value in new.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            merged[key] = _merge(old.get(key) or {}, value)
+        else:
+            merged[key] = value
+    return copy.deepcopy(merged)

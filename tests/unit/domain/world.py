@@ -1,0 +1,213 @@
+"""A small world for the plan to act on: it does what the actions say, and time passes in steps of one second."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.actions import (
+    CreateHead,
+    CreateWorker,
+    DeletePod,
+    DeleteRevision,
+    DrainNode,
+    EnsureRevision,
+    EnsureRouter,
+    Plan,
+    Probe,
+    PutApplication,
+    SetReplicas,
+)
+from eagleray.domain.desired import parse
+from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
+from eagleray.domain.plan import plan
+from eagleray.domain.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.revisions import Revision
+from eagleray.domain.router import RevisionStats, RouterConfig, RouterStats
+from eagleray.domain.serve import (
+    Application,
+    AppStatus,
+    Deployment,
+    DeploymentStatus,
+    Replica,
+    ReplicaState,
+    ServeState,
+)
+
+IMAGES = {"sklearn": "sklearn:1", "base": "base:1"}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HEAD_SECONDS = 3
+
+
+class World:
+    """One ModelDeployment and everything around it.
+
+    Args:
+        **spec: the first spec; a model from a PVC where neither `model` nor `app` is given.
+    """
+
+    def __init__(self, **spec: Any) -> None:
+        self.spec: dict[str, Any] = {}
+        self.generation = 0
+        self.now = START
+        self.pods: dict[str, Pod] = {}
+        self.revisions: dict[str, Revision] = {}
+        self.status = ModelDeploymentStatus()
+        self.targets: dict[str, int] = {}
+        self.replicas: dict[str, dict[str, str]] = {}
+        self.draining: set[str] = set()
+        self.probes: dict[str, ProbeResult] = {}
+        self.router: RouterConfig | None = None
+        self.broken: set[str] = set()
+        self.history: list[Plan] = []
+        self.writes = 0
+        self.set(**({} if "model" in spec or "app" in spec else {"model": model("1")}), **spec)
+
+    def set(self, **spec: Any) -> None:
+        """Change fields of the spec."""
+        self.spec = {**self.spec, **spec}
+        self.generation += 1
+
+    def manifest(self) -> dict[str, Any]:
+        meta = {"name": "m", "namespace": "ns", "uid": "u", "generation": self.generation}
+        return {"metadata": meta, "spec": self.spec}
+
+    def observed(self) -> Observed:
+        heads = [p for p in self.pods.values() if p.role is Role.HEAD and p.live and p.started]
+        up = [h for h in heads if (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
+        return Observed(
+            status=self.status,
+            pods=tuple(self.pods.values()),
+            revisions=dict(self.revisions),
+            serve={h.name: self._serve(h) for h in up},
+            nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
+            routers=tuple(RouterPod(f"r{i}", f"10.0.9.{i}", self._stats()) for i in range(2)),
+            router_version=str(hash(self.router)),
+            probes=dict(self.probes),
+        )
+
+    def step(self, seconds: float = 1) -> Plan:
+        """Decide once, do what was decided, and let time pass."""
+        desired = parse(self.manifest(), IMAGES, self.revisions)
+        decision = plan(desired, self.observed(), self.now)
+        for action in decision.actions:
+            self._do(action)
+        if decision.status != self.status:
+            self.writes += 1
+        self.status = ModelDeploymentStatus.model_validate(decision.status.model_dump(mode="json", by_alias=True))
+        self.history.append(decision)
+        self.now += timedelta(seconds=seconds)
+        self._pass()
+        return decision
+
+    def run(self, steps: int = 60) -> Plan:
+        """Let `steps` seconds pass."""
+        for _ in range(steps):
+            last = self.step()
+        return last
+
+    def kill(self, name: str) -> None:
+        """Take a Pod away without a word."""
+        del self.pods[name]
+
+    def fail(self, name: str, **fields: Any) -> None:
+        """End a Pod's containers."""
+        self.pods[name] = replace(self.pods[name], phase="Failed", started=False, **fields)
+
+    def heads(self) -> list[Pod]:
+        return [p for p in self.pods.values() if p.role is Role.HEAD]
+
+    def workers(self) -> list[Pod]:
+        return [p for p in self.pods.values() if p.role is Role.WORKER]
+
+    def answering(self, revision: str) -> int:
+        """Replicas of `revision` that answer and that the router has an address of."""
+        target = next((t for t in self.router.targets if t.revision == revision), None) if self.router else None
+        ips = set(target.addresses) if target else set()
+        placed = [w for head in self.replicas.values() for w in head.values()]
+        return sum(1 for w in placed if w in self.pods and self.pods[w].ip in ips and self.pods[w].revision == revision)
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        found = next(c for c in self.status.conditions if c.type == kind)
+        return found.status, found.reason
+
+    def _do(self, action: object) -> None:
+        match action:
+            case EnsureRouter(config):
+                if config != self.router:
+                    self.writes += 1
+                self.router = config
+            case EnsureRevision(revision, _):
+                self.revisions.setdefault(revision.name, revision)
+            case CreateHead(revision, n):
+                self._create(revision, Role.HEAD, n, 0, f"{revision.name}-head-{n}")
+            case CreateWorker(revision, n, i):
+                self._create(revision, Role.WORKER, n, i, f"{revision.name}-w{n}-{i}")
+            case DeletePod(name, uid):
+                assert self.pods[name].uid == uid
+                self.pods[name] = replace(self.pods[name], deleting=True)
+            case DeleteRevision(name):
+                assert not [p for p in self.pods.values() if p.revision == name]
+                del self.revisions[name]
+            case _:
+                self._do_in_ray(action)
+
+    def _do_in_ray(self, action: object) -> None:
+        match action:
+            case PutApplication(_, head, replicas):
+                self.targets[head] = replicas
+                self.replicas[head] = {}
+            case SetReplicas(_, head, _, replicas):
+                self.targets[head] = replicas
+            case DrainNode(_, pod):
+                self.draining.add(pod)
+            case Probe(revision, _, n):
+                self.probes[revision.name] = ProbeResult(revision.name, n, ok=True, message="")
+
+    def _create(self, revision: Revision, role: Role, incarnation: int, index: int, name: str) -> None:
+        assert name not in self.pods, f"{name} is created twice"
+        uid, ip = f"uid-{len(self.history)}-{name}", f"10.0.{len(self.history)}.{len(self.pods)}"
+        self.pods[name] = Pod(name, uid, revision.name, role, incarnation, index, "Pending", self.now, ip=ip)
+
+    def _pass(self) -> None:
+        for name, pod in list(self.pods.items()):
+            if pod.deleting:
+                del self.pods[name]
+            elif pod.phase == "Pending" and not pod.unschedulable and pod.revision not in self.broken:
+                self.pods[name] = replace(pod, phase="Running", started=True)
+        for head in list(self.targets):
+            self._place(head)
+
+    def _place(self, head: str) -> None:
+        """Serve starts and stops replicas; those of a head that is gone go on where their Pods do."""
+        placed = {r: w for r, w in self.replicas[head].items() if w in self.pods}
+        if head in self.pods:
+            master = self.pods[head]
+            room = [
+                w.name for w in self.workers()
+                if w.revision == master.revision and w.incarnation == master.incarnation and w.started and w.live
+                and w.name not in placed.values()
+            ]  # fmt: skip
+            while len(placed) < self.targets[head] and room:
+                placed[f"{head}-{len(self.history)}-{len(placed)}"] = room.pop(0)
+            for extra in sorted(placed)[self.targets[head] :]:
+                del placed[extra]
+        self.replicas[head] = placed
+
+    def _serve(self, head: Pod) -> ServeState:
+        if head.name not in self.targets:
+            return ServeState()
+        replicas = tuple(Replica(r, ReplicaState.RUNNING, w, self.now) for r, w in self.replicas[head.name].items())
+        target = self.targets[head.name]
+        deployment = Deployment("Model", DeploymentStatus.HEALTHY, "", target, is_ingress=True, replicas=replicas)
+        return ServeState((Application("m", AppStatus.RUNNING, deployments=(deployment,)),))
+
+    def _stats(self) -> RouterStats:
+        targets = self.router.targets if self.router else ()
+        revisions = {t.revision: RevisionStats(str(hash(self.router)), self.answering(t.revision)) for t in targets}
+        return RouterStats(str(hash(self.router)), revisions)
+
+
+def model(number: str) -> dict[str, Any]:
+    """A model's spec; another number is another content."""
+    return {"framework": "sklearn", "uri": f"pvc://models/m/{number}"}

@@ -1,0 +1,197 @@
+"""The client against a small HTTP server: what goes over the wire, and what comes of every answer."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import Configuration
+
+from eagleray.kube.api_server import ApiServer
+from eagleray.kube.errors import AlreadyExistsError, InvalidError, NotFoundError, TransientError
+from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Ref
+
+REF = Ref(POD, "ns", "x")
+MANIFEST = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "ns", "name": "x"}}
+
+
+@dataclass
+class Server:
+    """Answers in order, and keeps what was asked."""
+
+    answers: list[tuple[int, Any]] = field(default_factory=list)
+    asked: list[tuple[str, str, dict[str, str], Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    observed: list[tuple[str, str]] = field(default_factory=list)
+    hang: bool = False
+
+    async def handle(self, request: web.Request) -> web.Response:
+        text = await request.text()
+        body = json.loads(text) if text else None
+        self.asked.append((request.method, request.path, dict(request.query), body))
+        self.headers.append({k.lower(): v for k, v in request.headers.items()})
+        if self.hang:
+            await asyncio.Event().wait()
+        status, answer = self.answers.pop(0) if self.answers else (200, {"ok": True})
+        if isinstance(answer, str):
+            return web.Response(status=status, text=answer)
+        return web.json_response(answer, status=status)
+
+    def observe(self, method: str, code: str, _seconds: float) -> None:
+        self.observed.append((method, code))
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def url(server: Server) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    async with TestServer(app, shutdown_timeout=0) as running:
+        yield str(running.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+async def client(server: Server, url: str) -> AsyncIterator[ApiServer]:
+    configuration = Configuration(host=url, api_key={"BearerToken": "bearer secret"})
+    async with ApiServer(configuration, user_agent="me/1", observe=server.observe, timeout=5) as client:
+        yield client
+
+
+async def test_every_request_says_who_asks(server: Server, client: ApiServer) -> None:
+    await client.get(REF)
+    assert server.headers[0]["authorization"] == "bearer secret"
+    assert server.headers[0]["user-agent"] == "me/1"
+    assert server.observed == [("GET", "200")]
+
+
+async def test_get(server: Server, client: ApiServer) -> None:
+    server.answers = [(200, MANIFEST)]
+    assert await client.get(REF) == MANIFEST
+    assert server.asked == [("GET", "/api/v1/namespaces/ns/pods/x", {}, None)]
+
+
+async def test_list_reads_every_page_and_names_the_kind(server: Server, client: ApiServer) -> None:
+    server.answers = [
+        (200, {"metadata": {"continue": "c1"}, "items": [{"metadata": {"name": "a"}}]}),
+        (200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
+    ]
+    found = await client.list(POD, "ns", {"b": "2", "a": "1"})
+    assert [(m["kind"], m["apiVersion"], m["metadata"]["name"]) for m in found] == [
+        ("Pod", "v1", "a"),
+        ("Pod", "v1", "b"),
+    ]
+    assert [query for _, _, query, _ in server.asked] == [
+        {"limit": "500", "labelSelector": "a=1,b=2"},
+        {"limit": "500", "labelSelector": "a=1,b=2", "continue": "c1"},
+    ]
+
+
+async def test_list_everywhere(server: Server, client: ApiServer) -> None:
+    server.answers = [(200, {"metadata": {}, "items": []})]
+    assert await client.list(MODEL_DEPLOYMENT) == []
+    assert server.asked[0][1] == "/apis/eagleray.dev/v1alpha1/modeldeployments"
+
+
+async def test_create(server: Server, client: ApiServer) -> None:
+    await client.create(MANIFEST)
+    assert server.asked == [("POST", "/api/v1/namespaces/ns/pods", {"fieldManager": "eagleray"}, MANIFEST)]
+
+
+@pytest.mark.parametrize(("force", "sent"), [(True, "true"), (False, "false")])
+async def test_apply_is_server_side(server: Server, client: ApiServer, force: bool, sent: str) -> None:  # noqa: FBT001
+    await client.apply(MANIFEST, field_manager="m", force=force)
+    query = {"fieldManager": "m", "force": sent}
+    assert server.asked == [("PATCH", "/api/v1/namespaces/ns/pods/x", query, MANIFEST)]
+    assert server.headers[0]["content-type"] == "application/apply-patch+yaml"
+
+
+async def test_apply_status_goes_to_the_subresource(server: Server, client: ApiServer) -> None:
+    await client.apply_status(MANIFEST, field_manager="m")
+    assert server.asked[0][1] == "/api/v1/namespaces/ns/pods/x/status"
+
+
+async def test_patch_is_a_merge_patch(server: Server, client: ApiServer) -> None:
+    await client.patch(REF, {"metadata": {"annotations": {"a": "1"}}})
+    assert server.asked[0][3] == {"metadata": {"annotations": {"a": "1"}}}
+    assert server.headers[0]["content-type"] == "application/merge-patch+json"
+
+
+async def test_delete_carries_its_preconditions(server: Server, client: ApiServer) -> None:
+    await client.delete(REF, uid="u", resource_version="7", grace_seconds=0)
+    method, path, _, options = server.asked[0]
+    assert (method, path) == ("DELETE", "/api/v1/namespaces/ns/pods/x")
+    assert options["preconditions"] == {"uid": "u", "resourceVersion": "7"}
+    assert options["gracePeriodSeconds"] == 0
+    assert options["propagationPolicy"] == "Background"
+
+
+async def test_a_status_becomes_a_typed_error_with_its_message(server: Server, client: ApiServer) -> None:
+    server.answers = [
+        (404, {"kind": "Status", "reason": "NotFound", "message": 'pods "x" not found'}),
+        (409, {"kind": "Status", "reason": "AlreadyExists", "message": "exists"}),
+        (503, "upstream is away"),
+    ]
+    with pytest.raises(NotFoundError, match='pods "x" not found'):
+        await client.get(REF)
+    with pytest.raises(AlreadyExistsError):
+        await client.create(MANIFEST)
+    with pytest.raises(TransientError, match="upstream is away"):
+        await client.get(REF)
+    assert server.observed == [("GET", "404"), ("POST", "409"), ("GET", "503")]
+
+
+async def test_an_answer_that_is_no_object_is_said(server: Server, client: ApiServer) -> None:
+    server.answers = [(200, "<html>a proxy</html>")]
+    with pytest.raises(InvalidError, match="a proxy"):
+        await client.get(REF)
+
+
+async def test_no_answer_in_time_is_transient(server: Server, url: str) -> None:
+    server.hang = True
+    async with ApiServer(Configuration(host=url), observe=server.observe, timeout=0.05) as client:
+        with pytest.raises(TransientError, match=r"no answer in 0\.05 s"):
+            await client.get(REF)
+    assert server.observed == [("GET", "<error>")]
+
+
+async def test_no_connection_is_transient() -> None:
+    async with ApiServer(Configuration(host="http://127.0.0.1:1")) as client:
+        with pytest.raises(TransientError):
+            await client.get(REF)
+
+
+async def test_version(server: Server, client: ApiServer) -> None:
+    server.answers = [(200, {"major": "1", "minor": "34+"})]
+    assert await client.version() == (1, 34)
+
+
+async def test_outside_a_cluster_the_kubeconfig_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: Server, url: str
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": url}}],
+                "users": [{"name": "u", "user": {"token": "t0"}}],
+            }
+        )
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    async with await ApiServer.connect(user_agent="x") as client:
+        await client.get(REF)
+        credentials = await client.credentials()
+    assert server.headers[0]["authorization"] == "Bearer t0"
+    assert (credentials.server, credentials.token) == (url, "t0")

@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from eagleray.kube.errors import ForbiddenError
+from eagleray.kube.events import EventRecorder
+from eagleray.kube.kinds import EVENT, MODEL_DEPLOYMENT
+from fakes.kube import FakeKube
+
+MD: dict[str, Any] = {
+    "apiVersion": MODEL_DEPLOYMENT.api_version,
+    "kind": MODEL_DEPLOYMENT.kind,
+    "metadata": {"name": "churn", "namespace": "ns", "uid": "u1"},
+}
+
+
+def recorder(kube: FakeKube) -> EventRecorder:
+    return EventRecorder(kube, "op-1", now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+async def test_an_event_says_what_happened_to_whom() -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Warning", "Crash", "exit code 1")
+    (event,) = kube.objects.values()
+    assert event["apiVersion"] == EVENT.api_version
+    assert event["metadata"]["name"].startswith("churn.")
+    assert event["metadata"]["namespace"] == "ns"
+    assert event["regarding"] == {
+        "apiVersion": "eagleray.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "name": "churn",
+        "namespace": "ns",
+        "uid": "u1",
+    }
+    assert (event["type"], event["reason"], event["note"]) == ("Warning", "Crash", "exit code 1")
+    assert event["eventTime"] == "2026-01-02T03:04:05.000000Z"
+    assert event["reportingInstance"] == "op-1"
+
+
+async def test_the_same_again_is_not_written() -> None:
+    kube = FakeKube()
+    r = recorder(kube)
+    for _ in range(3):
+        await r.record(MD, "Normal", "Ready", "answers")
+    assert len(kube.calls) == 1
+
+
+async def test_a_return_to_an_earlier_state_counts_on_its_event() -> None:
+    kube = FakeKube()
+    r = recorder(kube)
+    for reason in ("Ready", "NotReady", "Ready"):
+        await r.record(MD, "Normal", reason, "m")
+    counts = {e["reason"]: e.get("series", {}).get("count") for e in kube.objects.values()}
+    assert counts == {"Ready": 2, "NotReady": None}
+
+
+async def test_after_a_restart_the_event_of_before_is_counted_on() -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Normal", "Ready", "m")
+    await recorder(kube).record(MD, "Normal", "Ready", "m")
+    (event,) = kube.objects.values()
+    assert event["series"]["count"] == 2
+
+
+async def test_a_long_message_is_cut_to_what_the_api_takes() -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Normal", "Ready", "x" * 5000)
+    (event,) = kube.objects.values()
+    assert len(event["note"]) == 1024
+
+
+@pytest.mark.parametrize("verb", ["create", "patch"])
+async def test_a_refused_event_fails_nothing(verb: str) -> None:
+    kube = FakeKube()
+    r = recorder(kube)
+    if verb == "patch":
+        await recorder(kube).record(MD, "Normal", "Ready", "m")
+    kube.fail[verb] = [ForbiddenError("no")]
+    await r.record(MD, "Normal", "Ready", "m")

@@ -1,0 +1,64 @@
+"""The body of the PUT."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eagleray.domain.revisions import Revision
+from eagleray.resources.application import build_application
+
+MakeRevision = Callable[..., Revision]
+
+
+def deployment(body: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = body["applications"][0]["deployments"][0]
+    return found
+
+
+def test_model(make_revision: MakeRevision) -> None:
+    (application,) = build_application(make_revision(batching={"maxSize": 32, "maxWait": "50ms"}), 3)["applications"]
+    assert application["name"] == "churn"
+    assert application["route_prefix"] == "/"
+    assert application["external_scaler_enabled"] is True
+    assert application["import_path"] == "eagleray_serving.app:build"
+    assert application["args"] == {
+        "framework": "sklearn",
+        "name": "churn",
+        "path": "/model/model",
+        "batching": {"maxSize": 32, "maxWaitSeconds": 0.05},
+    }
+    assert application["deployments"][0]["name"] == "Model"
+    assert application["deployments"][0]["num_replicas"] == 3
+
+
+def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
+    revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
+    assert build_application(revision, 3)["applications"] == [
+        {
+            "name": "churn",
+            "route_prefix": "/",
+            "external_scaler_enabled": True,
+            "import_path": "square.app:build",
+            "args": {"power": 2},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "ongoing", "queued"),
+    [
+        ({}, 100, None),
+        ({"batching": {"maxSize": 512}}, 1024, None),
+        ({"concurrency": {"max": 16, "queue": 64}}, 16, 64),
+        ({"concurrency": {"max": 16}, "batching": {"maxSize": 512}}, 16, None),
+    ],
+)
+def test_concurrency(fields: dict[str, Any], ongoing: int, queued: int | None, make_revision: MakeRevision) -> None:
+    found = deployment(build_application(make_revision(**fields), 1))
+    assert (found["max_ongoing_requests"], found.get("max_queued_requests")) == (ongoing, queued)
+
+
+def test_replicas_stay_on_their_worker_group(make_revision: MakeRevision) -> None:
+    options = deployment(build_application(make_revision(), 1))["ray_actor_options"]
+    assert options["label_selector"] == {"eagleray.dev/group": "Model"}

@@ -1,0 +1,208 @@
+"""Head and worker Pods: golden as a whole, and each rule by itself."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eagleray.domain.ports import replica_ports
+from eagleray.domain.revisions import Revision
+from eagleray.resources.application import build_application
+from eagleray.resources.head import build_head_pod
+from eagleray.resources.pod import PodSettings
+from eagleray.resources.worker import build_worker_pod
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "ray-pods.json"
+MakeRevision = Callable[..., Revision]
+GPU = {"limits": {"nvidia.com/gpu": 1, "memory": "8Gi"}}
+PLACEMENT = {
+    "nodeSelector": {"accelerator": "a10g", "kubernetes.io/arch": "arm64"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+}
+
+
+def env(pod: dict[str, Any], container: int = 0) -> dict[str, str | None]:
+    return {e["name"]: e.get("value") for e in pod["spec"]["containers"][container]["env"]}
+
+
+def ray(pod: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = pod["spec"]["containers"][0]
+    return found
+
+
+@pytest.fixture
+def head(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    return lambda **fields: build_head_pod(make_revision(**fields), 2, owner, PodSettings("IfNotPresent"))
+
+
+@pytest.fixture
+def worker(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    return lambda **fields: build_worker_pod(make_revision(**fields), 2, 1, owner, PodSettings("IfNotPresent"))
+
+
+def test_golden(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
+    """Set EAGLERAY_GOLDEN=write to take over what is rendered now."""
+    fields = {"resources": GPU, "placement": PLACEMENT, "workers": {"replicasPerPod": 2}}
+    rendered = json.dumps([head(**fields), worker(**fields)], indent=2, ensure_ascii=False) + "\n"
+    if os.environ.get("EAGLERAY_GOLDEN") == "write":
+        GOLDEN.write_text(rendered)
+    assert rendered == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("kind", ["head", "worker"])
+def test_pods_pass_the_restricted_policy(kind: str, request: pytest.FixtureRequest) -> None:
+    spec = request.getfixturevalue(kind)()["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    for container in [*spec["containers"], *spec.get("initContainers", [])]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    assert all(v.keys() & {"emptyDir", "persistentVolumeClaim"} for v in spec["volumes"])
+
+
+@pytest.mark.parametrize("kind", ["head", "worker"])
+def test_every_mount_has_its_volume(kind: str, request: pytest.FixtureRequest) -> None:
+    spec = request.getfixturevalue(kind)()["spec"]
+    volumes = {v["name"] for v in spec["volumes"]}
+    containers = [*spec["containers"], *spec.get("initContainers", [])]
+    assert {m["name"] for c in containers for m in c["volumeMounts"]} == volumes
+
+
+def test_worker_finds_the_head_of_its_own_incarnation(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
+    spec, meta = head()["spec"], head()["metadata"]
+    host = f"{spec['hostname']}.{spec['subdomain']}.{meta['namespace']}.svc"
+    assert f"--address={host}:6379" in ray(worker())["args"]
+    assert meta["name"].endswith("-head-2")
+    assert worker()["metadata"]["name"].endswith("-w2-1")
+
+
+@pytest.mark.parametrize(
+    ("resources", "per_pod", "cpus", "gpus", "requests"),
+    [
+        (None, 1, 1, 0, {"cpu": "550m", "memory": "832Mi"}),
+        ({"requests": {"cpu": "500m", "memory": "1Gi"}}, 3, 3, 0, {"cpu": "1550m", "memory": "3392Mi"}),
+        ({"requests": {"cpu": "1500m", "memory": "1Gi"}}, 2, 4, 0, {"cpu": "3050m", "memory": "2368Mi"}),
+        (GPU, 1, 1, 1, {"cpu": "550m", "memory": "8512Mi", "nvidia.com/gpu": "1"}),
+        (
+            {"requests": {"nvidia.com/gpu": 2}, "limits": {"cpu": "2"}},
+            1,
+            2,
+            2,
+            {"cpu": "2050m", "memory": "832Mi", "nvidia.com/gpu": "2"},
+        ),
+    ],
+)
+def test_exactly_replicas_per_pod_fit(
+    resources: dict[str, Any] | None,
+    per_pod: int,
+    cpus: int,
+    gpus: int,
+    requests: dict[str, str],
+    make_revision: MakeRevision,
+    owner: dict[str, Any],
+) -> None:
+    revision = make_revision(resources=resources, workers={"replicasPerPod": per_pod})
+    pod = build_worker_pod(revision, 0, 0, owner, PodSettings())
+    options = build_application(revision, 1)["applications"][0]["deployments"][0]["ray_actor_options"]
+    args = dict(a[2:].split("=", 1) for a in ray(pod)["args"] if "=" in a)
+    assert (int(args["num-cpus"]), int(args["num-gpus"])) == (cpus, gpus)
+    assert int(args["num-cpus"]) == per_pod * options["num_cpus"]
+    assert int(args["num-gpus"]) == per_pod * options.get("num_gpus", 0)
+    assert int(args["memory"]) == per_pod * options["memory"]
+    assert ray(pod)["resources"]["requests"] == requests
+
+
+def test_devices_are_limited_where_they_are_requested(worker: Callable[..., Any]) -> None:
+    resources = ray(worker(resources={"requests": {"nvidia.com/gpu": 1}}))["resources"]
+    assert resources["limits"] == {"nvidia.com/gpu": "1"}
+
+
+def test_a_download_needs_no_device(worker: Callable[..., Any]) -> None:
+    fetch = worker(resources=GPU)["spec"]["initContainers"][0]
+    assert "nvidia.com/gpu" not in fetch["resources"]["limits"] | fetch["resources"]["requests"]
+
+
+def test_without_a_memory_limit_ray_does_not_watch_the_nodes_memory(worker: Callable[..., Any]) -> None:
+    assert env(worker())["RAY_memory_monitor_refresh_ms"] == "0"
+    assert env(worker(resources=GPU))["RAY_memory_monitor_refresh_ms"] == "50"
+
+
+def test_replicas_listen_on_the_ports_that_the_router_asks(
+    head: Callable[..., Any], worker: Callable[..., Any]
+) -> None:
+    for pod in (head(workers={"replicasPerPod": 3}), worker(workers={"replicasPerPod": 3})):
+        first = int(env(pod)["RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT"] or "")
+        end = int(env(pod)["RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT"] or "")
+        assert tuple(range(first, end)) == replica_ports(3)
+
+
+def test_placement_is_for_workers(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
+    spec = worker(placement=PLACEMENT)["spec"]
+    assert spec["nodeSelector"] == PLACEMENT["nodeSelector"]
+    assert spec["tolerations"] == PLACEMENT["tolerations"]
+    spec = head(placement=PLACEMENT)["spec"]
+    assert spec["nodeSelector"] == {"kubernetes.io/arch": "arm64"}
+    assert "tolerations" not in spec
+
+
+def test_users_variables_override_ours_but_not_trust(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
+    given = [
+        {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "RAY_health_check_period_ms", "value": "7"},
+        {"name": "RAY_AUTH_MODE", "value": "disabled"},
+    ]
+    for pod in (head(env=given), worker(env=given)):
+        names = [e["name"] for e in ray(pod)["env"]]
+        assert len(names) == len(set(names))
+        assert env(pod)["RAY_health_check_period_ms"] == "7"
+        assert env(pod)["RAY_AUTH_MODE"] == "token"
+        assert {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}} in ray(pod)["env"]
+
+
+def test_the_pod_outlives_its_drain(worker: Callable[..., Any]) -> None:
+    pod = worker()
+    drain = int(env(pod)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] or "")
+    assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + 15
+
+
+@pytest.mark.parametrize(
+    ("template", "settings", "policy", "secrets"),
+    [
+        ({}, PodSettings(), None, None),
+        ({}, PodSettings("Always", ("a", "b")), "Always", ["a", "b"]),
+        (
+            {"imagePullPolicy": "Never", "imagePullSecrets": [{"name": "b"}]},
+            PodSettings("Always", ("a", "b")),
+            "Never",
+            ["b", "a"],
+        ),
+    ],
+)
+def test_pulling(
+    template: dict[str, Any],
+    settings: PodSettings,
+    policy: str | None,
+    secrets: list[str] | None,
+    make_revision: MakeRevision,
+    owner: dict[str, Any],
+) -> None:
+    for pod in (
+        build_head_pod(make_revision(**template), 0, owner, settings),
+        build_worker_pod(make_revision(**template), 0, 0, owner, settings),
+    ):
+        assert ray(pod).get("imagePullPolicy") == policy
+        names = [s["name"] for s in pod["spec"].get("imagePullSecrets", [])]
+        assert names == (secrets or [])
+
+
+def test_an_app_has_no_model_to_fetch(worker: Callable[..., Any]) -> None:
+    spec = worker(app={"importPath": "square.app:build"})["spec"]
+    assert "initContainers" not in spec
+    assert {v["name"] for v in spec["volumes"]} == {"tmp", "shm"}

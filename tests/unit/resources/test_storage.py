@@ -1,0 +1,41 @@
+"""How models get into Pods."""
+
+import pytest
+
+from eagleray.api.serving import Model
+from eagleray.resources.storage import model_storage
+
+SHA = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://models.example.com/churn.pkl",
+        "http://models/churn",
+        "s3://models/churn/1",
+        "file:///models/churn",
+    ],
+)
+def test_the_init_container_is_told_where_from_and_where_to(uri: str) -> None:
+    storage = model_storage(Model(framework="sklearn", uri=uri))
+    assert storage.command == (*("python", "-m", "eagleray_serving.fetch", "--uri", uri, "--to", "/model"),)
+    assert [v["name"] for v in storage.volumes] == ["model"]
+
+
+def test_checksum() -> None:
+    storage = model_storage(Model(framework="sklearn", uri="s3://models/churn", sha256=SHA))
+    assert storage.command[5:7] == ("--sha256", SHA)
+
+
+def test_a_claim_is_mounted_for_reading_by_both_containers() -> None:
+    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"))
+    mount = {"name": "claim", "mountPath": "/mnt/pvc/models", "readOnly": True}
+    assert mount in storage.fetch_mounts
+    assert mount in storage.server_mounts
+    assert {"name": "claim", "persistentVolumeClaim": {"claimName": "models"}} in storage.volumes
+
+
+def test_the_server_only_reads() -> None:
+    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"))
+    assert all(m["readOnly"] for m in storage.server_mounts)

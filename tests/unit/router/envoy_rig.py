@@ -1,0 +1,246 @@
+"""A real Envoy on loopback with a rendered configuration, and replicas whose misbehaviour a test decides."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from eagleray.domain.router import CONFIG_DIR, RouterConfig, RouterLayout, RouterStats, RouterTarget
+from eagleray.resources.router import ENVOY_ARGS
+from eagleray.router.config import config_version, render
+from eagleray.router.stats import RouterUnreachableError, scrape
+
+ENVOY = Path(sys.executable).parent / "envoy"
+PATIENCE = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
+    """Wait for what another process brings about."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            met = condition()
+            if met if isinstance(met, bool) else await met:
+                return
+            await asyncio.sleep(0.02)
+
+
+class Replica:
+    """A model replica: `healthy` decides its health check, `mode` what becomes of a request."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.healthy = True
+        self.mode = "answer"
+        self.release = asyncio.Event()
+        self.arrived = 0
+        self.checked = 0
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=1 << 30)
+        app.router.add_get("/-/healthz", self._health)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def stop(self) -> None:
+        self.release.set()
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _health(self, _: web.Request) -> web.Response:
+        self.checked += 1
+        return web.Response(status=200 if self.healthy else 503)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.arrived += 1
+        if request.headers.get("upgrade") == "websocket":
+            return await self._echo(request)
+        body = await request.read()
+        if self.mode == "hold":
+            await self.release.wait()
+        if self.mode == "abort" and request.transport:
+            request.transport.abort()
+        seen = {"port": self.port, "path": request.raw_path, "bytes": len(body), "headers": dict(request.headers)}
+        status = 503 if self.mode == "overloaded" else 200
+        return web.json_response(seen, status=status, headers={"server": "replica", "x-eagleray-version": "forged"})
+
+    async def _echo(self, request: web.Request) -> web.WebSocketResponse:
+        socket_ = web.WebSocketResponse()
+        await socket_.prepare(request)
+        async for message in socket_:
+            await socket_.send_str(message.data)
+        return socket_
+
+
+class Answer:
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def reason(self) -> str:
+        return str(self.json["error"]["reason"])
+
+
+class Router:
+    """One Envoy whose files lie as kubelet lays a ConfigMap: links through `..data`, which is swapped."""
+
+    def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
+        self.folder = folder / "config"
+        self.layout = RouterLayout(str(self.folder), "127.0.0.1", free_port(), free_port(), free_port())
+        self.url = f"http://127.0.0.1:{self.layout.http_port}"
+        self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
+        self.log = folder / "access.log"
+        self._errors = folder / "envoy.log"
+        self._session = session
+        self._generation = itertools.count()
+        self.process: asyncio.subprocess.Process | None = None
+
+    def problems(self) -> str:
+        return self._errors.read_text()
+
+    def write(self, config: RouterConfig, broken: str = "") -> str:
+        data = self.folder / f"..{next(self._generation)}"
+        data.mkdir(parents=True)
+        files = render(config, self.layout)
+        for name, text in files.items():
+            (data / name).write_text(text if name != broken else "{")
+        new = self.folder / "..data_tmp"
+        new.symlink_to(data.name)
+        new.rename(self.folder / "..data")
+        links = {p.name for p in self.folder.iterdir() if not p.name.startswith("..")}
+        for name in files.keys() - links:
+            (self.folder / name).symlink_to(f"..data/{name}")
+        for name in links - files.keys():
+            (self.folder / name).unlink()
+        return config_version(config, self.layout)
+
+    async def apply(self, config: RouterConfig) -> None:
+        version = self.write(config)
+        revisions = [t.revision for t in config.targets]
+
+        async def taken_over() -> bool:
+            return (await self.stats()).runs(version, revisions)
+
+        await until(taken_over)
+
+    async def start(self, config: RouterConfig) -> None:
+        self.write(config)
+        flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in ENVOY_ARGS]
+        with self.log.open("wb") as out, self._errors.open("wb") as err:
+            self.process = await asyncio.create_subprocess_exec(ENVOY, *flags, stdout=out, stderr=err)
+
+        async def ready() -> bool:
+            if self.process is None or self.process.returncode is not None:
+                raise AssertionError(self._errors.read_text())
+            with contextlib.suppress(RouterUnreachableError):
+                return bool((await self.stats()).config_version) and await self._open()
+            return False
+
+        await until(ready)
+
+    async def _open(self) -> bool:
+        return (await self.ask_ops("/ready")).status == 200
+
+    async def stop(self) -> None:
+        if self.process and self.process.returncode is None:
+            self.process.terminate()
+            await self.process.wait()
+
+    async def stats(self) -> RouterStats:
+        return await scrape(self._session, "127.0.0.1", self.layout.ops_port)
+
+    async def until_healthy(self, revision: str, replicas: int) -> None:
+        async def healthy() -> bool:
+            return (await self.stats()).revisions[revision].healthy_endpoints == replicas
+
+        await until(healthy)
+
+    async def ask(self, path: str = "/", method: str = "POST", **options: Any) -> Answer:
+        return await self._ask(self.url + path, method, **options)
+
+    async def ask_ops(self, path: str, method: str = "GET") -> Answer:
+        return await self._ask(self.ops + path, method)
+
+    async def _ask(self, url: str, method: str, **options: Any) -> Answer:
+        async with self._session.request(method, URL(url, encoded=True), **options) as r:
+            return Answer(r.status, r.headers, await r.text())
+
+
+class Rig:
+    """Makes replicas and routers for one test, and loads them."""
+
+    def __init__(self, folder: Path, stack: contextlib.AsyncExitStack, session: aiohttp.ClientSession) -> None:
+        self._folder = folder
+        self._stack = stack
+        self.session = session
+
+    async def until(self, condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
+        await until(condition)
+
+    async def replica(self) -> Replica:
+        replica = Replica()
+        await replica.start()
+        self._stack.push_async_callback(replica.stop)
+        return replica
+
+    async def router(self, config: RouterConfig) -> Router:
+        router = Router(self._folder, self.session)
+        self._stack.push_async_callback(router.stop)
+        await router.start(config)
+        return router
+
+    @contextlib.asynccontextmanager
+    async def load(self, router: Router, clients: int = 8) -> AsyncIterator[list[Answer]]:
+        """Clients that ask without pause while the block runs; it begins when each had an answer."""
+        answers: list[Answer] = []
+        done = asyncio.Event()
+
+        async def client() -> None:
+            while not done.is_set():
+                answers.append(await router.ask(data=b"x"))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(client())
+            await until(lambda: len(answers) >= clients)
+            yield answers
+            done.set()
+
+
+def target(
+    revision: str, weight: int, *replicas: Replica, ports: tuple[int, ...] = (), model: bool = True
+) -> RouterTarget:
+    """A revision on loopback, with further ports where nobody listens."""
+    return RouterTarget(
+        revision=revision,
+        version="default",
+        weight=weight,
+        addresses=("127.0.0.1",),
+        ports=(*(r.port for r in replicas), *ports),
+        retry_in_flight=model,
+    )

@@ -1,0 +1,171 @@
+"""Changes of a running router's configuration, its statistics and its end: proved on a real Envoy."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from eagleray.domain.router import RouterConfig
+from eagleray.router.stats import RouterUnreachableError, scrape
+from unit.router.envoy_rig import Rig, free_port, target
+
+DRAIN = Path(__file__).parents[3] / "model_images/router/drain.py"
+
+
+async def test_all_traffic_moves_between_revisions_under_load_without_an_error(rig: Rig) -> None:
+    a, b = await rig.replica(), await rig.replica()
+    old, new = target("m-a", 100, a), target("m-b", 0, b)
+    router = await rig.router(RouterConfig("m", "ns", (old,)))
+    async with rig.load(router, clients=16) as answers:
+        await router.apply(RouterConfig("m", "ns", (old, new)))
+        await router.until_healthy("m-b", 1)
+        await router.apply(RouterConfig("m", "ns", (target("m-a", 0, a), target("m-b", 100, b))))
+        await rig.until(lambda: b.arrived > 100)
+        await router.apply(RouterConfig("m", "ns", (target("m-b", 100, b),)))
+        at_most, before = a.arrived, b.arrived
+        await rig.until(lambda: b.arrived > before + 100)
+        assert a.arrived == at_most
+    assert {x.status for x in answers} == {200}
+
+
+async def test_endpoints_come_and_go_without_an_error(rig: Rig) -> None:
+    first, second = await rig.replica(), await rig.replica()
+    first.mode = "hold"
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, first),)))
+    held = asyncio.create_task(router.ask())
+    await rig.until(lambda: first.arrived == 1)
+    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, first, second),)))
+    await router.until_healthy("m-a", 2)
+    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, second),)))
+    async with rig.load(router) as answers:
+        await rig.until(lambda: second.arrived > 50)
+    assert first.arrived == 1
+    first.release.set()
+    assert {x.status for x in answers} | {(await held).status} == {200}
+
+
+async def test_a_revision_that_is_removed_answers_what_it_has_taken(rig: Rig) -> None:
+    a, b = await rig.replica(), await rig.replica()
+    a.mode = "hold"
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a), target("m-b", 0, b))))
+    held = asyncio.create_task(router.ask())
+    await rig.until(lambda: a.arrived == 1)
+    await router.apply(RouterConfig("m", "ns", (target("m-a", 0, a), target("m-b", 100, b))))
+    await router.apply(RouterConfig("m", "ns", (target("m-b", 100, b),)))
+    assert (await router.ask()).json["port"] == b.port
+    a.release.set()
+    assert (await held).status == 200
+
+
+async def test_the_version_is_taken_over_by_a_swap_of_the_folder_and_a_refused_part_is_seen(rig: Rig) -> None:
+    replica = await rig.replica()
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    changed = RouterConfig("m", "ns", (target("m-a", 100, replica),), max_request_bytes=77, request_timeout=0)
+    await router.apply(changed)
+    assert (await router.ask(data=b"x" * 78)).status == 413
+
+    version = router.write(RouterConfig("m", "ns", (target("m-a", 100, replica),)), broken="rds.json")
+
+    async def rest_is_taken_over() -> bool:
+        return (await router.ask_ops("/config-version")).body == version
+
+    await rig.until(rest_is_taken_over)
+    await rig.until(lambda: "rds" in router.problems())
+    assert (await router.stats()).config_version == ""
+    assert (await router.ask(data=b"x")).status == 200
+
+
+async def test_statistics_tell_each_revision_apart(rig: Rig) -> None:
+    a, b = await rig.replica(), await rig.replica()
+    b.mode = "hold"
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a, ports=(1,)), target("m-b", 0, b))))
+    for _ in range(5):
+        await router.ask()
+    held = asyncio.create_task(router.ask(headers={"x-eagleray-revision": "m-b"}))
+    await rig.until(lambda: b.arrived == 1)
+
+    async def counted() -> bool:
+        stats = (await router.stats()).revisions
+        return stats["m-a"].latency_count == 5 and stats["m-b"].active == 1
+
+    await rig.until(counted)
+    stats = await router.stats()
+    assert stats.active == 1
+    assert (stats.revisions["m-a"].requests, stats.revisions["m-a"].healthy_endpoints) == (5, 1)
+    assert (stats.revisions["m-b"].requests, stats.revisions["m-b"].latency_count) == (0, 0)
+    assert set(stats.revisions) == {"m-a", "m-b"}
+
+    b.healthy = False
+    b.release.set()
+    await held
+    await router.until_healthy("m-b", 0)
+    await router.ask(headers={"x-eagleray-revision": "m-b"})
+
+    async def merged() -> bool:
+        return (await router.stats()).revisions["m-b"].latency_count == 1
+
+    await rig.until(merged)
+    stats = await router.stats()
+    assert (stats.revisions["m-b"].errors, stats.revisions["m-b"].requests) == (1, 2)
+    assert stats.revisions["m-b"].latency_sum_ms > 0
+
+
+async def test_a_router_that_does_not_answer_is_missing_not_zero(rig: Rig) -> None:
+    with pytest.raises(RouterUnreachableError):
+        await scrape(rig.session, "127.0.0.1", free_port())
+    replica = await rig.replica()
+    with pytest.raises(RouterUnreachableError):
+        await scrape(rig.session, "127.0.0.1", replica.port)
+
+
+async def test_the_access_log_is_one_json_line_a_request(rig: Rig) -> None:
+    replica = await rig.replica()
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    await router.ask("/v1/x?secret=1", headers={"x-request-id": "abc"})
+    await router.stop()
+    (line,) = router.log.read_text().splitlines()
+    entry = json.loads(line)
+    assert {k: entry[k] for k in ("path", "status", "revision", "request_id", "attempts", "flags")} == {
+        "path": "/v1/x",
+        "status": 200,
+        "revision": "m-a",
+        "request_id": "abc",
+        "attempts": 1,
+        "flags": "-",
+    }
+
+
+async def test_a_router_that_drains_loses_nothing(rig: Rig) -> None:
+    replica = await rig.replica()
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    replica.mode = "hold"
+    held = asyncio.create_task(router.ask())
+    await rig.until(lambda: replica.arrived == 1)
+    times = ("--settle", "0.3", "--quiet", "0.3", "--deadline", "15")
+    port = str(router.layout.admin_port)
+    hook = await asyncio.create_subprocess_exec(sys.executable, str(DRAIN), "--admin-port", port, *times)
+
+    async def not_ready() -> bool:
+        return (await router.ask_ops("/ready")).status == 503
+
+    await rig.until(not_ready)
+    replica.mode = "answer"
+    late = await router.ask()
+    assert (late.status, late.headers["connection"]) == (200, "close")
+
+    async def closed() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", router.layout.http_port)
+        except OSError:
+            return True
+        writer.close()
+        await writer.wait_closed()
+        return False
+
+    await rig.until(closed)
+    assert hook.returncode is None
+    replica.release.set()
+    assert (await held).status == 200
+    assert await hook.wait() == 0

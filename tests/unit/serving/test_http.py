@@ -1,0 +1,182 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from eagleray_serving import http
+from eagleray_serving.frameworks import load_model
+from eagleray_serving.http import build_http
+from eagleray_serving.rows import Array, Column, Kind, Rows, Signature
+from eagleray_serving.service import Batching, Service
+
+GOOD = {
+    "tenure_months": 2,
+    "monthly_charges": 95.5,
+    "support_calls": 4,
+    "contract": "month-to-month",
+    "payment": "check",
+    "internet": "fiber",
+}
+PREDICT = "/v1/models/churn:predict"
+INFER = "/v2/models/churn/infer"
+
+
+@pytest_asyncio.fixture
+async def client(churn_file: Path) -> AsyncIterator[httpx.AsyncClient]:
+    service = Service("churn", "sklearn", load_model("sklearn", churn_file), Batching(32, 0.05))
+    async with client_of(service) as opened:
+        yield opened
+    await service.close()
+
+
+def client_of(service: Service) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(build_http(service), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://model")
+
+
+class Failing:
+    signature = Signature((Column("0", Kind.NUMBER),))
+
+    def predict(self, rows: Rows) -> Array:
+        if rows.values[0, 0] == 1:
+            raise RuntimeError("a secret of the model")
+        return np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)]
+
+
+async def test_predictions_equal_the_estimators_in_real_batches(
+    client: httpx.AsyncClient, churn: Any, churn_example: ModuleType
+) -> None:
+    customers = churn_example.make_customers(200, seed=5)
+    expected = churn.predict(customers).tolist()
+    rows = churn_example.to_rows(customers)
+    singles = await asyncio.gather(*(client.post(PREDICT, json={"instances": [row]}) for row in rows[:100]))
+    assert [single.json()["predictions"][0] for single in singles] == expected[:100]
+    sizes = [int(single.headers["x-eagleray-batch-size"]) for single in singles]
+    assert 1 < max(sizes) <= 32
+    many = await client.post(PREDICT, json={"instances": rows})
+    assert many.json() == {"predictions": expected}
+    assert many.headers["x-eagleray-batch-size"] == "32"
+
+
+async def test_bad_requests_among_good_ones(client: httpx.AsyncClient) -> None:
+    bodies = [{"instances": [GOOD if number % 3 else {**GOOD, "contract": number}]} for number in range(60)]
+    answers = await asyncio.gather(*(client.post(PREDICT, json=body) for body in bodies))
+    assert [answer.status_code for answer in answers] == [200 if number % 3 else 422 for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "answer"),
+    [
+        (b"", 400, {"error": "the body is not JSON"}),
+        (b'{"instances": [NaN]}', 400, {"error": "the body is not JSON"}),
+        (b"\xff", 400, {"error": "the body is not JSON"}),
+        (b"[1]", 400, {"error": "the body must be a JSON object, got a list"}),
+        (b"{}", 422, {"field": "instances"}),
+        (b'{"instances": [], "x": 1}', 422, {"field": "x"}),
+        (b'{"instances": []}', 422, {"field": "instances"}),
+        (json.dumps({"instances": [GOOD, {**GOOD, "payment": 1}]}).encode(), 422, {"row": 1, "field": "payment"}),
+        (json.dumps({"instances": [[1, 2]]}).encode(), 422, {"row": 0, "error": "row 0: expected 6 values, got 2"}),
+    ],
+)
+async def test_a_malformed_predict_request(
+    client: httpx.AsyncClient, content: bytes, status: int, answer: dict[str, Any]
+) -> None:
+    response = await client.post(PREDICT, content=content)
+    assert response.status_code == status
+    body = response.json()
+    assert body["error"].startswith(answer.pop("error", ""))
+    assert {key: body[key] for key in answer} == answer
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/models/churn", 200),
+        ("GET", PREDICT, 405),
+        ("POST", "/v1/models/other:predict", 404),
+        ("POST", "/v1/models/churn:explain", 405),
+        ("GET", "/v2", 200),
+        ("GET", "/v2/health/live", 200),
+        ("GET", "/v2/health/ready", 200),
+        ("GET", "/v2/models/churn", 200),
+        ("GET", "/v2/models/churn/ready", 200),
+        ("GET", "/v2/models/other/ready", 404),
+        ("GET", INFER, 405),
+        ("POST", "/v2/models/other/infer", 404),
+        ("GET", "/nothing", 404),
+    ],
+)
+async def test_paths(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    response = await client.request(method, path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    assert status == 200 or response.json()["error"]
+
+
+async def test_infer_takes_a_tensor_per_column(client: httpx.AsyncClient) -> None:
+    inputs = [tensor(name, [value, value]) for name, value in GOOD.items()]
+    response = await client.post(INFER, json={"id": "seven", "inputs": inputs, "outputs": [{"name": "predict"}]})
+    assert response.json() == {
+        "id": "seven",
+        "model_name": "churn",
+        "outputs": [{"name": "predict", "shape": [2], "datatype": "BYTES", "data": ["churn", "churn"]}],
+    }
+    assert response.headers["x-eagleray-batch-size"] == "2"
+
+
+def tensor(name: str, data: list[Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape": [len(data)],
+        "datatype": "BYTES" if isinstance(data[0], str) else "FP64",
+        "data": data,
+    }
+
+
+async def test_binary_tensors_are_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post(INFER, content=b"{}xx", headers={"inference-header-content-length": "2"})
+    assert response.status_code == 415
+
+
+async def test_a_large_body_is_refused(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 10)
+    assert (await client.post(PREDICT, json={"instances": [GOOD]})).status_code == 413
+
+
+async def test_a_failure_of_the_model_shows_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service("m", "sklearn", Failing(), Batching(8, 0))
+    async with client_of(service) as client:
+        bad, good = await asyncio.gather(
+            client.post("/v1/models/m:predict", json={"instances": [[1]]}),
+            client.post("/v1/models/m:predict", json={"instances": [[2], [3]]}),
+        )
+        assert (bad.status_code, good.status_code) == (500, 200)
+        assert good.json() == {"predictions": [None, 1.5]}
+        assert "RuntimeError" in bad.json()["error"]
+        assert "secret" not in bad.text
+        assert "a secret of the model" in caplog.text
+        await service.close()
+        stopping = await client.post("/v1/models/m:predict", json={"instances": [[2]]})
+        assert (stopping.status_code, stopping.headers["retry-after"]) == (503, "1")
+        assert (await client.get("/v2/health/ready")).status_code == 503
+
+
+async def test_an_unexpected_error_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service("m", "sklearn", Failing(), Batching())
+
+    async def broken(_rows: Rows) -> None:
+        raise ZeroDivisionError("a secret of the server")
+
+    monkeypatch.setattr(service, "predict", broken)
+    async with client_of(service) as client:
+        response = await client.post("/v1/models/m:predict", json={"instances": [[2]]})
+    assert response.status_code == 500
+    assert "secret" not in response.json()["error"]
+    await service.close()

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from eagleray_serving.errors import InvalidInputError, ModelFailureError
+from eagleray_serving.predictor import predict_all
+from eagleray_serving.rows import Array, Rows, Signature
+
+
+class Picky:
+    """Refuses 13, breaks on 99, answers too little to -1; doubles the rest."""
+
+    signature = Signature(None)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, rows: Rows) -> Array:
+        self.calls += 1
+        if (rows.values == 13).any():
+            raise ValueError("unlucky\nsecond line")
+        if np.isnan(rows.values).any():
+            raise ValueError("Input X contains NaN.")
+        if (rows.values == 99).any():
+            raise KeyError("secret")
+        if (rows.values == -1).any():
+            return np.zeros(0)
+        return rows.values[:, 0] * 2
+
+
+def rows(*values: float) -> Rows:
+    return Rows(np.array(values, dtype=np.float64).reshape(-1, 1))
+
+
+def test_a_batch_is_one_call() -> None:
+    model = Picky()
+    answers = predict_all(model, [rows(1), rows(2, 3), rows(4)])
+    assert [np.asarray(answer).tolist() for answer in answers] == [[2], [4, 6], [8]]
+    assert model.calls == 1
+
+
+def test_a_bad_request_harms_no_neighbour(caplog: pytest.LogCaptureFixture) -> None:
+    good, refused, broken, short = predict_all(Picky(), [rows(1), rows(1, 2, 13), rows(99), rows(-1)])
+    assert np.asarray(good).tolist() == [2]
+    assert isinstance(refused, InvalidInputError)
+    assert refused.row == 2
+    assert str(refused) == "row 2: the model refused the row: unlucky"
+    assert isinstance(broken, ModelFailureError)
+    assert "KeyError" in str(broken)
+    assert "secret" not in str(broken)
+    assert "secret" in caplog.text
+    assert isinstance(short, ModelFailureError)
+    assert "shape [0] for 1 rows" in str(short)
+
+
+def test_a_missing_value_is_named() -> None:
+    (refused,) = predict_all(Picky(), [rows(1, float("nan"), 3)])
+    assert isinstance(refused, InvalidInputError)
+    assert (refused.row, refused.field) == (1, "0")
+    assert "missing value" in str(refused)

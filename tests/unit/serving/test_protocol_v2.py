@@ -1,0 +1,122 @@
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.protocols import v2
+from eagleray_serving.rows import Column, Kind, Signature
+
+PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
+NAMED = Signature((Column("age", Kind.NUMBER), Column("plan", Kind.STRING)), named=True)
+ONE = Signature((Column("age", Kind.NUMBER),), named=True)
+TEXT = Signature(None, text=True)
+
+
+def parse(signature: Signature, *inputs: Any, **members: Any) -> Any:
+    return v2.parse_infer(orjson.dumps({"inputs": list(inputs), **members}), signature)
+
+
+def tensor(name: str = "x", shape: Any = (1, 2), datatype: Any = "FP64", data: Any = (1, 2)) -> dict[str, Any]:
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data}
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
+def test_one_tensor_flat_or_nested(data: Any) -> None:
+    rows, identity = parse(PAIR, tensor(shape=[2, 2], data=data))
+    assert rows.values.tolist() == [[1, 2], [3, 4]]
+    assert identity is None
+
+
+def test_one_tensor_for_named_columns_goes_by_position() -> None:
+    rows, _ = parse(Signature((Column("a", Kind.NUMBER), Column("b", Kind.NUMBER)), named=True), tensor())
+    assert rows.names == ("a", "b")
+
+
+def test_a_tensor_per_column_in_any_order() -> None:
+    rows, _ = parse(NAMED, tensor("plan", [2], "BYTES", ["a", "b"]), tensor("age", [2, 1], "INT32", [1, 2]))
+    assert rows.values.tolist() == [[1, "a"], [2, "b"]]
+
+
+def test_a_single_column() -> None:
+    assert parse(ONE, tensor("age", [2, 1]))[0].values.tolist() == [[1], [2]]
+    assert parse(ONE, tensor("age", [2]))[0].values.tolist() == [[1], [2]]
+    assert parse(ONE, tensor("input-0", [2, 1]))[0].values.tolist() == [[1], [2]]
+
+
+def test_null_is_a_missing_value() -> None:
+    assert np.isnan(parse(PAIR, tensor(data=[None, 2]))[0].values[0, 0])
+
+
+def test_text() -> None:
+    assert parse(TEXT, tensor("text", [2], "BYTES", ["a", "b"]))[0].values.tolist() == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs", "field", "words"),
+    [
+        (PAIR, [], "inputs", "at least one tensor"),
+        (PAIR, [1], "inputs[0]", "got a number"),
+        (PAIR, [{"shape": [1]}], "inputs[0]", "no name"),
+        (PAIR, [tensor(datatype="FP65")], "x", "datatype"),
+        (PAIR, [tensor(datatype=None)], "x", "datatype"),
+        (PAIR, [tensor(datatype=[1])], "x", "datatype"),
+        (PAIR, [tensor(shape=None)], "x", "shape"),
+        (PAIR, [tensor(shape=[-1, 2])], "x", "shape"),
+        (PAIR, [tensor(shape=[True, 2])], "x", "shape"),
+        (PAIR, [tensor(shape=[1, 1, 2])], "x", "[rows, columns]"),
+        (PAIR, [tensor(data="12")], "x", "data must be a list"),
+        (PAIR, [tensor(data=[1])], "x", "needs 2 values, data has 1"),
+        (PAIR, [tensor(shape=[0, 2], data=[])], "x", "at least one row"),
+        (PAIR, [tensor(shape=[1, 3], data=[1, 2, 3])], "x", "expected shape [rows, 2]"),
+        (PAIR, [tensor(data=[1, "2"])], "x", "expected FP64, got a string"),
+        (PAIR, [tensor(data=[1, {}])], "x", "got an object"),
+        (PAIR, [tensor(datatype="INT64", data=[1, 2.5])], "x", "expected INT64"),
+        (PAIR, [tensor(datatype="INT64", data=[1, None])], "x", "got null"),
+        (PAIR, [tensor(data=[1, True])], "x", "got a boolean"),
+        (PAIR, [tensor(), tensor()], "inputs", "same name"),
+        (NAMED, [tensor("age", [1], data=[1])], "plan", "missing"),
+        (NAMED, [tensor("age", [1], data=[1]), tensor("plan", [1], data=[1])], "plan", "expected a string"),
+        (NAMED, [tensor("age", [1], data=[1]), tensor("plan", [2], "BYTES", ["a", "b"])], "plan", "expected 1 rows"),
+        (NAMED, [tensor("age", [1, 2]), tensor("plan", [1], "BYTES", ["a"])], "age", "a tensor of one column"),
+        (TEXT, [tensor("t", [1], "FP64", [1])], None, "expected a string"),
+        (TEXT, [tensor("t", [1, 2], "BYTES", ["a", "b"])], "t", "send one BYTES tensor"),
+    ],
+)
+def test_what_does_not_fit_is_named(signature: Signature, inputs: list[Any], field: str | None, words: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse(signature, *inputs)
+    assert caught.value.field == field
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "members", [{"id": 7}, {"outputs": "predict"}, {"outputs": [{"name": "other"}]}, {"outputs": [1]}]
+)
+def test_other_members(members: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse(PAIR, tensor(), **members)
+    assert caught.value.field == next(iter(members))
+
+
+@pytest.mark.parametrize(
+    ("values", "datatype"),
+    [([1, 2], "INT64"), ([1.5], "FP64"), ([True], "BOOL"), (["a"], "BYTES"), (np.array([1], dtype=np.uint8), "UINT8")],
+)
+def test_the_answer_names_its_type(values: Any, datatype: str) -> None:
+    response = v2.infer_response("m", np.array(values), None)
+    assert response["outputs"][0]["datatype"] == datatype
+    assert "id" not in response
+
+
+def test_an_answer_of_several_columns_is_flat() -> None:
+    output = v2.infer_response("m", np.array([[1, 2], [3, 4]]), "x")["outputs"][0]
+    assert output["shape"] == [2, 2]
+    assert list(output["data"]) == [1, 2, 3, 4]
+
+
+def test_metadata_names_the_inputs() -> None:
+    assert [item["name"] for item in v2.metadata("m", "sklearn", NAMED)["inputs"]] == ["age", "plan"]
+    assert v2.metadata("m", "sklearn", PAIR)["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 2]}]
+    assert v2.metadata("m", "sklearn", TEXT)["inputs"][0]["datatype"] == "BYTES"
