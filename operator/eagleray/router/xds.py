@@ -6,6 +6,7 @@ from typing import Any
 from eagleray.domain.router import RouterLayout
 
 _TYPES = "type.googleapis.com/"
+_KUBELET_DATA = "..data"
 
 
 def typed(message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
@@ -31,11 +32,13 @@ def seconds(value: float) -> str:
 def file_source(layout: RouterLayout, file: str) -> dict[str, Any]:
     """A file of the ConfigMap as a source of configuration.
 
-    Kubelet replaces a ConfigMap's files by moving a symlink in their folder, so the folder is what is watched.
+    Kubelet replaces a ConfigMap's files all at once by moving the symlink `..data` in their folder, so the folder is
+    what is watched, and files are read through that link: the one that kubelet lays for a new file comes only after the
+    move, and Envoy refuses a cluster for good whose endpoint file is not there.
     """
     return {
         "path_config_source": {
-            "path": f"{layout.config_dir}/{file}",
+            "path": f"{layout.config_dir}/{_KUBELET_DATA}/{file}",
             "watched_directory": {"path": layout.config_dir},
         },
         "resource_api_version": "V3",

@@ -123,7 +123,7 @@ class Router:
     def problems(self) -> str:
         return self._errors.read_text()
 
-    def write(self, config: RouterConfig, broken: str = "") -> str:
+    def write(self, config: RouterConfig, *, broken: str = "", links: bool = True) -> str:
         data = self.folder / f"..{next(self._generation)}"
         data.mkdir(parents=True)
         files = render(config, self.layout)
@@ -132,15 +132,19 @@ class Router:
         new = self.folder / "..data_tmp"
         new.symlink_to(data.name)
         new.rename(self.folder / "..data")
+        if links:
+            self._link(files)
+        return config_version(config, self.layout)
+
+    def _link(self, files: Mapping[str, str]) -> None:
         links = {p.name for p in self.folder.iterdir() if not p.name.startswith("..")}
         for name in files.keys() - links:
             (self.folder / name).symlink_to(f"..data/{name}")
         for name in links - files.keys():
             (self.folder / name).unlink()
-        return config_version(config, self.layout)
 
-    async def apply(self, config: RouterConfig) -> None:
-        version = self.write(config)
+    async def apply(self, config: RouterConfig, *, links: bool = True) -> None:
+        version = self.write(config, links=links)
         revisions = [t.revision for t in config.targets]
 
         async def taken_over() -> bool:

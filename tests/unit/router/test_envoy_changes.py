@@ -30,6 +30,13 @@ async def test_all_traffic_moves_between_revisions_under_load_without_an_error(r
     assert {x.status for x in answers} == {200}
 
 
+async def test_a_new_revision_is_taken_over_before_kubelet_has_linked_its_file(rig: Rig) -> None:
+    a, b = await rig.replica(), await rig.replica()
+    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a),)))
+    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, a), target("m-b", 0, b))), links=False)
+    await router.until_healthy("m-b", 1)
+
+
 async def test_endpoints_come_and_go_without_an_error(rig: Rig) -> None:
     first, second = await rig.replica(), await rig.replica()
     first.mode = "hold"
