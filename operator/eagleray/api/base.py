@@ -175,13 +175,16 @@ PositiveDuration = Annotated[
 ]
 """A duration above zero."""
 
+# Without a length the API server counts on texts of megabytes, and rules inside versions cost more than it allows.
 INT_OR_STRING = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
     "x-kubernetes-int-or-string": True,
+    "maxLength": 32,
 }
 
 
-def _quantity_text(value: object) -> object:
+def quantity_text(value: object) -> object:
+    """Turn a number of an int-or-string field into its text."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{value:g}" if isinstance(value, float) else str(value) if is_number else value
 
@@ -194,7 +197,7 @@ Quantity = Annotated[
         "write a quantity as Kubernetes does, such as 500m, 2 or 1Gi",
         python=lambda text: re.fullmatch(QUANTITY_PATTERN, text) is not None,
     ),
-    BeforeValidator(_quantity_text),
+    BeforeValidator(quantity_text),
 ]
 """A quantity as Kubernetes writes it: `500m`, `2`, `1Gi`; whole numbers need no quotes."""
 

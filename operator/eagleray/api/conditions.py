@@ -21,13 +21,14 @@ class ConditionType(_Documented):
 
     READY = (
         "Ready",
-        "True while a real request through the router is answered by the revision that spec describes.",
+        "True while real requests through the router are answered; `Progressing` says whether by what spec describes.",
     )
     PROGRESSING = (
         "Progressing",
         "True while the operator works towards spec and expects to get there by itself.",
     )
     DEGRADED = "Degraded", "True while less is served than spec asks for, though something may still answer."
+    PAUSED = "Paused", "True while a rollout waits for a person; `kubectl eagleray promote` goes on."
     STALLED = "Stalled", "True when only a change of spec or of the cluster can help; the message says which."
 
 
@@ -39,8 +40,22 @@ class Reason(_Documented):
     STARTING = "Starting", "The operator has seen the object and begins."
     SETTLED = "Settled", "Everything is as spec says."
     REVISION_READY = "RevisionReady", "The new revision answers and gets the traffic."
-    REVISION_FAILED = "RevisionFailed", "The new revision does not become healthy; the old one keeps serving."
-    ROLLOUT_IN_PROGRESS = "RolloutInProgress", "A new revision is built beside the one that serves."
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", "A new revision is built beside the one that serves, or takes its share."
+    ROLLOUT_STARTED = "RolloutStarted", "A rollout to a new revision begins."
+    ROLLOUT_STEP = "RolloutStep", "The routers have taken over the candidate's share, or the rollout goes on."
+    ROLLOUT_PAUSED = "RolloutPaused", "A rollout waits for a person: a pause without duration, `pause`, or no proof."
+    ROLLOUT_ABORTED = (
+        "RolloutAborted",
+        "A rollout was taken back; the message has the measurement or the failure. Change spec, or retry.",
+    )
+    ROLLED_BACK = (
+        "RolledBack",
+        "A person went back to an earlier revision; spec still asks for the newer one. Change spec to make it last.",
+    )
+    TRAFFIC_SHIFTED = (
+        "TrafficShifted",
+        "A version has no answering replica; the others have its share of the requests until it answers.",
+    )
 
     IMAGE_PULL_FAILED = (
         "ImagePullFailed",

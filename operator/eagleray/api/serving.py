@@ -65,7 +65,7 @@ class Signature(ApiModel):
 class Model(ApiModel):
     """A saved model that the operator serves without code of yours."""
 
-    framework: Literal["sklearn"]
+    framework: Literal["sklearn"] | None = None
     """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
     """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://` or
@@ -116,14 +116,17 @@ class AppDeployment(ApiModel):
 class App(ApiModel):
     """A Ray Serve application of your own, inside `image`."""
 
-    import_path: Annotated[
-        str,
-        Field(max_length=512),
-        matches(
-            r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$",
-            "write app.importPath as module:name, for example fraud.app:build",
-        ),
-    ]
+    import_path: (
+        Annotated[
+            str,
+            Field(max_length=512),
+            matches(
+                r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$",
+                "write app.importPath as module:name, for example fraud.app:build",
+            ),
+        ]
+        | None
+    ) = None
     """The application, or the function that builds it, as `module:name`."""
     args: Preserved | None = None
     """Arguments of the function that builds the application."""

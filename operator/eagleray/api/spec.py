@@ -1,15 +1,17 @@
 """`ModelDeployment`: the object that a user writes."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic.alias_generators import to_snake
 
-from eagleray.api.base import ApiModel, Later, Rule, Timestamp, map_list, matches
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, Timestamp, map_list, matches
 from eagleray.api.rollout import Rollout
 from eagleray.api.router import Router
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.api.template import VersionTemplate
+from eagleray.api.template import VersionTemplate, merged
 from eagleray.api.traffic import Traffic
 
 GROUP = "eagleray.dev"
@@ -19,6 +21,7 @@ KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
 DEFAULT_VERSION = "default"
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
+LONGEST = 47
 
 
 class Version(VersionTemplate):
@@ -30,8 +33,41 @@ class Version(VersionTemplate):
         matches(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "name a version with lower-case letters, digits and -"),
     ]
     """Name of the version."""
-    weight: int | None = Field(None, ge=0, le=100)
-    """Share of the requests, in percent; the weights of all versions make 100."""
+    weight: int = Field(ge=0, le=100)
+    """Share of the requests, in percent; the weights of all versions make 100. With 0 it runs and can be asked by
+    name."""
+    request_timeout: Annotated[PositiveDuration | None, Later] = None
+    """Longest time for one request, retries included; the top level's counts for every version."""
+
+
+def _each(rule: str) -> str:
+    """A CEL rule about `v`, for each version."""
+    return f"!has(self.versions) || self.versions.all(v, {rule})"
+
+
+_EXAMPLES = {"uri": "pvc://models/churn/1", "framework": "sklearn", "importPath": "fraud.app:build"}
+
+
+def _complete(kind: str, field: str) -> Rule:
+    """A field that each version has in the end, its own or the top level's; no schema can require it in both."""
+    top, own = f"has(self.{kind}) && has(self.{kind}.{field})", f"has(v.{kind}) && has(v.{kind}.{field})"
+    name = to_snake(field)
+
+    def has_it(spec: "ModelDeploymentSpec") -> bool:
+        parts = (getattr(lane.template, kind) for lane in spec.lanes())
+        return all(part is None or getattr(part, name) is not None for part in parts)
+
+    return Rule(
+        f"has(self.versions) ? self.versions.all(v, !has(self.{kind}) && !has(v.{kind}) || ({top}) || ({own}))"
+        f" : !has(self.{kind}) || ({top})",
+        f"write {kind}.{field}, for example {_EXAMPLES[field]}, for each version or at the top level",
+        field_path=f".{kind}",
+        python=has_it,
+    )
+
+
+def _knows(spec: "ModelDeploymentSpec", names: list[str]) -> bool:
+    return set(names) <= {lane.name for lane in spec.lanes()}
 
 
 class ModelDeploymentSpec(VersionTemplate):
@@ -39,48 +75,108 @@ class ModelDeploymentSpec(VersionTemplate):
 
     cel_rules = (
         Rule(
-            "has(self.model) != has(self.app)",
+            "has(self.versions) || has(self.model) != has(self.app)",
             "write exactly one of model (a saved model) and app (a Ray Serve application of your own)",
             python=lambda spec: bool(spec.versions) or (spec.model is None) != (spec.app is None),
         ),
         Rule(
-            "!has(self.model) || has(self.model.uri)",
-            "write model.uri, the place of the saved model, for example pvc://models/churn/1",
-            field_path=".model",
-            python=lambda spec: bool(spec.versions) or spec.model is None or spec.model.uri is not None,
+            _each("(has(self.model) || has(v.model)) != (has(self.app) || has(v.app))"),
+            "write exactly one of model and app for each version, in the version or at the top level",
+            field_path=".versions",
+            python=lambda spec: all((t.model is None) != (t.app is None) for t in spec.templates()),
         ),
+        *(_complete(kind, field) for kind, field in (("model", "framework"), ("model", "uri"), ("app", "importPath"))),
         Rule(
-            "!has(self.batching) || has(self.model)",
+            "!has(self.batching) || !has(self.app)",
             "batching works with model; an app batches in its own code with @serve.batch",
             field_path=".batching",
             python=lambda spec: spec.batching is None or spec.app is None,
         ),
         Rule(
-            "!has(self.concurrency) || has(self.model)",
+            "!has(self.concurrency) || !has(self.app)",
             "concurrency works with model; an app sets max_ongoing_requests and max_queued_requests in its own code",
             field_path=".concurrency",
             python=lambda spec: spec.concurrency is None or spec.app is None,
         ),
+        Rule(
+            _each(
+                "!(has(self.app) || has(v.app)) || !(has(self.batching) || has(v.batching) || has(self.concurrency)"
+                " || has(v.concurrency))"
+            ),
+            "batching and concurrency work with model; an app sets them in its own code",
+            field_path=".versions",
+            python=lambda spec: all(
+                t.app is None or (t.batching is None and t.concurrency is None) for t in spec.templates()
+            ),
+        ),
+        Rule(
+            "!has(self.versions) || self.versions.map(v, v.weight).sum() == 100",
+            "the weights of all versions make 100; write what each is to get, in percent",
+            field_path=".versions",
+            python=lambda spec: not spec.versions or sum(v.weight for v in spec.versions) == 100,
+        ),
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.rules) || self.traffic.rules.all(r, has(self.versions)"
+            f" ? self.versions.exists(v, v.name == r.version) : r.version == '{DEFAULT_VERSION}')",
+            "traffic.rules names a version that spec.versions has not; write one of them",
+            field_path=".traffic.rules",
+            python=lambda spec: not spec.traffic or _knows(spec, [r.version for r in spec.traffic.rules or []]),
+        ),
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.mirror) || (has(self.versions)"
+            f" ? self.versions.exists(v, v.name == self.traffic.mirror.version) : "
+            f"self.traffic.mirror.version == '{DEFAULT_VERSION}')",
+            "traffic.mirror names a version that spec.versions has not; write one of them",
+            field_path=".traffic.mirror",
+            python=lambda spec: (
+                not (spec.traffic and spec.traffic.mirror) or _knows(spec, [spec.traffic.mirror.version])
+            ),
+        ),
     )
 
     replicas: int = Field(1, ge=0, le=1000)
-    """Number of replicas of the model, over all versions that set no number of their own."""
-    versions: Annotated[list[Version] | None, Later, map_list("name")] = Field(None, max_length=16)
-    """Versions side by side, each with its share of the requests."""
-    traffic: Annotated[Traffic | None, Later] = None
+    """Number of replicas of the model, over all versions that set no number of their own: shared by weight, at least
+    one each."""
+    versions: Annotated[list[Version] | None, map_list("name")] = Field(None, min_length=1, max_length=8)
+    """Versions side by side, each with its share of the requests; without any there is one, called `default`."""
+    traffic: Traffic | None = None
     """How requests are shared between versions beyond their weights."""
-    rollout: Annotated[Rollout | None, Later] = None
+    rollout: Rollout | None = None
     """How a version moves to a new revision."""
     router: Annotated[Router | None, Later] = None
     """The router in front of the revisions."""
-    revision_history_limit: Annotated[int | None, Later] = Field(None, ge=0, le=100)
-    """Replaced revisions that are remembered for a rollback."""
+    revision_history_limit: int | None = Field(None, ge=0, le=20)
+    """Replaced revisions that are remembered for a rollback; 10 where it is left out."""
     suspend: Annotated[bool | None, Later] = None
     """Takes everything down and keeps the object."""
 
-    def template(self) -> VersionTemplate:
-        """Give what the single version of this spec runs, without what belongs to the whole object."""
-        return VersionTemplate(**{name: getattr(self, name) for name in VersionTemplate.model_fields})
+    def lanes(self) -> tuple["Lane", ...]:
+        """Give every version with what it runs, what it leaves out taken from the top level."""
+        top = VersionTemplate(**{name: getattr(self, name) for name in VersionTemplate.model_fields})
+        if not self.versions:
+            return (Lane(DEFAULT_VERSION, 100, None, top),)
+        return tuple(Lane(v.name, v.weight, v.replicas, merged(top, v)) for v in self.versions)
+
+    def templates(self) -> tuple[VersionTemplate, ...]:
+        """Give what each of `versions` runs."""
+        return tuple(lane.template for lane in self.lanes()) if self.versions else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A version, resolved.
+
+    Attributes:
+        name: its name.
+        weight: its share of the requests, in percent.
+        replicas: its own number of replicas, or None where it takes part in the top level's.
+        template: what it runs.
+    """
+
+    name: str
+    weight: int
+    replicas: int | None
+    template: VersionTemplate
 
 
 class ObjectMeta(ApiModel):
@@ -115,6 +211,16 @@ class ModelDeployment(ApiModel):
             "metadata.name is at most 40 lower-case letters, digits and -, and starts with a letter; "
             "write for example churn-model",
             python=lambda deployment: re.search(NAME_PATTERN, deployment.metadata.name) is not None,
+        ),
+        Rule(
+            "!has(self.spec.versions) ||"
+            f" self.spec.versions.all(v, size(self.metadata.name) + size(v.name) <= {LONGEST})",
+            f"the names of the object and of each version are {LONGEST} characters together at most, as Pods are called"
+            " after both; write a shorter version name",
+            field_path=".spec.versions",
+            python=lambda deployment: all(
+                len(deployment.metadata.name) + len(v.name) <= LONGEST for v in deployment.spec.versions or []
+            ),
         ),
     )
 

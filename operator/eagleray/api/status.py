@@ -7,6 +7,7 @@ from pydantic import Field
 
 from eagleray.api.base import ApiModel, Later, Preserved, Timestamp, map_list
 from eagleray.api.conditions import ConditionType
+from eagleray.api.mirror_status import MirrorStatus
 
 Message = Annotated[str, Field(max_length=4096)]
 Name = Annotated[str, Field(max_length=63)]
@@ -51,6 +52,8 @@ class VersionStatus(ApiModel):
     """Share of the requests that is wanted, in percent."""
     effective_weight: int = Field(0, ge=0, le=100)
     """Share of the requests that it gets now, in percent."""
+    wanted: Name | None = None
+    """Revision that spec asks for; after a rollback it is not the stable one."""
     stable: Name | None = None
     """Revision that answers users' requests."""
     candidate: Name | None = None
@@ -71,9 +74,11 @@ class Outcome(StrEnum):
     SERVING = "Serving"
     """It answers users' requests."""
     REPLACED = "Replaced"
-    """A newer revision, or an older one again, took its place."""
+    """It served once; a newer revision, or an older one again, took its place."""
     FAILED = "Failed"
-    """It never answered and was given up."""
+    """It does not answer, or was taken back: `failure` or the rollout says why."""
+    ABANDONED = "Abandoned"
+    """Its content was changed again before it had taken over."""
 
 
 class RevisionStatus(ApiModel):
@@ -92,9 +97,15 @@ class RevisionStatus(ApiModel):
     created_at: Timestamp
     """When the operator saw this content first."""
     outcome: str | None = Field(None, max_length=32)
-    """What became of it: `Pending`, `Serving`, `Replaced` or `Failed`."""
+    """What became of it: `Pending`, `Serving`, `Replaced`, `Failed` or `Abandoned`."""
+    last_active_at: Timestamp | None = None
+    """When it was last part of what runs; absent while it is."""
+    served_at: Timestamp | None = None
+    """When it first took over its version; back at such a revision, a rollout needs no steps."""
+    attempts: int = Field(0, ge=0)
+    """How often a rollout to it was begun."""
     answered_at: Timestamp | None = None
-    """When that cluster first answered a real request."""
+    """When its present cluster first answered a real request."""
     incarnation: int = Field(0, ge=0)
     """Number of its Ray cluster, from 1; a lost head is followed by the next cluster."""
     answered_incarnation: int | None = Field(None, ge=1)
@@ -105,25 +116,90 @@ class RevisionStatus(ApiModel):
     """When it was taken out of the traffic to be removed."""
 
 
+class MetricStatus(ApiModel):
+    """How one figure of a rollout's analysis stands."""
+
+    name: str = Field(max_length=64)
+    """Name of the metric."""
+    verdict: Literal["Successful", "Failed", "Inconclusive", "NoData"]
+    """What the last measurement says. `NoData`: too few requests to say anything."""
+    message: Message = ""
+    """The last measurement in a sentence: value, limit and number of requests."""
+    measured_at: Timestamp
+    """When it was taken."""
+    successful: int = Field(0, ge=0)
+    """Measurements that passed since the share changed last."""
+    failed: int = Field(0, ge=0)
+    """Measurements that failed since the rollout began."""
+    inconclusive: int = Field(0, ge=0)
+    """Measurements that were above the limit without proof since the share changed last."""
+
+
+class RolloutPhase(StrEnum):
+    """Where a rollout stands."""
+
+    PROGRESSING = "Progressing"
+    """It goes on by itself."""
+    PAUSED = "Paused"
+    """It waits for a person."""
+    ABORTED = "Aborted"
+    """It was taken back; the stable revision has all requests of the version."""
+
+
 class RolloutStatus(ApiModel):
-    """A rollout under way."""
+    """A rollout under way, or one that was taken back."""
 
     version: Name
     """Version that moves."""
-    from_: Name | None = Field(None, alias="from")
+    from_: Name = Field(alias="from")
     """Stable revision."""
     to: Name
     """Candidate."""
+    attempt: int = Field(1, ge=1)
+    """How often this candidate was tried, from 1; verbs name it, so that each counts once."""
+    direct: bool = False
+    """Whether the candidate takes over without steps, as it has served before."""
+    phase: RolloutPhase = RolloutPhase.PROGRESSING
+    """`Progressing`, `Paused` or `Aborted`."""
     step: int = Field(0, ge=0)
-    """Step that is being done, from 0."""
+    """Step that is being done, from 0; the number of steps when all are done."""
+    steps: int = Field(0, ge=0)
+    """Number of steps."""
+    steps_hash: str = Field("", max_length=16)
+    """Hash of the steps; with other steps the rollout begins anew with the first, keeping its share until then."""
     weight: int = Field(0, ge=0, le=100)
-    """Share of the version's requests that the candidate gets, in percent."""
+    """Share of the version's requests that the candidate is to get at this step, in percent."""
+    effective_weight: int = Field(0, ge=0, le=100)
+    """Share that it gets now: 0 while none of its replicas answers, 100 while none of the stable revision does."""
+    replicas: int = Field(0, ge=0)
+    """Replicas that the candidate is to have for now."""
+    message: Message = ""
+    """What it does, waits for, or why it was taken back."""
     started_at: Timestamp
     """When it started."""
-    paused: bool = False
-    """Whether it waits for somebody to promote."""
-    analysis: list[Preserved] | None = Field(None, max_length=32)
-    """Last measurements."""
+    step_started_at: Timestamp
+    """When its present step began."""
+    weight_changed_at: Timestamp | None = None
+    """When every router had taken over the present weight; absent until then."""
+    waiting_since: Timestamp | None = None
+    """Since when the candidate has too few answering replicas; the deadline counts from here."""
+    interruptions: int = Field(0, ge=0)
+    """How often none of its replicas answered while it had a share."""
+    aborted_at: Timestamp | None = None
+    """When it was taken back."""
+    analysis: Annotated[list[MetricStatus], map_list("name")] | None = Field(None, max_length=16)
+    """Last measurements of the figures of the whole rollout."""
+    step_analysis: Annotated[list[MetricStatus], map_list("name")] | None = Field(None, max_length=16)
+    """Last measurements of the figures of the present step, where it has some of its own."""
+
+
+class ShareStatus(ApiModel):
+    """A part of the callers, and who answers them."""
+
+    revision: Name
+    """Revision that answers."""
+    slots: int = Field(ge=1, le=10_000)
+    """How many of the 10,000 parts that callers are sorted into."""
 
 
 class ScalingStatus(ApiModel):
@@ -164,10 +240,14 @@ class ModelDeploymentStatus(ApiModel):
     """What is being replaced, in short; absent when nothing is."""
     versions: Annotated[list[VersionStatus], map_list("name")] = Field(default_factory=list, max_length=16)
     """Each version as it is served now."""
-    revisions: Annotated[list[RevisionStatus], map_list("name")] = Field(default_factory=list, max_length=64)
+    revisions: Annotated[list[RevisionStatus], map_list("name")] = Field(default_factory=list, max_length=256)
     """Each revision that exists or is remembered."""
-    rollouts: Annotated[list[RolloutStatus] | None, Later, map_list("version")] = Field(None, max_length=16)
-    """Rollouts under way."""
+    rollouts: Annotated[list[RolloutStatus], map_list("version")] | None = Field(None, max_length=16)
+    """Rollouts under way, and those that were taken back while their content is still what spec says."""
+    split: list[ShareStatus] | None = Field(None, max_length=256)
+    """With `traffic.sticky`: which callers go where, in order; kept so that a change moves as few as it can."""
+    mirror: MirrorStatus | None = None
+    """With `traffic.mirror.compare`: how far the mirrored version agrees."""
     scaling: Annotated[list[ScalingStatus] | None, Later] = Field(None, max_length=64)
     """What scaling decided last, and why."""
 

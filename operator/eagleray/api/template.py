@@ -1,6 +1,6 @@
 """The template of a version: every field that a version may set for itself."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -64,3 +64,29 @@ class VersionTemplate(ApiModel):
     """The Ray head of each revision."""
     autoscaling: Annotated[Autoscaling | None, Later] = None
     """Scaling by load; excludes `replicas`."""
+
+
+def merged(top: VersionTemplate, version: VersionTemplate) -> VersionTemplate:
+    """Give what a version runs: its own fields over those of the top level.
+
+    Objects are merged field by field, lists of named things item by item; every other list is the version's own. A
+    checksum belongs to the file that it is written beside, so that a `model.uri` of the version's own takes none over.
+    """
+    below, above = (t.model_dump(by_alias=True, exclude_unset=True) for t in (top, version))
+    if "uri" in (above.get("model") or {}) and below.get("model"):
+        below["model"].pop("sha256", None)
+    known = {field.alias for field in VersionTemplate.model_fields.values()}
+    both = _over(below, {key: value for key, value in above.items() if key in known})
+    return VersionTemplate.model_validate({**both, "replicas": version.replicas})
+
+
+def _over(below: Any, above: Any) -> Any:  # noqa: ANN401 -- JSON values
+    if above is None:
+        return below
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: _over(below.get(key), value) for key, value in above.items()}
+    if isinstance(below, list) and isinstance(above, list) and all("name" in i for i in (*below, *above)):
+        own = {item["name"]: item for item in above}
+        kept = [own.pop(item["name"], item) for item in below]
+        return [*kept, *own.values()]
+    return above

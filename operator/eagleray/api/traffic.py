@@ -1,46 +1,131 @@
-"""How requests are shared between versions. Typed now, working later."""
+"""How requests are shared between versions."""
+
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel
+from eagleray.api.base import ApiModel, Rule, matches
+
+HEADER_NAME = matches("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "write the name of an HTTP header or cookie, such as x-user-id")
+Name = Annotated[str, Field(max_length=256), HEADER_NAME]
+VersionName = Annotated[str, Field(max_length=20)]
 
 
-class HeaderMatch(ApiModel):
-    """A header and the value it must have."""
+def _given(match: "ValueMatch") -> int:
+    return sum(v is not None for v in (match.value, match.prefix, match.regex))
 
-    name: str = Field(max_length=256)
-    """Name of the header."""
-    value: str = Field(max_length=4096)
-    """Value of the header, compared whole."""
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+# CEL has no test for a regular expression; one that is none makes the rule itself fail, which refuses the object too.
+REGEX = Rule(
+    "''.matches(self) || !''.matches(self)",
+    "write a regular expression as RE2 reads it, such as ^de-.*",
+    python=_compiles,
+)
+
+
+class ValueMatch(ApiModel):
+    """A header or a query parameter, and what it must say."""
+
+    cel_rules = (
+        Rule(
+            "[has(self.value), has(self.prefix), has(self.regex)].exists_one(given, given)",
+            "write exactly one of value (the whole), prefix (its beginning) and regex (RE2, the whole)",
+            python=lambda match: _given(match) == 1,
+        ),
+    )
+
+    name: Name
+    """Name of the header, in any case, or of the query parameter."""
+    value: str | None = Field(None, max_length=1024)
+    """The whole value."""
+    prefix: str | None = Field(None, min_length=1, max_length=1024)
+    """The beginning of the value."""
+    regex: Annotated[str, Field(max_length=1024), REGEX] | None = None
+    """A regular expression (RE2) that the whole value must match."""
 
 
 class TrafficRule(ApiModel):
     """Requests that go to one version whatever the weights are."""
 
-    header: HeaderMatch
-    """Header that the request carries."""
-    version: str = Field(max_length=20)
+    cel_rules = (
+        Rule(
+            "has(self.header) != has(self.query)",
+            "write header or query, one in each rule",
+            python=lambda rule: (rule.header is None) != (rule.query is None),
+        ),
+    )
+
+    header: ValueMatch | None = None
+    """Header that the request carries; several of one name are joined by commas."""
+    query: ValueMatch | None = None
+    """Query parameter that the request carries, its name and value as they stand in the URL: percent-encoded, `+` is
+    no space, and the first of several counts."""
+    version: VersionName
     """Version that answers."""
 
 
 class Sticky(ApiModel):
     """What keeps a caller on one version."""
 
-    header: str | None = Field(None, max_length=256)
-    """Header whose value picks the version."""
-    cookie: str | None = Field(None, max_length=256)
-    """Cookie that the router sets and whose value picks the version."""
+    cel_rules = (
+        Rule(
+            "has(self.header) != has(self.cookie)",
+            "write header or cookie: what tells one caller from another",
+            python=lambda sticky: (sticky.header is None) != (sticky.cookie is None),
+        ),
+    )
+
+    header: Name | None = None
+    """Header whose value picks the version; a request without it is shared by weight alone."""
+    cookie: Name | None = None
+    """Cookie whose value picks the version; the router sets it, to the request's `x-request-id`, where there is
+    none."""
+
+
+class Tolerance(ApiModel):
+    """How far apart two numbers may be and count as the same; the larger allowance counts."""
+
+    relative: float | None = Field(None, ge=0, le=1)
+    """Share of the larger number; 0.000001 where it is left out."""
+    absolute: float | None = Field(None, ge=0)
+    """A number; 0.000000001 where it is left out."""
 
 
 class Mirror(ApiModel):
-    """A version that gets copies of requests; its answers are thrown away."""
+    """A version that gets copies of requests; its answers never reach a user.
 
-    version: str = Field(max_length=20)
+    Copied are requests that are shared by weight: none that chose its version, no WebSocket, and no body above 960 KiB.
+    A copy carries the header `x-eagleray-mirror: true`.
+    """
+
+    cel_rules = (
+        Rule(
+            "!(has(self.tolerance) || has(self.bodies)) || (has(self.compare) && self.compare)",
+            "tolerance and bodies belong to a comparison; write compare: true, or leave them out",
+            python=lambda mirror: bool(mirror.compare) or (mirror.tolerance is None and mirror.bodies is None),
+        ),
+    )
+
+    version: VersionName
     """Version that gets the copies."""
-    percent: int = Field(ge=0, le=100)
+    percent: int = Field(ge=1, le=100)
     """Share of requests that is copied, in percent."""
     compare: bool | None = None
-    """Whether its answers are compared with those that users got."""
+    """Whether its answers are compared with those that users got: status, and the predictions or all of the JSON. Then
+    only requests are copied that say the length of their body, and each when its user has been answered."""
+    tolerance: Tolerance | None = None
+    """How far apart two numbers may be that count as the same; two whole numbers must be equal."""
+    bodies: bool | None = None
+    """Whether the differing samples in status show the beginnings of bodies and the query: they may be personal."""
 
 
 class Traffic(ApiModel):
@@ -49,6 +134,8 @@ class Traffic(ApiModel):
     rules: list[TrafficRule] | None = Field(None, max_length=16)
     """Requests that go to one version whatever the weights are; the first that fits counts."""
     sticky: Sticky | None = None
-    """What keeps a caller on one version."""
+    """What keeps a caller on one version while the weights stay as they are."""
     mirror: Mirror | None = None
     """A version that gets copies of requests."""
+    version_header: Literal["Enabled", "Disabled"] | None = None
+    """Whether a request may choose its version with the header `x-eagleray-version`; `Enabled` where it is left out."""

@@ -35,10 +35,41 @@ def test_fields_of_a_newer_operator_are_ignored() -> None:
 
 def test_the_template_is_what_a_version_runs_and_nothing_else() -> None:
     spec = ModelDeploymentSpec.model_validate(CHURN | {"replicas": 4, "image": "a/b:1", "suspend": True})
-    template = spec.template()
-    assert type(template) is VersionTemplate
-    assert (template.model, template.replicas, template.image) == (spec.model, 4, "a/b:1")
-    assert "suspend" not in template.model_dump()
+    (lane,) = spec.lanes()
+    assert type(lane.template) is VersionTemplate
+    assert (lane.name, lane.weight, lane.replicas) == ("default", 100, None)
+    assert (lane.template.model, lane.template.image) == (spec.model, "a/b:1")
+    assert "suspend" not in lane.template.model_dump()
+
+
+def test_a_version_falls_back_to_the_top_level_field_by_field() -> None:
+    spec = ModelDeploymentSpec.model_validate(
+        {
+            "model": {"framework": "sklearn", "uri": "pvc://models/churn/1", "sha256": "a" * 64},
+            "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}],
+            "resources": {"requests": {"cpu": "1", "memory": "1Gi"}},
+            "versions": [
+                {"name": "v1", "weight": 80},
+                {
+                    "name": "v2",
+                    "weight": 20,
+                    "replicas": 3,
+                    "model": {"uri": "pvc://models/churn/2"},
+                    "env": [{"name": "B", "value": "2"}, {"name": "C", "value": "2"}],
+                    "resources": {"requests": {"cpu": "2"}},
+                },
+            ],
+        }
+    )
+    first, second = (lane.template for lane in spec.lanes())
+    assert first.model == spec.model
+    assert second.model is not None
+    assert (second.model.framework, second.model.uri) == ("sklearn", "pvc://models/churn/2")
+    assert second.model.sha256 is None, "a checksum belongs to the file beside it"
+    assert [(e.name, e.value) for e in second.env or []] == [("A", "1"), ("B", "2"), ("C", "2")]
+    assert second.resources is not None
+    assert second.resources.requests == {"cpu": "2", "memory": "1Gi"}
+    assert [lane.replicas for lane in spec.lanes()] == [None, 3]
 
 
 def test_models_are_frozen() -> None:
