@@ -62,8 +62,15 @@ class DeletePod:
 
 
 @dataclass(frozen=True, slots=True)
+class RetireRevision:
+    """Delete all that a revision without Pods still has, but its ControllerRevision: its content is remembered."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteRevision:
-    """Delete a revision that has no Pod left; what its ControllerRevision owns goes with it."""
+    """Forget a revision that has no Pod left; what its ControllerRevision owns goes with it."""
 
     revision: str
 
@@ -116,6 +123,7 @@ Action = (
     | CreateHead
     | CreateWorker
     | DeletePod
+    | RetireRevision
     | DeleteRevision
     | PutApplication
     | SetReplicas

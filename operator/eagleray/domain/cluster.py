@@ -13,6 +13,7 @@ from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
 from eagleray.domain.backoff import next_try, note
 from eagleray.domain.capacity import free_indexes, pods_needed, shrink
+from eagleray.domain.images import replace_others
 from eagleray.domain.observed import Pod, Role
 from eagleray.domain.pod_health import pod_problem
 from eagleray.domain.problem import Problem
@@ -105,7 +106,7 @@ def decide_pods(
     due = next_try(failure)
     if due is not None and now < due:
         return PodsDecision(tuple(actions), failure, problem, due if _incomplete(cluster, wanted) else None)
-    actions += _create(revision, cluster, wanted)
+    actions += [*replace_others(revision.image, cluster.workers), *_create(revision, cluster, wanted)]
     if cluster.head is not None:
         actions += shrink(cluster.workers, wanted, cluster.head, serve, nodes)
     return PodsDecision(tuple(actions), failure, problem)

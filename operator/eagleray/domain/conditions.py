@@ -1,14 +1,15 @@
-"""The four conditions, as kstatus and Argo CD read them."""
+"""The conditions, as kstatus and Argo CD read them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
-from eagleray.api.status import Condition
+from eagleray.api.status import Condition, RolloutPhase, RolloutStatus
 from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.rollout import VersionView
+from eagleray.domain.text import clean
+from eagleray.domain.versions import Versions, VersionView
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -37,19 +38,20 @@ class Verdict:
 Verdicts = dict[ConditionType, Verdict]
 
 
-def serving(version: VersionView, leaving: int) -> Verdicts:
+def serving(versions: Versions, leaving: int) -> Verdicts:
     """Judge an object whose spec can be acted on.
 
     Args:
-        version: the version as it stands.
+        versions: the versions as they stand.
         leaving: how many Pods are still to go.
     """
-    problem = _worst(version)
+    problem = _worst(versions)
     return {
-        ConditionType.READY: _ready(version),
-        ConditionType.PROGRESSING: _progressing(version, leaving),
-        ConditionType.DEGRADED: _degraded(problem),
-        ConditionType.STALLED: _stalled(problem),
+        ConditionType.READY: _ready(versions),
+        ConditionType.PROGRESSING: _progressing(versions, leaving),
+        ConditionType.PAUSED: _paused(versions),
+        ConditionType.DEGRADED: _degraded(versions, problem),
+        ConditionType.STALLED: _stalled(versions, problem),
     }
 
 
@@ -59,6 +61,7 @@ def stalled(reason: Reason, message: str, serving_still: Verdict | None = None) 
     return {
         ConditionType.READY: serving_still or Verdict("False", reason, message),
         ConditionType.PROGRESSING: Verdict("False", reason, message),
+        ConditionType.PAUSED: Verdict("False", reason, message),
         ConditionType.DEGRADED: failed,
         ConditionType.STALLED: failed,
     }
@@ -78,28 +81,39 @@ def _condition(
         type=kind,
         status=verdict.status,
         reason=verdict.reason,
-        message=verdict.message,
+        message=clean(verdict.message),
         observed_generation=generation,
         last_transition_time=before.last_transition_time if before is not None and same else now,
     )
 
 
-def _ready(version: VersionView) -> Verdict:
-    view = version.stable
-    if view is None:
-        return _not_yet(version.candidate)
-    if view.wanted == 0:
+def _ready(versions: Versions) -> Verdict:
+    """Whether those versions answer that are to have requests."""
+    weighted = tuple(v for v in versions if v.version.weight)
+    stable = [v.stable for v in weighted if v.stable]
+    if not stable:
+        return _not_yet(weighted)
+    views = [view for v in weighted for view in v.serving]
+    if all(v.version.replicas == 0 for v in weighted):
         return Verdict("False", Reason.SCALED_TO_ZERO, "spec.replicas is 0: requests are answered with 503")
-    if view.answering is None:
-        return Verdict("Unknown", Reason.ROUTER_STARTING, _said(view, "no router Pod can be asked"))
-    if view.answering > 0:
-        count = min(view.answering, view.wanted)
-        return Verdict("True", Reason.ANSWERING, f"{count} of {view.wanted} replicas of {view.revision.name} answer")
-    reason = view.problem.reason if view.problem else Reason.NOT_ANSWERING
-    return Verdict("False", reason, _said(view, "no replica answers"))
+    if all(view.wanted == 0 for view in views):
+        return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, "the old revision has gone, the new one starts")
+    if all(view.serves is None for view in views):
+        return Verdict("Unknown", Reason.ROUTER_STARTING, _said(stable[0], "no router Pod can be asked"))
+    if any(view.serves for view in views):
+        return Verdict("True", Reason.ANSWERING, "; ".join(_counted(view) for view in views))
+    told = next((view for view in stable if view.problem), stable[0])
+    reason = told.problem.reason if told.problem else Reason.NOT_ANSWERING
+    return Verdict("False", reason, _said(told, "no replica answers"))
 
 
-def _not_yet(view: RevisionView | None) -> Verdict:
+def _counted(view: RevisionView) -> str:
+    return f"{min(view.answering or 0, view.wanted)} of {view.wanted} replicas of {view.revision.name} answer"
+
+
+def _not_yet(versions: Versions) -> Verdict:
+    views = [v.candidate for v in versions if v.candidate]
+    view = next((view for view in views if view.problem), views[0] if views else None)
     if view is None:
         return Verdict("False", Reason.STARTING, "the first revision is to be created")
     if view.problem:
@@ -120,18 +134,57 @@ def _phase(view: RevisionView) -> Reason:
     return Reason.WARMING_UP
 
 
-def _progressing(version: VersionView, leaving: int) -> Verdict:
-    if version.candidate:
-        view = version.candidate
-        reason = Reason.ROLLOUT_IN_PROGRESS if version.stable else _phase(view)
-        return Verdict("True", reason, f"revision {view.revision.name}: {_said(view, 'starts')}")
-    stable = version.stable
-    if stable is not None and not stable.settled:
-        said = _said(stable, "Pods that are not needed any more go")
-        return Verdict("True", _moving(stable), f"revision {stable.revision.name}: {said}")
+def _progressing(versions: Versions, leaving: int) -> Verdict:
+    for version in versions:
+        if found := _moving_version(version):
+            return found
     if leaving:
         return Verdict("True", Reason.DRAINING, f"{leaving} Pods of replaced revisions are still to go")
+    if paused := _in_phase(versions, RolloutPhase.PAUSED):
+        return Verdict("False", Reason.ROLLOUT_PAUSED, told(paused))
+    if aborted := _in_phase(versions, RolloutPhase.ABORTED):
+        return Verdict("False", Reason.ROLLOUT_ABORTED, told(aborted))
+    back = next((v for v in versions if v.version.wanted != v.version.revision.name), None)
+    if back is not None:
+        lane = back.version
+        said = f"version {lane.name} went back to {lane.revision.name}; spec asks for {lane.wanted}"
+        return Verdict("False", Reason.ROLLED_BACK, said)
     return Verdict("False", Reason.SETTLED, "everything is as spec says")
+
+
+def _moving_version(version: VersionView) -> Verdict | None:
+    rollout, stable, candidate = version.rollout, version.stable, version.candidate
+    if rollout and rollout.phase is RolloutPhase.PROGRESSING:
+        return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, told(rollout))
+    if candidate and stable is None:
+        return Verdict("True", _phase(candidate), f"revision {candidate.revision.name}: {_said(candidate, 'starts')}")
+    if version.version.departing:
+        said = f"version {version.version.name} goes when the new ones answer"
+        return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, said)
+    moves = rollout is None or rollout.phase is RolloutPhase.ABORTED
+    if stable is not None and not stable.settled and moves:
+        said = _said(stable, "Pods that are not needed any more go")
+        return Verdict("True", _moving(stable), f"revision {stable.revision.name}: {said}")
+    return None
+
+
+def _paused(versions: Versions) -> Verdict:
+    paused = _in_phase(versions, RolloutPhase.PAUSED)
+    if paused is None:
+        return Verdict("False", Reason.SETTLED, "nothing waits for a person")
+    return Verdict("True", Reason.ROLLOUT_PAUSED, told(paused))
+
+
+def _in_phase(versions: Versions, phase: RolloutPhase) -> RolloutStatus | None:
+    return next((v.rollout for v in versions if v.rollout and v.rollout.phase is phase), None)
+
+
+def told(rollout: RolloutStatus) -> str:
+    """One rollout in a sentence."""
+    if rollout.phase is RolloutPhase.ABORTED:
+        return f"revision {rollout.to} was taken back: {rollout.message}; change spec, or retry"
+    step = f", step {min(rollout.step + 1, rollout.steps)} of {rollout.steps}" if rollout.steps else ""
+    return f"to revision {rollout.to}{step}, {rollout.weight}%: {rollout.message}"
 
 
 def _said(view: RevisionView, otherwise: str) -> str:
@@ -142,18 +195,44 @@ def _moving(view: RevisionView) -> Reason:
     return Reason.DRAINING if view.complete else _phase(view)
 
 
-def _degraded(problem: Problem | None) -> Verdict:
-    if problem is None:
-        return Verdict("False", Reason.SETTLED, "nothing is wrong")
-    return Verdict("True", problem.reason, problem.message)
+def _degraded(versions: Versions, problem: Problem | None) -> Verdict:
+    if shifted := _shifted(versions):
+        return Verdict("True", Reason.TRAFFIC_SHIFTED, shifted)
+    if problem is not None:
+        return Verdict("True", problem.reason, problem.message)
+    if aborted := _in_phase(versions, RolloutPhase.ABORTED):
+        return Verdict("True", Reason.ROLLOUT_ABORTED, told(aborted))
+    return Verdict("False", Reason.SETTLED, "nothing is wrong")
 
 
-def _stalled(problem: Problem | None) -> Verdict:
+def _shifted(versions: Versions) -> str:
+    """Which version has lost its share to the others, and why; one that still starts for the first time has not."""
+    weighted = [v for v in versions if v.version.weight]
+    if not any(view.serves for v in weighted for view in v.views):
+        return ""
+    for version in weighted:
+        views = version.views
+        lost = version.stable is not None or any(view.problem for view in views)
+        if lost and all(view.serves is False for view in views):
+            why = next((f": {view.problem.message}" for view in views if view.problem), "")
+            name, weight = version.version.name, version.version.weight
+            return f"no replica of version {name} answers, others have its {weight}% of the requests{why}"
+    return ""
+
+
+def _stalled(versions: Versions, problem: Problem | None) -> Verdict:
+    if aborted := _in_phase(versions, RolloutPhase.ABORTED):
+        return Verdict("True", Reason.ROLLOUT_ABORTED, told(aborted))
+    # A rollout that goes on tries again, and is taken back in the end.
+    if _in_phase(versions, RolloutPhase.PROGRESSING):
+        return Verdict("False", Reason.SETTLED, "nothing waits for a person")
     if problem is not None and problem.reason in _NEED_A_PERSON:
         return Verdict("True", problem.reason, problem.message)
     return Verdict("False", Reason.SETTLED, "nothing waits for a person")
 
 
-def _worst(version: VersionView) -> Problem | None:
-    problems = [v.problem for v in reversed(version.views) if v.problem]
+def _worst(versions: Versions) -> Problem | None:
+    """The problem to name: of a candidate before that of what serves; an aborted candidate's is its rollout's."""
+    problems = [view.problem for v in versions if not v.aborted for view in reversed(v.views) if view.problem]
+    problems += [v.stable.problem for v in versions if v.aborted and v.stable and v.stable.problem]
     return problems[0] if problems else None

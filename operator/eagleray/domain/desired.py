@@ -6,12 +6,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eagleray.api.spec import DEFAULT_VERSION, ModelDeploymentSpec, explain
+from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
+from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
 from eagleray.domain.revisions import Revision, revision_name
+from eagleray.domain.shares import replicas_by_weight
+from eagleray.domain.verbs import Verbs, read_verbs
 
 BASE_IMAGE = "base"
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
+DEFAULT_HISTORY_LIMIT = 10
 
 
 class InvalidSpecError(ValueError):
@@ -27,12 +31,16 @@ class Version:
         weight: its share of the traffic, in percent.
         replicas: how many replicas it is to have.
         revision: the revision that it is to run.
+        wanted: name of the revision that spec asks for; another one than `revision` after a rollback.
+        departing: whether spec has it no more, and it only goes on until others can take over.
     """
 
     name: str
     weight: int
     replicas: int
     revision: Revision
+    wanted: str
+    departing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Desired:
         generation: metadata.generation.
         spec: the parsed spec.
         versions: its versions, in order.
+        verbs: what people ask of its rollouts.
     """
 
     name: str
@@ -54,12 +63,19 @@ class Desired:
     generation: int
     spec: ModelDeploymentSpec
     versions: tuple[Version, ...]
+    verbs: Verbs
 
     @property
     def request_timeout(self) -> float:
         """Longest time for one request, in seconds."""
         text = self.spec.request_timeout
         return parse_duration(text) if text else DEFAULT_REQUEST_TIMEOUT_SECONDS
+
+    @property
+    def history_limit(self) -> int:
+        """How many replaced revisions of each version are remembered."""
+        limit = self.spec.revision_history_limit
+        return DEFAULT_HISTORY_LIMIT if limit is None else limit
 
 
 def parse(manifest: Mapping[str, Any], images: Mapping[str, str], revisions: Mapping[str, Revision]) -> Desired:
@@ -78,23 +94,42 @@ def parse(manifest: Mapping[str, Any], images: Mapping[str, str], revisions: Map
         spec = ModelDeploymentSpec.model_validate(manifest.get("spec", {}))
     except ValidationError as e:
         raise InvalidSpecError(explain(e)) from e
-    name = revision_name(meta["name"], DEFAULT_VERSION, spec.template())
+    verbs = read_verbs(meta.get("annotations") or {})
+    lanes = spec.lanes()
+    shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if lane.replicas is None})
+    versions = tuple(
+        _version(lane, shared.get(lane.name, lane.replicas or 0), meta, images, revisions, verbs) for lane in lanes
+    )
+    return Desired(meta["name"], meta["namespace"], meta["uid"], meta["generation"], spec, versions, verbs)
+
+
+def _version(
+    lane: Lane,
+    replicas: int,
+    meta: Mapping[str, Any],
+    images: Mapping[str, str],
+    revisions: Mapping[str, Revision],
+    verbs: Verbs,
+) -> Version:
+    name = revision_name(meta["name"], lane.name, lane.template)
+    earlier = revisions.get(verbs.rolled_back_from(name) or "")
+    if earlier is not None and earlier.version == lane.name:
+        return Version(lane.name, lane.weight, replicas, earlier, name)
     revision = revisions.get(name) or Revision(
         name=name,
         deployment=meta["name"],
         namespace=meta["namespace"],
-        version=DEFAULT_VERSION,
-        template=spec.template(),
-        image=_image(spec, images),
+        version=lane.name,
+        template=lane.template,
+        image=_image(lane.template, images),
     )
-    version = Version(DEFAULT_VERSION, 100, spec.replicas, revision)
-    return Desired(meta["name"], meta["namespace"], meta["uid"], meta["generation"], spec, (version,))
+    return Version(lane.name, lane.weight, replicas, revision, name)
 
 
-def _image(spec: ModelDeploymentSpec, images: Mapping[str, str]) -> str:
-    if spec.image:
-        return spec.image
-    key = spec.model.framework if spec.model else BASE_IMAGE
+def _image(template: VersionTemplate, images: Mapping[str, str]) -> str:
+    if template.image:
+        return template.image
+    key = (template.model.framework or "") if template.model else BASE_IMAGE
     if key not in images:
         known = ", ".join(sorted(k for k in images if k != BASE_IMAGE))
         raise InvalidSpecError(

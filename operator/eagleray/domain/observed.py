@@ -6,11 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.comparison import Comparison
 from eagleray.domain.problem import Problem
 from eagleray.domain.ray_nodes import NodeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RouterStats
 from eagleray.domain.serve import ServeState
+from eagleray.domain.signals import Sample
 
 
 class Role(StrEnum):
@@ -57,7 +59,9 @@ class Pod:
         deleting: whether a deletion is under way.
         created_at: when the API server took it.
         unschedulable: the scheduler's words while no node fits, else "".
-        started: whether its Ray container runs.
+        started: whether its main container runs.
+        ready: whether it passes its readiness probe.
+        digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
         containers: every container, init containers first.
     """
 
@@ -74,6 +78,8 @@ class Pod:
     deleting: bool = False
     unschedulable: str = ""
     started: bool = False
+    ready: bool = False
+    digest: str = ""
     containers: tuple[Container, ...] = ()
 
     @property
@@ -96,12 +102,16 @@ class RouterPod:
         ip: its address, or "".
         stats: its statistics, or None while it does not answer: missing, which is never zero.
         problem: what is wrong with it, or None.
+        ready: whether it gets requests; one that has just started sees no replica yet, and nobody sees it.
+        comparisons: what its comparer found, by revision; empty where it has none or that does not answer.
     """
 
     name: str
     ip: str
     stats: RouterStats | None
     problem: Problem | None = None
+    ready: bool = True
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +132,26 @@ class Observed:
         status: the status as last written.
         pods: every Ray Pod of the object.
         revisions: by name, the revisions that exist (each kept in a ControllerRevision).
+        services: names of the revisions that have a Service; only those have more than their content.
         serve: by head Pod, what its Serve REST API says; a head that does not answer is not in it.
         serve_errors: by head Pod, why it gave no answer or refused the last request.
         nodes: by worker Pod, its Ray node's state; asked for only while there are Pods to remove.
         routers: every router Pod that is not being deleted.
         router_version: version of the router's configuration that was written last, "" before the first.
         probes: by revision, the last probe's outcome.
+        samples: what the routers said at this look and at those before, the latest last.
         conflict: the name of a child that exists and is not ours, else "".
     """
 
     status: ModelDeploymentStatus
     pods: tuple[Pod, ...] = ()
     revisions: Mapping[str, Revision] = field(default_factory=dict)
+    services: frozenset[str] = frozenset()
     serve: Mapping[str, ServeState] = field(default_factory=dict)
     serve_errors: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     routers: tuple[RouterPod, ...] = ()
     router_version: str = ""
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
     conflict: str = ""

@@ -5,15 +5,18 @@ from datetime import datetime
 from eagleray.api.conditions import Reason
 from eagleray.domain import conditions
 from eagleray.domain.actions import Action, DeletePod, EnsureRouter, Plan
+from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired
+from eagleray.domain.leaving import Leaving, leaving_revisions
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.rollout import Leaving, VersionView, leaving_revisions, routers_confirm, view_version
 from eagleray.domain.status import describe, unchanged_but
-from eagleray.domain.traffic import route
+from eagleray.domain.traffic import effective_weights, route
+from eagleray.domain.versions import VersionView, departing_versions, view_version
 
 # Looks are driven by events; these are for what sends none (Serve, the router's health checks).
 MOVING_SECONDS = 0.5
+ROLLING_SECONDS = 1.0
 WAITING_SECONDS = 3.0
 SETTLED_SECONDS = 15.0
 STALLED_SECONDS = 60.0
@@ -32,15 +35,17 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     """
     if observed.conflict:
         return refuse(desired.generation, observed, Reason.NAME_CONFLICT, observed.conflict, now)
-    versions = tuple(view_version(v, observed, now) for v in desired.versions)
+    versions = tuple(view_version(desired, v, observed, now) for v in desired.versions)
+    versions += departing_versions(desired, versions, observed, now)
     views = [view for version in versions for view in version.views]
     leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
     actions: list[Action] = [action for view in views for action in view.actions]
     actions += [action for view in views for action in _retire(view, desired, observed, now)]
     actions += [action for gone in leaving for action in gone.actions]
-    router = EnsureRouter(route(desired, versions, leaving, observed))
-    status = describe(desired, versions, leaving, observed, now)
-    return Plan((router, *actions), status, _requeue(versions, leaving, observed, now))
+    weights = effective_weights(versions, observed)
+    router = route(desired, versions, weights, leaving, observed)
+    status = describe(desired, versions, weights, leaving, router, observed, now)
+    return Plan((EnsureRouter(router), *actions), status, _requeue(versions, leaving, observed, now))
 
 
 def refuse(generation: int, observed: Observed, reason: Reason, message: str, now: datetime) -> Plan:
@@ -79,8 +84,13 @@ def _requeue(
     versions: tuple[VersionView, ...], leaving: tuple[Leaving, ...], observed: Observed, now: datetime
 ) -> float:
     views = [view for version in versions for view in version.views]
-    if not leaving and all(view.settled for view in views):
-        return SETTLED_SECONDS if routers_confirm(observed, [v.revision.name for v in views]) else MOVING_SECONDS
+    gone = all(one.gone for one in leaving)
+    if gone and all(version.settled for version in versions):
+        confirmed = routers_confirm(observed, [v.revision.name for v in views])
+        return (SETTLED_SECONDS if len(versions) == 1 else WAITING_SECONDS) if confirmed else MOVING_SECONDS
+    if gone and all(view.complete for view in views) and any(version.rollout for version in versions):
+        # Pauses and measurements take their time; what is worth a hurry comes as an event.
+        return WAITING_SECONDS if all(version.waits for version in versions) else ROLLING_SECONDS
     retries = [max(0.0, (view.retry_at - now).total_seconds()) for view in views if view.retry_at]
     stuck = all(view.settled or view.problem for view in views)
     return max(MOVING_SECONDS, min([WAITING_SECONDS if stuck else MOVING_SECONDS, *retries]))

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure, RevisionStatus
+from eagleray.api.status import Failure, Outcome, RevisionStatus
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
 from eagleray.domain.application import ApplicationDecision, decide_application, retry_due
 from eagleray.domain.backoff import forgotten, note
 from eagleray.domain.capacity import pods_needed
 from eagleray.domain.cluster import Cluster, decide_pods, sort_out
-from eagleray.domain.desired import Version
+from eagleray.domain.images import pin
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import Problem
 from eagleray.domain.revisions import Revision
@@ -26,6 +26,7 @@ class RevisionView:
         cluster: its Pods.
         running: replicas that Serve says run.
         answering: endpoints that every router Pod sees answering; None while no router Pod can be asked.
+        serves: whether any router Pod sees one answering; None while none can be asked.
         record: its block of the status, brought up to date.
         problem: what is wrong, or None.
         waiting: what is still to come, or "".
@@ -38,6 +39,7 @@ class RevisionView:
     cluster: Cluster
     running: int
     answering: int | None
+    serves: bool | None
     record: RevisionStatus
     problem: Problem | None
     waiting: str
@@ -65,12 +67,12 @@ class RevisionView:
         return self.complete and tidy and self.running == self.wanted and self.problem is None
 
 
-def view_revision(version: Version, revision: Revision, observed: Observed, now: datetime) -> RevisionView:
+def view_revision(revision: Revision, replicas: int, observed: Observed, now: datetime) -> RevisionView:
     """Look at one revision that is to be there, and decide what it needs.
 
     Args:
-        version: the version that it belongs to, which says how many replicas there are to be.
-        revision: the revision: the version's own, or the stable one that it is to replace.
+        revision: the revision.
+        replicas: how many replicas it is to have.
         observed: what was seen.
         now: the time of the decision.
     """
@@ -78,22 +80,36 @@ def view_revision(version: Version, revision: Revision, observed: Observed, now:
     cluster = sort_out(revision.name, observed.pods, record.incarnation)
     head = cluster.head.name if cluster.head else ""
     serve = observed.serve.get(head)
-    pods = decide_pods(revision, version.replicas, cluster, serve, observed.nodes, record.failure, now)
-    app = decide_application(revision, version.replicas, cluster, serve, observed.serve_errors.get(head, ""), now)
+    image = pin(record.image or revision.image, cluster.head)
+    pods = decide_pods(replace(revision, image=image), replicas, cluster, serve, observed.nodes, record.failure, now)
+    app = decide_application(revision, replicas, cluster, serve, observed.serve_errors.get(head, ""), now)
     failure, retries = _retry(pods.failure, cluster, app, now)
     view = RevisionView(
         revision=revision,
-        wanted=version.replicas,
+        wanted=replicas,
         cluster=cluster,
         running=app.running,
         answering=answering(revision.name, observed),
-        record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": failure}),
-        problem=pods.problem or app.problem or _remembered(failure, app, version) or _router_problem(observed),
+        serves=serves(revision.name, observed),
+        record=record.model_copy(
+            update={"image": image, "incarnation": _incarnation(cluster, record), "failure": failure}
+        ),
+        problem=pods.problem or app.problem or _remembered(failure, app, replicas) or _router_problem(observed),
         waiting=app.waiting,
-        actions=(_ensure(version, revision), *pods.actions, *app.actions, *retries),
+        actions=(_ensure(revision, replicas), *pods.actions, *app.actions, *retries),
         retry_at=pods.retry_at,
     )
     return _forget(_probed(view, observed, now), now)
+
+
+def without_actions(view: RevisionView, waiting: str) -> RevisionView:
+    """The same revision, of which nothing is done yet.
+
+    Args:
+        view: the revision.
+        waiting: what it waits for.
+    """
+    return replace(view, actions=(), waiting=waiting, problem=None)
 
 
 def _incarnation(cluster: Cluster, record: RevisionStatus) -> int:
@@ -102,14 +118,24 @@ def _incarnation(cluster: Cluster, record: RevisionStatus) -> int:
 
 def answering(revision: str, observed: Observed) -> int | None:
     """Endpoints of `revision` that answer, as seen by the router Pod that sees fewest; None where none can be asked."""
-    seen = [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.stats is not None]
-    return min(seen) if seen else None
+    return min(_seen(revision, observed), default=None)
 
 
-def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
-    known = next((r for r in observed.status.revisions if r.name == revision.name), None)
-    if known is not None:
-        return known.model_copy(update={"removing_since": None})
+def serves(revision: str, observed: Observed) -> bool | None:
+    """Whether a router Pod sees an endpoint of `revision` answering; None where none can be asked.
+
+    What one of them does not see is not gone yet: a share is taken away only where none sees any.
+    """
+    seen = _seen(revision, observed)
+    return any(seen) if seen else None
+
+
+def _seen(revision: str, observed: Observed) -> list[int]:
+    return [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.ready and r.stats is not None]
+
+
+def new_record(revision: Revision, now: datetime) -> RevisionStatus:
+    """The record of a revision that is seen for the first time."""
     return RevisionStatus(
         name=revision.name,
         version=revision.version,
@@ -120,8 +146,17 @@ def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionSt
     )
 
 
-def _ensure(version: Version, revision: Revision) -> EnsureRevision:
-    pods = pods_needed(version.replicas, revision.replicas_per_pod)
+def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
+    known = next((r for r in observed.status.revisions if r.name == revision.name), None)
+    if known is not None:
+        back = {"last_active_at": None, "removing_since": None, "outcome": Outcome.PENDING}
+        fresh = {"failure": None, "answered_at": None, "answered_incarnation": None} if known.last_active_at else {}
+        return known.model_copy(update={**back, **fresh})
+    return new_record(revision, now)
+
+
+def _ensure(revision: Revision, replicas: int) -> EnsureRevision:
+    pods = pods_needed(replicas, revision.replicas_per_pod)
     return EnsureRevision(revision, max(0, pods - 1))
 
 
@@ -139,9 +174,9 @@ def _retry(
     return failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),)
 
 
-def _remembered(failure: Failure | None, app: ApplicationDecision, version: Version) -> Problem | None:
+def _remembered(failure: Failure | None, app: ApplicationDecision, replicas: int) -> Problem | None:
     """What went wrong last, until as many replicas run as are wanted: the next try is no news yet."""
-    if failure is None or app.running >= version.replicas:
+    if failure is None or app.running >= replicas:
         return None
     return Problem(Reason(failure.reason), failure.message)
 
@@ -155,7 +190,7 @@ def _router_problem(observed: Observed) -> Problem | None:
 
 def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionView:
     """Take the result of the last probe, or ask for one when every replica is up and has not answered yet."""
-    if view.answered or view.cluster.head is None:
+    if view.answered or view.cluster.head is None or view.wanted == 0:
         return view
     result = observed.probes.get(view.revision.name)
     current = result is not None and result.incarnation == view.cluster.incarnation

@@ -38,17 +38,12 @@ class Revision:
         return self.template.workers.replicas_per_pod if self.template.workers else 1
 
 
-def content_hash(template: VersionTemplate) -> str:
-    """Hash the content of `template`: what its Pods run, without how many there are.
+def revision_name(deployment: str, version: str, template: VersionTemplate) -> str:
+    """Name the revision of `version` at the content of `template`: what its Pods run, without how many there are.
 
-    Returns:
-        Eight hexadecimal digits; equal contents give equal hashes, whatever the order of keys.
+    The name ends in a hash over all three, as `a-b` of `c` and `a` of `b-c` would else be called alike; equal contents
+    give equal hashes, whatever the order of keys.
     """
     content = template.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
-
-
-def revision_name(deployment: str, version: str, template: VersionTemplate) -> str:
-    """Name the revision of `version` at the content of `template`."""
-    return f"{deployment}-{version}-{content_hash(template)}"
+    text = json.dumps([deployment, version, content], sort_keys=True, separators=(",", ":"))
+    return f"{deployment}-{version}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]}"

@@ -1,107 +1,259 @@
-"""Which revision of a version is stable, which is its candidate, and when the one takes the other's place."""
+"""A rollout, step by step: a function of its record, what was seen, and the time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from eagleray.api.status import RevisionStatus
-from eagleray.domain.actions import Action, DeletePod, DeleteRevision
-from eagleray.domain.desired import Desired, Version
-from eagleray.domain.observed import Observed, Pod
-from eagleray.domain.revision_state import RevisionView, view_revision
+from eagleray.api.rollout import Analysis, RolloutStep
+from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
+from eagleray.api.units import format_duration, parse_duration
+from eagleray.domain import analysis as figures
+from eagleray.domain.measure import measure, step_analysis
+from eagleray.domain.revision_state import RevisionView
+from eagleray.domain.signals import Sample
+from eagleray.domain.steps import Course, share_of
+from eagleray.domain.verbs import Verbs
+
+# So many failures in a row are a crash loop: trying again does not help.
+CRASH_LOOP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class VersionView:
-    """A version as it stands.
+class Situation:
+    """What a step depends on.
 
     Attributes:
-        version: what is wanted of it.
-        stable: the revision that has its traffic, or None before the first has answered.
-        candidate: the revision that is to take over, or None.
+        course: the rollout's course.
+        candidate: the candidate as it stands, sized for the present step.
+        goal: replicas that the candidate is to have at this step.
+        replicas: replicas of the version.
+        confirmed: whether every router runs what was written last.
+        verbs: what people ask.
+        samples: what the routers said so far.
+        now: the time.
     """
 
-    version: Version
-    stable: RevisionView | None
-    candidate: RevisionView | None
+    course: Course
+    candidate: RevisionView
+    goal: int
+    replicas: int
+    confirmed: bool
+    verbs: Verbs
+    samples: tuple[Sample, ...]
+    now: datetime
 
     @property
-    def views(self) -> tuple[RevisionView, ...]:
-        """The revisions that are to be there, the stable one first."""
-        return tuple(v for v in (self.stable, self.candidate) if v is not None)
+    def enough(self) -> bool:
+        """Whether as many replicas of the candidate answer as the present step needs, warm-up included."""
+        view = self.candidate
+        return view.answered and view.complete and view.wanted >= self.goal
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
-    """A revision that is wanted no more.
+class Advance:
+    """What becomes of a rollout at one look.
 
     Attributes:
         record: its block of the status.
-        pods: its Pods that are still there.
-        draining: whether it may still have requests under way; only then is it in the router.
-        actions: what to do to be rid of it.
+        done: whether the candidate takes over.
     """
 
-    record: RevisionStatus
-    pods: tuple[Pod, ...]
-    draining: bool
-    actions: tuple[Action, ...]
+    record: RolloutStatus
+    done: bool = False
 
 
-def view_version(version: Version, observed: Observed, now: datetime) -> VersionView:
-    """Look at a version's revisions; a candidate of which every replica has answered becomes the stable one."""
-    known = next((v for v in observed.status.versions if v.name == version.name), None)
-    stable_name = known.stable if known else None
-    wanted = view_revision(version, version.revision, observed, now)
-    if stable_name == version.revision.name or wanted.complete:
-        return VersionView(version, wanted, None)
-    stable = observed.revisions.get(stable_name) if stable_name else None
-    return VersionView(version, view_revision(version, stable, observed, now) if stable else None, wanted)
-
-
-def leaving_revisions(desired: Desired, kept: frozenset[str], observed: Observed, now: datetime) -> tuple[Leaving, ...]:
-    """Take down every revision that is not in `kept`, one that has served only after its last request."""
-    names = sorted(set(observed.revisions) - kept)
-    return tuple(_leave(name, desired, observed, now) for name in names)
-
-
-def routers_confirm(observed: Observed, revisions: Iterable[str]) -> bool:
-    """Whether every router Pod is known to run what was written last, the endpoints of `revisions` included."""
-    names = tuple(revisions)
-    return bool(observed.routers) and all(
-        r.stats is not None and r.stats.runs(observed.router_version, names) for r in observed.routers
+def begin(
+    version: str, stable: str, candidate: str, now: datetime, *, attempt: int = 1, direct: bool = False
+) -> RolloutStatus:
+    """The record of a rollout that starts now."""
+    return RolloutStatus(
+        version=version,
+        from_=stable,
+        to=candidate,
+        attempt=attempt,
+        direct=direct,
+        started_at=now,
+        step_started_at=now,
+        message="the candidate starts",
     )
 
 
-def _leave(name: str, desired: Desired, observed: Observed, now: datetime) -> Leaving:
-    record = next((r for r in observed.status.revisions if r.name == name), None)
-    revision = observed.revisions[name]
-    if record is None:
-        record = RevisionStatus(
-            name=name,
-            version=revision.version,
-            hash=name.rsplit("-", 1)[-1],
-            image=revision.image,
-            created_at=now,
-        )
-    since = record.removing_since or now
-    record = record.model_copy(update={"removing_since": since})
-    pods = tuple(p for p in observed.pods if p.revision == name)
-    if not pods:
-        return Leaving(record, pods, draining=False, actions=(DeleteRevision(name),))
-    draining = record.answered_at is not None and not _drained(name, since, desired, observed, now)
-    if draining:
-        return Leaving(record, pods, draining=True, actions=())
-    why = f"revision {name} is not wanted any more"
-    gone = tuple(DeletePod(p.name, p.uid, why, idle=True) for p in pods if not p.deleting)
-    return Leaving(record, pods, draining=False, actions=gone)
+def advance(record: RolloutStatus, at: Situation) -> Advance:
+    """Take at most one step.
+
+    What takes a rollout back comes first, then what holds it, then the step itself. The weight that the record names is
+    what the candidate is to have; whether it has it now depends on its replicas (`versions.py`).
+    """
+    record = measure(_clocks(record, at), at.course, at.samples, at.now)
+    if why := _abort_reason(record, at):
+        return Advance(_aborted(record, why, at.now))
+    if at.replicas == 0:
+        return Advance(_going(record, "replicas is 0: the rollout goes on when there are some", waiting_since=None))
+    if at.verbs.promoted_fully(record.to, record.attempt) or (at.course.recreate and at.enough):
+        return _last(record, at, bypass=True)
+    promoted = at.verbs.promoted(record.to, record.attempt, record.step)
+    if why := _pause_reason(record, at, promoted=promoted):
+        return Advance(_paused(record, why))
+    if record.step >= len(at.course.steps):
+        return _last(record, at, bypass=promoted)
+    return Advance(_step(record, at, promoted=promoted))
 
 
-def _drained(name: str, since: datetime, desired: Desired, observed: Observed, now: datetime) -> bool:
-    """Whether no router sends it requests any more and none is under way, or the longest request has had its time."""
-    if (now - since).total_seconds() >= desired.request_timeout:
-        return True
-    told = any(r.name == name and r.removing_since is not None for r in observed.status.revisions)
-    if not told or not routers_confirm(observed, [name]):
-        return False
-    return all(r.stats is not None and r.stats.of(name).active == 0 for r in observed.routers)
+def _clocks(record: RolloutStatus, at: Situation) -> RolloutStatus:
+    """Keep since when the candidate lacks replicas, and when its weight came into force.
+
+    What nobody can see is not missing: where neither Serve nor a router can be asked, no clock starts.
+    """
+    view = at.candidate
+    changed = record.weight_changed_at
+    if record.weight and changed is None and at.confirmed:
+        changed = at.now
+    on_its_way = record.weight > 0 and changed is None
+    since = record.waiting_since if view.wanted == record.replicas else None
+    unseen = view.serves is None and since is None
+    waiting = None if (at.enough and not on_its_way) or unseen else since or at.now
+    lost = record.weight > 0 and record.waiting_since is None and view.serves is False
+    return record.model_copy(
+        update={
+            "waiting_since": waiting,
+            "weight_changed_at": changed,
+            "interruptions": record.interruptions + lost,
+            "replicas": view.wanted,
+        }
+    )
+
+
+def _first(
+    judge: Callable[[Analysis, list[MetricStatus]], MetricStatus | None], record: RolloutStatus, at: Situation
+) -> MetricStatus | None:
+    """The first figure of which `judge` says something, of the whole rollout's and of the step's own."""
+    both = ((at.course.analysis, record.analysis), (step_analysis(at.course, record.step), record.step_analysis))
+    return next((found for a, known in both if a is not None and (found := judge(a, known or []))), None)
+
+
+def _abort_reason(record: RolloutStatus, at: Situation) -> str:
+    problem = at.candidate.problem
+    said = f": {problem.message}" if problem else f": {at.candidate.waiting}" if at.candidate.waiting else ""
+    if at.verbs.aborted(record.to, record.attempt):
+        return "a person took it back"
+    if metric := _first(figures.failed, record, at):
+        return f"at {record.weight}%: {metric.message}"
+    failure = at.candidate.record.failure
+    if failure is not None and failure.count >= CRASH_LOOP:
+        return f"it failed {failure.count} times: {failure.message}"
+    if record.interruptions >= CRASH_LOOP:
+        return f"none of its replicas answered, {record.interruptions} times while it had a share{said}"
+    waited = (at.now - record.waiting_since).total_seconds() if record.waiting_since else 0.0
+    if waited >= at.course.deadline:
+        return f"no progress for {format_duration(round(waited))}{said or ': ' + record.message}"
+    return ""
+
+
+def _pause_reason(record: RolloutStatus, at: Situation, *, promoted: bool) -> str:
+    if at.verbs.paused(record.to, record.attempt):
+        return "paused by a person; resume goes on"
+    undecided = None if promoted else _first(figures.undecided, record, at)
+    return f"no proof: {undecided.message}; promote goes on, abort takes it back" if undecided else ""
+
+
+def _aborted(record: RolloutStatus, why: str, now: datetime) -> RolloutStatus:
+    return record.model_copy(
+        update={"phase": RolloutPhase.ABORTED, "aborted_at": now, "weight": 0, "message": why, "waiting_since": None}
+    )
+
+
+def _paused(record: RolloutStatus, why: str) -> RolloutStatus:
+    """A person's time does not count: while it is paused, no deadline runs."""
+    return record.model_copy(update={"phase": RolloutPhase.PAUSED, "message": why, "waiting_since": None})
+
+
+def _going(record: RolloutStatus, what: str, **changes: object) -> RolloutStatus:
+    return record.model_copy(update={"phase": RolloutPhase.PROGRESSING, "message": what, **changes})
+
+
+def _last(record: RolloutStatus, at: Situation, *, bypass: bool) -> Advance:
+    """After the last step the candidate takes over, when it has all replicas and its figures have passed."""
+    record = record.model_copy(update={"step": len(at.course.steps)})
+    # With all requests at the candidate there is nothing left to hold back, and nothing to compare it with.
+    if not bypass and record.weight < 100 and (hold := _hold(record, at)):
+        return Advance(_going(record, hold))
+    if not at.enough:
+        return Advance(_grow(record, at, 100) or _going(record, f"all steps are done; {_lacking(at)}"))
+    return Advance(record, done=True)
+
+
+def _step(record: RolloutStatus, at: Situation, *, promoted: bool) -> RolloutStatus:
+    step = at.course.steps[record.step]
+    if step.set_weight is not None:
+        return _set_weight(record, at, step.set_weight, promoted=promoted)
+    if promoted:
+        settled = record.model_copy(update={"analysis": figures.restart(record.analysis or []) or None})
+        return _next(settled, at, "promoted")
+    return _wait(step, record, at)
+
+
+def _wait(step: RolloutStep, record: RolloutStatus, at: Situation) -> RolloutStatus:
+    if step.set_replicas is not None:
+        return _next(record, at, "replicas answer") if at.enough else _going(record, _lacking(at))
+    if step.pause is not None:
+        return _pause(record, at, step.pause.duration)
+    if step.analysis is None or figures.passed(step.analysis, record.step_analysis or []):
+        return _next(record, at, "the analysis has passed")
+    if not record.weight:
+        return _going(record, "the analysis waits for requests: the candidate has no share of them yet")
+    return _going(record, figures.waiting(step.analysis, record.step_analysis or []))
+
+
+def _set_weight(record: RolloutStatus, at: Situation, weight: int, *, promoted: bool) -> RolloutStatus:
+    if weight > record.weight and not promoted and (hold := _hold(record, at)):
+        return _going(record, hold)
+    if not at.enough:
+        return _grow(record, at, weight) or _going(record, _lacking(at))
+    if record.weight != weight:
+        return _weigh(record, weight)
+    if at.confirmed:
+        return _next(record, at, f"{weight}% of the requests")
+    return _going(record, f"the routers take over {weight}%")
+
+
+def _weigh(record: RolloutStatus, weight: int) -> RolloutStatus:
+    restarted = figures.restart(record.analysis or []) or None
+    changes = {"weight": weight, "weight_changed_at": None, "analysis": restarted}
+    return _going(record, f"the routers take over {weight}%", **changes)
+
+
+def _grow(record: RolloutStatus, at: Situation, aim: int) -> RolloutStatus | None:
+    """Where there is no room for all of the candidate yet, its share follows the replicas that it has."""
+    view = at.candidate
+    share = share_of(view.wanted, at.replicas, aim)
+    ready = view.answered and view.complete and 0 < view.wanted < at.goal
+    return _weigh(record, share) if ready and share > record.weight else None
+
+
+def _hold(record: RolloutStatus, at: Situation) -> str:
+    """Why the share may not grow yet, or "": without requests to judge by, or without proof, nothing is promoted."""
+    if at.course.analysis is None or not record.weight:
+        return ""
+    if figures.passed(at.course.analysis, record.analysis or []):
+        return ""
+    return figures.waiting(at.course.analysis, record.analysis or [])
+
+
+def _pause(record: RolloutStatus, at: Situation, duration: str | None) -> RolloutStatus:
+    if duration is None:
+        return _paused(record, "the step waits for a person; promote goes on")
+    end = record.step_started_at + timedelta(seconds=parse_duration(duration))
+    if at.now >= end:
+        return _next(record, at, "the pause is over")
+    return _going(record, f"pause until {end:%H:%M:%S} UTC")
+
+
+def _next(record: RolloutStatus, at: Situation, why: str) -> RolloutStatus:
+    return _going(record, why, step=record.step + 1, step_started_at=at.now, step_analysis=None)
+
+
+def _lacking(at: Situation) -> str:
+    view = at.candidate
+    if view.problem:
+        return view.problem.message
+    return view.waiting or f"{view.answering or 0} of {at.goal} replicas of {view.revision.name} answer"

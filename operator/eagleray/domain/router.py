@@ -1,18 +1,30 @@
 """What the router in front of a ModelDeployment is told, and what it says of itself."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from eagleray.api.traffic import Sticky, TrafficRule
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
+DEFAULT_RELATIVE_TOLERANCE = 1e-6
+DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 CONFIG_DIR = "/etc/eagleray/router"
 CONFIG_ANNOTATION = "eagleray.dev/router-config"
 HTTP_PORT = 8080
 OPS_PORT = 9902
 ADMIN_PORT = 9901
+# On loopback, and only in routers that compare: copies for the mirror, exchanges to compare, what was found.
+COPIES_PORT = 9903
+EXCHANGES_PORT = 9904
+REPORT_PORT = 9905
 REVISION_HEADER = "x-eagleray-revision"
 VERSION_HEADER = "x-eagleray-version"
+
+
+# Callers are sorted into so many parts, each of which one revision answers: a hundredth of a percent.
+SLOTS = 10_000
 
 
 class InvalidRouterConfigError(ValueError):
@@ -26,8 +38,6 @@ class RouterTarget:
     Attributes:
         revision: the revision's name; Envoy's cluster has the same.
         version: the version that it belongs to.
-        weight: share of the traffic in percent; 0 = defined and health-checked, but asked by name only
-            (a candidate that warms up, an old revision that drains).
         addresses: Pod addresses of its workers.
         ports: the ports on each of them where a replica may listen; those without a listener are merely unhealthy.
         retry_in_flight: whether a request that was sent may be sent again elsewhere (predictions without side effects).
@@ -35,48 +45,124 @@ class RouterTarget:
 
     revision: str
     version: str
-    weight: int
     addresses: tuple[str, ...]
     ports: tuple[int, ...]
     retry_in_flight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A part of the requests, and who answers them.
+
+    Attributes:
+        revision: the revision that answers.
+        slots: how many of `SLOTS` parts.
+    """
+
+    revision: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouterLane:
+    """A version that requests can ask for by name or by rule.
+
+    Attributes:
+        version: its name.
+        shares: how its revisions share its requests, `SLOTS` in all; empty while none of them answers.
+    """
+
+    version: str
+    shares: tuple[Share, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouterMirror:
+    """Copies of requests for a revision whose answers reach nobody.
+
+    Attributes:
+        revision: the revision that gets the copies.
+        percent: share of the requests of the split that is copied.
+        relative: how far apart two numbers of compared answers may be, as a share of the larger one …
+        absolute: … and as a number; the larger allowance counts.
+        bodies: whether samples of answers that differ carry the bodies.
+    """
+
+    revision: str
+    percent: int
+    relative: float = DEFAULT_RELATIVE_TOLERANCE
+    absolute: float = DEFAULT_ABSOLUTE_TOLERANCE
+    bodies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RouterConfig:
     """Everything that the routers of one ModelDeployment are to do.
 
-    A target that had weight is first given weight 0, and is left out only when every router has been seen to run that:
-    routes and clusters are separate files to Envoy, and for a moment a route may name a cluster that is gone.
+    A target that had a share is left out only when every router has been seen to run a split without it: routes and
+    clusters are separate files to Envoy, and for a moment a route may name a cluster that is gone.
 
     Attributes:
         name: the ModelDeployment.
         namespace: its namespace.
-        targets: its revisions; weights sum up to 100, or to 0 where nothing is ready.
+        targets: its revisions: each is defined and health-checked, and can be asked by name.
+        split: who answers requests that ask for no version, `SLOTS` in all, or empty where nothing is ready. The order
+            counts: a sticky caller's key is a place in it. A revision may be there more than once.
+        lanes: its versions.
+        rules: requests that go to one version whatever the split is; the first that fits counts.
+        sticky: what keeps a caller on one place of the split, or None.
+        mirror: who gets copies, or None.
+        compares: whether a comparer in the router's Pods sends the copies, not Envoy, which drops their answers. Set
+            also while nobody gets any: Pods and listeners stay as they are.
+        version_header: whether a request may choose its version by the header `x-eagleray-version`.
         request_timeout: seconds until a complete answer; 0 = no limit.
         max_request_bytes: larger bodies are answered 413.
-        unavailable: what a client is told (503) while no target has weight.
+        unavailable: what a client is told (503) while the split is empty.
 
     Raises:
-        InvalidRouterConfigError: duplicate revisions, weights that are no percentages or do not sum up.
+        InvalidRouterConfigError: duplicate revisions, shares that do not sum up or name what is not a target.
     """
 
     name: str
     namespace: str
     targets: tuple[RouterTarget, ...] = ()
+    split: tuple[Share, ...] = ()
+    lanes: tuple[RouterLane, ...] = ()
+    rules: tuple[TrafficRule, ...] = ()
+    sticky: Sticky | None = None
+    mirror: RouterMirror | None = None
+    compares: bool = False
+    version_header: bool = True
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
     unavailable: str = "no revision of this model is ready yet"
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""
-        weights = [t.weight for t in self.targets]
-        if any(not 0 <= w <= 100 for w in weights) or sum(weights) not in {0, 100}:
-            raise InvalidRouterConfigError(f"targets: weights must sum up to 100 or all be 0, these are {weights}")
-        twice = [name for name, n in Counter(t.revision for t in self.targets).items() if n > 1]
+        known = Counter(t.revision for t in self.targets)
+        twice = [name for name, n in known.items() if n > 1]
         if twice:
             raise InvalidRouterConfigError(f"targets: revision {twice[0]!r} is there more than once")
+        _check_shares("split", self.split, known)
+        for lane in self.lanes:
+            _check_shares(f"lanes: version {lane.version!r}", lane.shares, known)
+        if self.mirror and self.mirror.revision not in known:
+            raise InvalidRouterConfigError(f"mirror: revision {self.mirror.revision!r} is no target")
+        lanes = {lane.version for lane in self.lanes}
+        lost = [rule.version for rule in self.rules if rule.version not in lanes]
+        if lost:
+            raise InvalidRouterConfigError(f"rules: version {lost[0]!r} has no lane")
         if self.request_timeout < 0 or self.max_request_bytes < 1:
             raise InvalidRouterConfigError("request_timeout must be ≥ 0 and max_request_bytes ≥ 1")
+
+
+def _check_shares(where: str, shares: tuple[Share, ...], known: Container[str]) -> None:
+    slots = [share.slots for share in shares]
+    if shares and (min(slots) < 1 or sum(slots) != SLOTS):
+        raise InvalidRouterConfigError(f"{where}: shares must be above 0 and sum up to {SLOTS}, these are {slots}")
+    strangers = [share.revision for share in shares if share.revision not in known]
+    if strangers:
+        raise InvalidRouterConfigError(f"{where}: revision {strangers[0]!r} is no target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +174,10 @@ class RouterLayout:
         bind: address of the two public listeners.
         http_port: traffic.
         ops_port: readiness, statistics and configuration version.
-        admin_port: Envoy's own interface, always on loopback.
+        admin_port: Envoy's own interface, always on loopback, as the following are.
+        copies_port: the comparer's copies for the mirrored revision.
+        exchanges_port: the comparer, for exchanges to compare.
+        report_port: the comparer, for what it found.
     """
 
     config_dir: str = CONFIG_DIR
@@ -96,11 +185,19 @@ class RouterLayout:
     http_port: int = HTTP_PORT
     ops_port: int = OPS_PORT
     admin_port: int = ADMIN_PORT
+    copies_port: int = COPIES_PORT
+    exchanges_port: int = EXCHANGES_PORT
+    report_port: int = REPORT_PORT
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionStats:
-    """One revision as one router Pod counted it since that Pod started (counters only grow).
+    """One revision as one router Pod counted it since that Pod started, or since it knows the revision.
+
+    What users saw, each request once: the attempts before the last are in `retries` alone, mirrored copies only in
+    `active`. The router's own answers on behalf of the revision (no replica, refused, reset, timeout) are requests and
+    errors. Not counted at all: a caller that left before the answer began. Counted with the status that was sent: an
+    answer that broke off in its body.
 
     Attributes:
         config_version: the configuration version that its endpoints are of.
@@ -110,7 +207,9 @@ class RevisionStats:
         errors: those of them answered 5xx, the router's own (no replica, timeout) included.
         retries: further attempts made.
         latency_sum_ms: sum over `latency_count` answers of the time from request to complete answer, in ms.
-        latency_count: answers in that sum.
+        latency_count: answers in that sum: complete ones of a replica; up to a second behind `requests`.
+        latency_buckets: upper edge in ms → answers that took less, the last for `math.inf`. There alone are also those
+            answered 504, which took longer than anybody waits. Edges inside a stretch without requests are left out.
     """
 
     config_version: str = ""
@@ -121,6 +220,7 @@ class RevisionStats:
     retries: int = 0
     latency_sum_ms: float = 0.0
     latency_count: int = 0
+    latency_buckets: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +241,11 @@ class RouterStats:
     def of(self, revision: str) -> RevisionStats:
         """The figures of one revision; all zero where this router does not know it."""
         return self.revisions.get(revision, RevisionStats())
+
+    def only(self, revisions: Container[str]) -> "RouterStats":
+        """The same of some revisions alone."""
+        kept = {name: stats for name, stats in self.revisions.items() if name in revisions}
+        return RouterStats(self.config_version, kept, self.active)
 
     def runs(self, version: str, revisions: Iterable[str]) -> bool:
         """Whether all of the router is at `version`, the endpoints of `revisions` included."""

@@ -1,20 +1,38 @@
 """What the operator says on the object."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from eagleray.api.status import Condition, ModelDeploymentStatus, RevisionStatus, VersionStatus
+from eagleray.api.mirror_status import MirrorStatus
+from eagleray.api.status import (
+    Condition,
+    ModelDeploymentStatus,
+    Outcome,
+    RevisionStatus,
+    RolloutPhase,
+    ShareStatus,
+    VersionStatus,
+)
 from eagleray.domain import conditions
+from eagleray.domain.comparison import mirror_status
 from eagleray.domain.desired import Desired
 from eagleray.domain.labels import selector
+from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.rollout import Leaving, VersionView
+from eagleray.domain.router import RouterConfig
+from eagleray.domain.text import clean
+from eagleray.domain.versions import Versions, VersionView
+
+ROLLOUT_LENGTH = 256
 
 
 def describe(
     desired: Desired,
-    versions: tuple[VersionView, ...],
+    versions: Versions,
+    weights: Mapping[str, int],
     leaving: tuple[Leaving, ...],
+    router: RouterConfig,
     observed: Observed,
     now: datetime,
 ) -> ModelDeploymentStatus:
@@ -23,28 +41,42 @@ def describe(
     Args:
         desired: the parsed object.
         versions: its versions as they stand.
-        leaving: revisions that are still to go.
+        weights: their effective weights.
+        leaving: revisions that are still to go, and those that are remembered.
+        router: what the router is told.
         observed: what was seen, the status written before included.
         now: the time of the decision.
     """
     pods_to_go = sum(len(gone.pods) for gone in leaving)
-    verdicts = conditions.serving(versions[0], pods_to_go)
-    said = tuple(_version(v) for v in versions)
-    wanted = sum(v.version.replicas for v in versions)
+    verdicts = conditions.serving(versions, pods_to_go)
+    said = tuple(_version(v, weights[v.version.name]) for v in versions)
+    wanted = sum(v.replicas for v in desired.versions)
     ready = sum(v.ready_replicas for v in said)
+    sticky = router.sticky is not None
     return ModelDeploymentStatus(
         observed_generation=desired.generation,
         conditions=conditions.write(verdicts, observed.status.conditions, desired.generation, now),
         url=f"http://{desired.name}.{desired.namespace}.svc",
         replicas=sum(v.replicas for v in said),
         ready_replicas=ready,
-        ready=f"{ready}/{wanted}",
+        ready=f"{min(ready, wanted)}/{wanted}",
         selector=selector(desired.name),
         traffic=" · ".join(f"{v.name} {v.effective_weight}%" for v in said),
         rollout=_rollout(versions),
         versions=list(said),
-        revisions=[_outcome(view, v) for v in versions for view in v.views] + [gone.record for gone in leaving],
+        revisions=[_outcome(view, v, now) for v in versions for view in v.views] + [gone.record for gone in leaving],
+        rollouts=[v.rollout for v in versions if v.rollout] or None,
+        mirror=_mirror(desired, router, observed, now),
+        split=[ShareStatus(revision=s.revision, slots=s.slots) for s in router.split] if sticky else None,
     )
+
+
+def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: datetime) -> MirrorStatus | None:
+    traffic = desired.spec.traffic
+    if traffic is None or traffic.mirror is None or not router.compares:
+        return None
+    found = [comparison for pod in observed.routers for comparison in pod.comparisons]
+    return mirror_status(router.mirror, traffic.mirror.version, found, observed.status.mirror, now)
 
 
 def unchanged_but(before: ModelDeploymentStatus, generation: int, written: list[Condition]) -> ModelDeploymentStatus:
@@ -52,40 +84,60 @@ def unchanged_but(before: ModelDeploymentStatus, generation: int, written: list[
     return before.model_copy(update={"observed_generation": generation, "conditions": written})
 
 
-def _version(version: VersionView) -> VersionStatus:
+def _version(version: VersionView, weight: int) -> VersionStatus:
     stable, candidate = version.stable, version.candidate
-    moving = candidate or stable
-    ready = _answering(stable)
+    ready = ready_replicas(version)
+    running = sum(view.running for view in version.serving)
+    answers = any(view.serves is not False for view in version.serving)
     return VersionStatus(
         name=version.version.name,
         weight=version.version.weight,
-        effective_weight=version.version.weight if ready else 0,
+        effective_weight=weight if answers else 0,
+        wanted=version.version.wanted,
         stable=stable.revision.name if stable else None,
-        candidate=candidate.revision.name if candidate else None,
-        replicas=max(stable.running if stable else 0, ready),
+        candidate=candidate.revision.name if candidate and not version.aborted else None,
+        replicas=max(running, ready),
         ready_replicas=ready,
-        message=_message(moving),
+        message=_message(version),
     )
 
 
-def _message(view: RevisionView | None) -> str | None:
+def ready_replicas(version: VersionView) -> int:
+    """Replicas that answer users, of those that are wanted."""
+    answering = sum(min(view.answering or 0, view.wanted) for view in version.serving)
+    return min(answering, version.version.replicas)
+
+
+def _message(version: VersionView) -> str | None:
+    if version.rollout:
+        return conditions.told(version.rollout)
+    view = version.candidate or version.stable
     if view is None:
         return None
     return view.problem.message if view.problem else view.waiting or None
 
 
-def _answering(view: RevisionView | None) -> int:
-    return min(view.answering or 0, view.wanted) if view else 0
-
-
-def _outcome(view: RevisionView, version: VersionView) -> RevisionStatus:
+def _outcome(view: RevisionView, version: VersionView, now: datetime) -> RevisionStatus:
     if view is version.stable:
-        return view.record.model_copy(update={"outcome": "Serving"})
-    return view.record.model_copy(update={"outcome": "Failed" if view.problem else "Pending"})
+        served = view.record.served_at or now
+        return view.record.model_copy(update={"outcome": Outcome.SERVING, "served_at": served})
+    failed = version.aborted or view.problem
+    attempts = version.rollout.attempt if version.rollout else view.record.attempts
+    outcome = Outcome.FAILED if failed else Outcome.PENDING
+    return view.record.model_copy(update={"outcome": outcome, "attempts": attempts})
 
 
-def _rollout(versions: tuple[VersionView, ...]) -> str | None:
-    moving = [v.candidate for v in versions if v.candidate and v.stable]
-    if not moving:
-        return None
-    return "; ".join(f"to {v.revision.name}: {v.problem.reason if v.problem else 'in progress'}" for v in moving)
+def _rollout(versions: Versions) -> str | None:
+    said = [_short(v) for v in versions if v.rollout]
+    return clean("; ".join(said), ROLLOUT_LENGTH) or None
+
+
+def _short(version: VersionView) -> str:
+    """`v2 step 3/6 25%`: one version's rollout for a column."""
+    rollout = version.rollout
+    if rollout is None:
+        return ""
+    if rollout.phase is not RolloutPhase.PROGRESSING:
+        return f"{rollout.version} {rollout.phase}"
+    step = f"step {min(rollout.step + 1, rollout.steps)}/{rollout.steps} " if rollout.steps else ""
+    return f"{rollout.version} {step}{rollout.weight}%"

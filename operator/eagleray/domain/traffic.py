@@ -1,27 +1,52 @@
-"""Who gets the requests: the router's configuration as it follows from the revisions."""
+"""Who gets the requests: the router's configuration as it follows from versions, weights and rollouts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from eagleray.api.conditions import Reason
+from eagleray.api.traffic import Tolerance, Traffic
 from eagleray.domain.desired import Desired
+from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed, Pod, Role
 from eagleray.domain.ports import replica_ports
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout import Leaving, VersionView
-from eagleray.domain.router import RouterConfig, RouterTarget
+from eagleray.domain.router import (
+    DEFAULT_ABSOLUTE_TOLERANCE,
+    DEFAULT_RELATIVE_TOLERANCE,
+    SLOTS,
+    RouterConfig,
+    RouterLane,
+    RouterMirror,
+    RouterTarget,
+    Share,
+)
+from eagleray.domain.shares import apportion
+from eagleray.domain.slots import resplit
+from eagleray.domain.versions import Versions, VersionView
 
 
 def route(
-    desired: Desired, versions: tuple[VersionView, ...], leaving: tuple[Leaving, ...], observed: Observed
+    desired: Desired,
+    versions: Versions,
+    weights: Mapping[str, int],
+    leaving: tuple[Leaving, ...],
+    observed: Observed,
 ) -> RouterConfig:
-    """Configure the router: all traffic goes to the stable revision.
+    """Configure the router.
 
-    A candidate, and a revision that leaves, are there at weight 0.
+    A candidate before its first step, and a revision that leaves, are there without a share.
+
+    Args:
+        desired: the parsed object.
+        versions: its versions as they stand.
+        weights: their effective weights.
+        leaving: revisions that are still to go.
+        observed: what was seen.
     """
-    targets = [_target(view, _weight(version, view)) for version in versions for view in version.views]
+    traffic = desired.spec.traffic or Traffic()
+    targets = [_target(view) for version in versions for view in version.views]
     targets += [
-        _endpoints(observed.revisions[gone.record.name], 0, gone.pods)
+        _endpoints(observed.revisions[gone.record.name], gone.pods)
         for gone in leaving
         if gone.pods and gone.record.answered_at is not None
     ]
@@ -29,35 +54,113 @@ def route(
         name=desired.name,
         namespace=desired.namespace,
         targets=tuple(targets),
+        split=_split(traffic, versions, weights, observed),
+        lanes=tuple(RouterLane(v.version.name, _lane(v)) for v in versions),
+        rules=tuple(traffic.rules or ()),
+        sticky=traffic.sticky,
+        mirror=_mirror(traffic, versions),
+        compares=compares(traffic),
+        version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
         unavailable=_unavailable(versions),
     )
 
 
-def _weight(version: VersionView, view: RevisionView) -> int:
-    return version.version.weight if view is version.stable and view.wanted > 0 else 0
+def effective_weights(versions: Versions, observed: Observed) -> dict[str, int]:
+    """Share of the requests that each version is given now, in percent: 100 in all, or nothing where nothing serves.
+
+    A version without an answering replica gets none, and its share goes to the others in proportion. Where none has an
+    answering replica all keep theirs, so that the first replica to come back is asked at once, operator or not. While
+    no router can be asked everything stays as it was. Versions that spec has no more keep everything while they are
+    there, as the new ones are not ready before.
+    """
+    none = {v.version.name: 0 for v in versions}
+    lanes = [v for v in versions if v.version.departing] or list(versions)
+    serving = {v.version.name: v.version.weight for v in lanes if _has_replicas(v) and v.version.weight}
+    if not serving:
+        return none
+    before = {v.name: v.effective_weight for v in observed.status.versions}
+    able = {v.version.name for v in lanes if _able(v, before)}
+    weights = {name: weight for name, weight in serving.items() if name in able} or serving
+    return none | apportion(100, weights)
 
 
-def _target(view: RevisionView, weight: int) -> RouterTarget:
+def _has_replicas(version: VersionView) -> bool:
+    return version.stable is not None and any(view.wanted > 0 for view in version.serving)
+
+
+def _able(version: VersionView, before: Mapping[str, int]) -> bool:
+    if all(view.serves is None for view in version.serving):
+        return bool(before.get(version.version.name))
+    return any(view.serves for view in version.serving)
+
+
+def _split(traffic: Traffic, versions: Versions, weights: Mapping[str, int], observed: Observed) -> tuple[Share, ...]:
+    """Share the requests out between revisions, in `SLOTS` parts.
+
+    With sticky callers the places that they have are kept as far as the weights allow.
+    """
+    parts = {s.revision: s.slots * weights[v.version.name] // 100 for v in versions for s in _lane(v)}
+    shares = {revision: slots for revision, slots in parts.items() if slots}
+    if not shares:
+        return ()
+    before = [Share(s.revision, s.slots) for s in observed.status.split or []] if traffic.sticky else []
+    return resplit(before, shares)
+
+
+def _lane(version: VersionView) -> tuple[Share, ...]:
+    """How a version's revisions share its own requests; nobody before the first has answered."""
+    stable, part = version.stable, SLOTS * version.share // 100
+    if stable is None or not _has_replicas(version):
+        return ()
+    if version.candidate is None or not part:
+        return (Share(stable.revision.name, SLOTS),)
+    both = (Share(stable.revision.name, SLOTS - part), Share(version.candidate.revision.name, part))
+    return tuple(share for share in both if share.slots)
+
+
+def compares(traffic: Traffic) -> bool:
+    """Whether a mirrored version's answers are compared; only the user's word counts, not who answers."""
+    return bool(traffic.mirror and traffic.mirror.compare)
+
+
+def _mirror(traffic: Traffic, versions: Versions) -> RouterMirror | None:
+    if traffic.mirror is None:
+        return None
+    named = next(v for v in versions if v.version.name == traffic.mirror.version)
+    if named.stable is None or named.stable.serves is False:
+        return None
+    allowed = traffic.mirror.tolerance or Tolerance()
+    return RouterMirror(
+        revision=named.stable.revision.name,
+        percent=traffic.mirror.percent,
+        relative=DEFAULT_RELATIVE_TOLERANCE if allowed.relative is None else allowed.relative,
+        absolute=DEFAULT_ABSOLUTE_TOLERANCE if allowed.absolute is None else allowed.absolute,
+        bodies=bool(traffic.mirror.bodies),
+    )
+
+
+def _target(view: RevisionView) -> RouterTarget:
     """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered."""
     pods = [p for p in view.cluster.pods if p.incarnation == view.cluster.incarnation or not view.answered]
-    return _endpoints(view.revision, weight, pods)
+    return _endpoints(view.revision, pods)
 
 
-def _endpoints(revision: Revision, weight: int, pods: Iterable[Pod]) -> RouterTarget:
+def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
     """A Pod that is being deleted stays: its replicas finish, and its health checks say when it takes no more."""
     addresses = {p.ip for p in pods if p.role is Role.WORKER and p.ip and not p.terminated}
     return RouterTarget(
         revision=revision.name,
         version=revision.version,
-        weight=weight,
         addresses=tuple(sorted(addresses)),
         ports=replica_ports(revision.replicas_per_pod),
         retry_in_flight=revision.template.model is not None,
     )
 
 
-def _unavailable(versions: tuple[VersionView, ...]) -> str:
-    if any(v.stable and v.stable.wanted == 0 for v in versions):
+def _unavailable(versions: Versions) -> str:
+    if all(v.version.replicas == 0 for v in versions if v.version.weight):
         return f"{Reason.SCALED_TO_ZERO}: spec.replicas is 0"
+    if any(v.stable and v.stable.wanted == 0 for v in versions):
+        return f"{Reason.ROLLOUT_IN_PROGRESS}: the old revision has gone, the new one starts"
     return f"{Reason.STARTING}: no revision has answered yet"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
-from eagleray.api.status import Condition, ModelDeploymentStatus
+from eagleray.api.status import Condition, ModelDeploymentStatus, RolloutPhase, RolloutStatus
 
 # Whether a condition that turns true is good news.
 _GOOD = {ConditionType.READY: True, ConditionType.DEGRADED: False, ConditionType.STALLED: False}
@@ -28,7 +28,7 @@ class Transition:
 def transitions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Transition, ...]:
     """Name what changed between two statuses."""
     found = [t for kind in _GOOD if (t := _condition(before.condition(kind), after.condition(kind)))]
-    return (*found, *_replaced(before, after))
+    return (*found, *_rollouts(before, after), *_replaced(before, after))
 
 
 def _condition(before: Condition | None, after: Condition | None) -> Transition | None:
@@ -51,3 +51,30 @@ def _replaced(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> li
         for v in after.versions
         if v.stable is not None and v.stable != old.get(v.name)
     ]
+
+
+def _rollouts(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Transition]:
+    """A rollout's begin, each share that is in force, and each time that it pauses, goes on or is taken back."""
+    old = {(r.version, r.to, r.attempt): r for r in before.rollouts or []}
+    found = []
+    for rollout in after.rollouts or []:
+        known = old.get((rollout.version, rollout.to, rollout.attempt))
+        what = f"version {rollout.version}, revision {rollout.to}"
+        if known is None:
+            found.append(Transition("Normal", Reason.ROLLOUT_STARTED, f"{what}: attempt {rollout.attempt} begins"))
+        elif known.phase != rollout.phase:
+            found.append(_phase(rollout, what))
+        elif rollout.weight_changed_at and rollout.weight_changed_at != known.weight_changed_at:
+            found.append(Transition("Normal", Reason.ROLLOUT_STEP, f"{what}: has {rollout.weight}% of the requests"))
+    return found
+
+
+def _phase(rollout: RolloutStatus, what: str) -> Transition:
+    said = f"{what}: {rollout.message}"
+    match rollout.phase:
+        case RolloutPhase.ABORTED:
+            return Transition("Warning", Reason.ROLLOUT_ABORTED, said)
+        case RolloutPhase.PAUSED:
+            return Transition("Normal", Reason.ROLLOUT_PAUSED, said)
+        case RolloutPhase.PROGRESSING:
+            return Transition("Normal", Reason.ROLLOUT_STEP, f"{what}: goes on")

@@ -23,7 +23,10 @@ def settle(world: World) -> None:
 
 def weights(world: World) -> dict[str, int]:
     assert world.router is not None
-    return {t.revision: t.weight for t in world.router.targets}
+    shares = {t.revision: 0 for t in world.router.targets}
+    for share in world.router.split:
+        shares[share.revision] += share.slots
+    return {revision: slots // 100 for revision, slots in shares.items()}
 
 
 def test_a_new_object_comes_to_answer() -> None:
@@ -126,7 +129,7 @@ def test_a_template_change_switches_only_when_every_replica_has_answered() -> No
         assert world.answering(winner) == 2
     settle(world)
     assert {p.revision for p in world.pods.values()} == {world.status.versions[0].stable} != {old}
-    assert set(world.revisions) == {world.status.versions[0].stable}
+    assert set(world.services) == {world.status.versions[0].stable}
 
 
 def test_a_broken_candidate_leaves_the_stable_revision_alone() -> None:
@@ -168,9 +171,9 @@ def test_c_during_b_abandons_b() -> None:
     abandoned = world.status.versions[0].candidate
     world.set(model=model("3"))
     world.step()
-    assert all(p.deleting for p in world.pods.values() if p.revision == abandoned) or abandoned not in world.revisions
+    assert all(p.deleting for p in world.pods.values() if p.revision == abandoned) or abandoned not in world.services
     settle(world)
-    assert len(world.revisions) == 1
+    assert len(world.services) == 1
 
 
 def test_a_changed_number_of_replicas_is_no_new_revision() -> None:
@@ -250,6 +253,24 @@ def test_whatever_happens_it_serves_and_converges(faults: list[tuple[str, int]])
             assert sum(current.values()) == 100
     world.run(160)
     settle(world)
-    assert len(world.revisions) == 1
-    assert world.status.versions[0].stable == next(iter(world.revisions))
+    assert len(world.services) == 1
+    assert world.status.versions[0].stable == next(iter(world.services))
     assert world.now > START + timedelta(seconds=60)
+
+
+def test_answers_are_compared_as_the_user_says_and_figures_are_told() -> None:
+    mirror = {"version": "default", "percent": 50, "compare": True, "tolerance": {"relative": 0.1}, "bodies": True}
+    world = World(traffic={"mirror": mirror})
+    first = next(a for a in world.step().actions if isinstance(a, EnsureRouter)).config
+    assert (first.compares, first.mirror) == (True, None)
+    last = next(a for a in world.run().actions if isinstance(a, EnsureRouter)).config
+    assert last.compares
+    assert last.mirror is not None
+    assert (last.mirror.percent, last.mirror.relative, last.mirror.absolute, last.mirror.bodies) == (
+        50,
+        0.1,
+        1e-9,
+        True,
+    )
+    assert world.status.mirror is not None
+    assert (world.status.mirror.revision, world.status.mirror.compared) == (last.mirror.revision, 0)

@@ -16,6 +16,7 @@ from eagleray.domain.actions import (
     Plan,
     Probe,
     PutApplication,
+    RetireRevision,
     SetReplicas,
 )
 from eagleray.domain.desired import parse
@@ -23,7 +24,7 @@ from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
 from eagleray.domain.ray_nodes import NodeState, NodeStatus
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import RevisionStats, RouterConfig, RouterStats
+from eagleray.domain.router import RouterConfig, RouterStats
 from eagleray.domain.serve import (
     Application,
     AppStatus,
@@ -33,6 +34,8 @@ from eagleray.domain.serve import (
     ReplicaState,
     ServeState,
 )
+from eagleray.domain.signals import Sample, record
+from unit.domain.requests import Requests
 
 IMAGES = {"sklearn": "sklearn:1", "base": "base:1"}
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,7 +61,15 @@ class World:
         self.draining: set[str] = set()
         self.probes: dict[str, ProbeResult] = {}
         self.router: RouterConfig | None = None
+        self.services: set[str] = set()
+        self.annotations: dict[str, str] = {}
+        self.traffic = Requests()
+        self.samples: tuple[Sample, ...] = ()
+        self.routers_answer = True
+        self.seen: dict[str, int] | None = None
         self.broken: set[str] = set()
+        self.bytes = "sha256:1"
+        self.images: dict[str, str] = {}
         self.history: list[Plan] = []
         self.writes = 0
         self.set(**({} if "model" in spec or "app" in spec else {"model": model("1")}), **spec)
@@ -69,35 +80,62 @@ class World:
         self.generation += 1
 
     def manifest(self) -> dict[str, Any]:
-        meta = {"name": "m", "namespace": "ns", "uid": "u", "generation": self.generation}
+        meta = {
+            "name": "m",
+            "namespace": "ns",
+            "uid": "u",
+            "generation": self.generation,
+            "annotations": self.annotations,
+        }
         return {"metadata": meta, "spec": self.spec}
 
     def observed(self) -> Observed:
         heads = [p for p in self.pods.values() if p.role is Role.HEAD and p.live and p.started]
         up = [h for h in heads if (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
+        seen = {f"r{i}": self._stats() for i in range(2)} if self.routers_answer else {}
+        self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1))
         return Observed(
             status=self.status,
             pods=tuple(self.pods.values()),
             revisions=dict(self.revisions),
+            services=frozenset(self.services),
+            samples=self.samples,
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
-            routers=tuple(RouterPod(f"r{i}", f"10.0.9.{i}", self._stats()) for i in range(2)),
+            routers=tuple(RouterPod(f"r{i}", f"10.0.9.{i}", seen.get(f"r{i}")) for i in range(2)),
             router_version=str(hash(self.router)),
             probes=dict(self.probes),
         )
 
-    def step(self, seconds: float = 1) -> Plan:
-        """Decide once, do what was decided, and let time pass."""
+    def step(self, seconds: float = 1, crash_after: int | None = None) -> Plan:
+        """Decide once, do what was decided, and let time pass.
+
+        Args:
+            seconds: how much of it.
+            crash_after: the operator dies after so many actions, before it has written the status; the next one
+                remembers nothing.
+        """
         desired = parse(self.manifest(), IMAGES, self.revisions)
-        decision = plan(desired, self.observed(), self.now)
-        for action in decision.actions:
+        observed = self.observed()
+        self.seen = (
+            {r: s.healthy_endpoints for r, s in observed.routers[0].stats.revisions.items()}
+            if observed.routers[0].stats
+            else None
+        )
+        decision = plan(desired, observed, self.now)
+        for action in decision.actions[:crash_after]:
             self._do(action)
-        if decision.status != self.status:
-            self.writes += 1
-        self.status = ModelDeploymentStatus.model_validate(decision.status.model_dump(mode="json", by_alias=True))
+        if crash_after is not None:
+            self.samples = ()
+            self.probes.clear()
+        else:
+            self.writes += decision.status != self.status
+            self.status = ModelDeploymentStatus.model_validate(decision.status.model_dump(mode="json", by_alias=True))
         self.history.append(decision)
         self.now += timedelta(seconds=seconds)
         self._pass()
+        if self.router:
+            self.traffic.send(self.router, seconds, self.answering)
         return decision
 
     def run(self, steps: int = 60) -> Plan:
@@ -107,8 +145,10 @@ class World:
         return last
 
     def kill(self, name: str) -> None:
-        """Take a Pod away without a word."""
+        """Take a Pod away without a word, and the replicas in it."""
         del self.pods[name]
+        for head, placed in self.replicas.items():
+            self.replicas[head] = {r: w for r, w in placed.items() if w != name}
 
     def fail(self, name: str, **fields: Any) -> None:
         """End a Pod's containers."""
@@ -139,6 +179,10 @@ class World:
                 self.router = config
             case EnsureRevision(revision, _):
                 self.revisions.setdefault(revision.name, revision)
+                self.services.add(revision.name)
+            case RetireRevision(name):
+                assert not [p for p in self.pods.values() if p.revision == name]
+                self.services.remove(name)
             case CreateHead(revision, n):
                 self._create(revision, Role.HEAD, n, 0, f"{revision.name}-head-{n}")
             case CreateWorker(revision, n, i):
@@ -168,13 +212,15 @@ class World:
         assert name not in self.pods, f"{name} is created twice"
         uid, ip = f"uid-{len(self.history)}-{name}", f"10.0.{len(self.history)}.{len(self.pods)}"
         self.pods[name] = Pod(name, uid, revision.name, role, incarnation, index, "Pending", self.now, ip=ip)
+        self.images[name] = revision.image
 
     def _pass(self) -> None:
         for name, pod in list(self.pods.items()):
             if pod.deleting:
                 del self.pods[name]
             elif pod.phase == "Pending" and not pod.unschedulable and pod.revision not in self.broken:
-                self.pods[name] = replace(pod, phase="Running", started=True)
+                digest = self.images[name].partition("@")[2] or self.bytes
+                self.pods[name] = replace(pod, phase="Running", started=True, digest=digest)
         for head in list(self.targets):
             self._place(head)
 
@@ -186,13 +232,16 @@ class World:
             room = [
                 w.name for w in self.workers()
                 if w.revision == master.revision and w.incarnation == master.incarnation and w.started and w.live
-                and w.name not in placed.values()
+                for _ in range(self._per_pod(w) - list(placed.values()).count(w.name))
             ]  # fmt: skip
             while len(placed) < self.targets[head] and room:
                 placed[f"{head}-{len(self.history)}-{len(placed)}"] = room.pop(0)
             for extra in sorted(placed)[self.targets[head] :]:
                 del placed[extra]
         self.replicas[head] = placed
+
+    def _per_pod(self, worker: Pod) -> int:
+        return self.revisions[worker.revision].replicas_per_pod
 
     def _serve(self, head: Pod) -> ServeState:
         if head.name not in self.targets:
@@ -204,8 +253,10 @@ class World:
 
     def _stats(self) -> RouterStats:
         targets = self.router.targets if self.router else ()
-        revisions = {t.revision: RevisionStats(str(hash(self.router)), self.answering(t.revision)) for t in targets}
-        return RouterStats(str(hash(self.router)), revisions)
+        version = str(hash(self.router))
+        return RouterStats(
+            version, {t.revision: self.traffic.stats(t.revision, version, self.answering(t.revision)) for t in targets}
+        )
 
 
 def model(number: str) -> dict[str, Any]:

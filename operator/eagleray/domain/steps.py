@@ -1,0 +1,172 @@
+"""What a rollout goes through: its steps, its limits, and how many replicas each side has at each of them."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+
+from eagleray.api.rollout import Analysis, Pause, Rollout, RolloutStep
+from eagleray.api.units import format_duration
+from eagleray.domain.analysis import interval_seconds
+
+DEFAULT_LADDER = (5, 25, 50)
+MEASUREMENTS_A_STEP = 6
+DEFAULT_DEADLINE_SECONDS = 600.0
+DEFAULT_ABORT_DELAY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The course of a rollout.
+
+    Attributes:
+        steps: what the candidate goes through; after the last it takes over.
+        analysis: figures that it is judged by all along, or None.
+        surge: replicas above the wanted number, or None for no bound.
+        deadline: seconds that the candidate may wait for replicas that answer.
+        abort_delay: seconds that an aborted candidate stays.
+        recreate: whether the stable revision goes before the candidate comes.
+    """
+
+    steps: tuple[RolloutStep, ...] = ()
+    analysis: Analysis | None = None
+    surge: int | None = None
+    deadline: float = DEFAULT_DEADLINE_SECONDS
+    abort_delay: float = DEFAULT_ABORT_DELAY_SECONDS
+    recreate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """How many replicas each revision of a version is to have.
+
+    Attributes:
+        stable: of the stable revision.
+        candidate: of the candidate, for now.
+        goal: of the candidate before the rollout goes on.
+    """
+
+    stable: int
+    candidate: int
+    goal: int
+
+
+def course_of(rollout: Rollout | None, replicas: int, *, again: bool) -> Course:
+    """Read the course from `spec.rollout`.
+
+    Args:
+        rollout: the spec, or None for one switch after warm-up.
+        replicas: replicas that the version is to have; a surge in percent is rounded up from them.
+        again: whether the candidate has served before: then it takes over without steps, as rolling back must be quick.
+    """
+    if rollout is None:
+        return Course()
+    canary = rollout.strategy in {None, "Canary"} and not again
+    return Course(
+        steps=_steps(rollout) if canary else (),
+        analysis=rollout.analysis if canary else None,
+        surge=_surge(rollout.max_surge, replicas),
+        deadline=float(rollout.progress_deadline_seconds or DEFAULT_DEADLINE_SECONDS),
+        abort_delay=_or(rollout.abort_scale_down_delay_seconds, DEFAULT_ABORT_DELAY_SECONDS),
+        recreate=rollout.strategy == "Recreate",
+    )
+
+
+def _or(value: int | None, default: float) -> float:
+    return default if value is None else float(value)
+
+
+def _steps(rollout: Rollout) -> tuple[RolloutStep, ...]:
+    if rollout.steps is not None or rollout.analysis is None:
+        return tuple(rollout.steps or ())
+    length = format_duration(MEASUREMENTS_A_STEP * interval_seconds(rollout.analysis))
+    wait = RolloutStep(pause=Pause(duration=length))
+    return tuple(step for weight in DEFAULT_LADDER for step in (RolloutStep(set_weight=weight), wait))
+
+
+def _surge(text: str | None, replicas: int) -> int | None:
+    if text is None:
+        return None
+    return math.ceil(replicas * int(text[:-1]) / 100) if text.endswith("%") else int(text)
+
+
+def steps_hash(course: Course) -> str:
+    """Hash the steps, so that other ones are noticed."""
+    text = json.dumps([s.model_dump(mode="json", exclude_none=True) for s in course.steps], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def weight_at(course: Course, step: int) -> int:
+    """The candidate's share that `step` aims at, in percent; 100 when all steps are done."""
+    if step >= len(course.steps):
+        return 100
+    weights = [s.set_weight for s in course.steps[: step + 1] if s.set_weight is not None]
+    return weights[-1] if weights else 0
+
+
+def replicas_for(weight: int, replicas: int) -> int:
+    """How many of `replicas` answer `weight` percent of the requests: rounded up, at least one."""
+    return max(1, math.ceil(replicas * weight / 100)) if replicas else 0
+
+
+def candidate_goal(course: Course, step: int, replicas: int) -> int:
+    """Replicas that the candidate is to have at `step`, its surge aside.
+
+    `setReplicas` counts until the steps are done; it is never less than the share needs.
+    """
+    if step >= len(course.steps):
+        return replicas
+    needed = replicas_for(weight_at(course, step), replicas)
+    fixed = [s.set_replicas for s in course.steps[: step + 1] if s.set_replicas is not None]
+    return max(needed, fixed[-1]) if fixed else needed
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the room for both revisions depends on.
+
+    Attributes:
+        replicas: replicas of the version.
+        per_pod: replicas that share a Pod; Pods, not replicas, take room.
+        before: replicas that the candidate was to have so far.
+        answering: how many of them answer.
+        leaving: replicas that the stable revision's Pods have room for, those that go included.
+        weight: the candidate's share that every router has taken over, in percent.
+    """
+
+    replicas: int
+    per_pod: int
+    before: int
+    answering: int
+    leaving: int
+    weight: int
+
+
+def sides(course: Course, step: int, room: Room) -> Sides:
+    """Share the room out between both revisions at `step`.
+
+    Without a bound the stable revision keeps all its replicas. Where the surge is too small for that, the candidate
+    grows by as many replicas at a time as the surge has, at least a Pod of them: the stable revision gives them up, the
+    candidate gets them when they are gone, and its share follows before the next ones go. The stable one keeps a Pod
+    until the candidate has taken over; then the candidate gets the room of that last one too. A single Pod cannot be
+    given up: there the surge is at least one Pod.
+    """
+    replicas, per_pod = room.replicas, room.per_pod
+    goal = candidate_goal(course, step, replicas)
+    if course.recreate:
+        return Sides(0, replicas, replicas)
+    surge = course.surge if course.surge is None or replicas > per_pod else max(per_pod, course.surge)
+    if surge is None or goal <= surge:
+        return Sides(replicas, goal, goal)
+    goal = min(goal, max(1, replicas + surge - per_pod))
+    before = min(room.before, goal)
+    coming = before
+    if room.weight >= share_of(before, replicas, weight_at(course, step)):
+        coming = min(goal, max(before, room.answering + max(per_pod, surge)))
+    stable = max(1, (replicas + surge - coming) // per_pod * per_pod)
+    return Sides(min(replicas, stable), max(before, min(coming, replicas + surge - room.leaving)), goal)
+
+
+def share_of(candidate: int, replicas: int, aim: int) -> int:
+    """The share in percent that so many replicas of the candidate answer, on the way to `aim`."""
+    return min(aim, 100 * candidate // replicas) if replicas else aim
