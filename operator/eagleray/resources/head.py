@@ -69,7 +69,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
     )
     spec = {
         "hostname": head_hostname(incarnation),
-        "subdomain": service_name(revision),
+        "subdomain": service_name(revision.name),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [ray],
         "volumes": scratch_volumes(),

@@ -9,14 +9,14 @@ def router_name(deployment: str) -> str:
     return f"{deployment}-router"
 
 
-def service_name(revision: Revision) -> str:
-    """Name the headless Service that gives a revision's heads their host names."""
-    return revision.name
+def service_name(revision: str) -> str:
+    """Name the headless Service that gives the heads of the revision of this name their host names."""
+    return revision
 
 
-def budget_name(revision: Revision) -> str:
-    """Name the PodDisruptionBudget of a revision's workers."""
-    return revision.name
+def budget_name(revision: str) -> str:
+    """Name the PodDisruptionBudget of the workers of the revision of this name."""
+    return revision
 
 
 def secret_name(revision: Revision) -> str:
@@ -44,5 +44,5 @@ def head_address(revision: Revision, incarnation: int) -> str:
 
     A name and not an address: the head may not have its address yet when its workers start.
     """
-    host = f"{head_hostname(incarnation)}.{service_name(revision)}.{revision.namespace}.svc"
+    host = f"{head_hostname(incarnation)}.{service_name(revision.name)}.{revision.namespace}.svc"
     return f"{host}:{HEAD_GCS}"

@@ -11,10 +11,10 @@ def owner_reference(md_name: str, md_uid: str) -> dict[str, Any]:
     return _reference(API_VERSION, KIND, md_name, md_uid)
 
 
-def revision_reference(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the reference of a revision's child to its ControllerRevision, as the API server returned it."""
-    meta = record["metadata"]
-    return _reference("apps/v1", "ControllerRevision", meta["name"], meta["uid"])
+def reference_to(live: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the reference of a child to another child of ours, as the API server returned it."""
+    meta = live["metadata"]
+    return _reference(live["apiVersion"], live["kind"], meta["name"], meta["uid"])
 
 
 def _reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:

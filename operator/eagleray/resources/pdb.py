@@ -20,7 +20,7 @@ def build_worker_pdb(revision: Revision, owner: dict[str, Any], min_available: i
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {
-            "name": budget_name(revision),
+            "name": budget_name(revision.name),
             "namespace": revision.namespace,
             "labels": labels(revision),
             "ownerReferences": [owner],

@@ -6,12 +6,22 @@ from typing import Any
 
 from eagleray.domain import labels as names
 from eagleray.domain.observed import Role
-from eagleray.domain.router import CONFIG_ANNOTATION, CONFIG_DIR, HTTP_PORT, OPS_PORT, RouterConfig
+from eagleray.domain.router import (
+    CONFIG_ANNOTATION,
+    CONFIG_DIR,
+    COPIES_PORT,
+    EXCHANGES_PORT,
+    HTTP_PORT,
+    OPS_PORT,
+    REPORT_PORT,
+    RouterConfig,
+)
 from eagleray.resources.labels import deployment_labels
 from eagleray.resources.names import router_name
 from eagleray.resources.pod import USER_ID, PodSettings
 
 REPLICAS = 2
+COMPARER = "comparer"
 BOOTSTRAP_FILE = "bootstrap.json"
 BOOTSTRAP_ANNOTATION = "eagleray.dev/router-bootstrap"
 # One worker thread carries more requests than the replicas behind it answer, counts every replica's load in one place
@@ -22,12 +32,19 @@ ENVOY_ARGS = (
     *("--log-level", "warning"),
     "--disable-hot-restart",
 )
+# Envoy warns of every exchange that finds no comparer.
+QUIET_COMPARING = ("--component-log-level", "ext_proc:error")
 # A Pod that is asked to end still gets new connections for a while (kube-proxy on other nodes) …
 SETTLE_SECONDS = 5
 # … then waits for the requests in progress, but no longer than this, whatever their timeout …
 LONGEST_REQUEST_SECONDS = 600
 # … and has this on top, after each of the two.
 SPARE_SECONDS = 5
+_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 def build_router(
@@ -161,7 +178,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
                 "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}],
             },
         },
-        "containers": [_container(config, image, settings)],
+        "containers": [_container(config, image, settings), *_comparer(config, image, settings)],
         "volumes": [{"name": "config", "configMap": {"name": router_name(config.name)}}],
     }
     if settings.image_pull_secrets:
@@ -174,7 +191,7 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
     container: dict[str, Any] = {
         "name": "envoy",
         "image": image,
-        "args": list(ENVOY_ARGS),
+        "args": [*ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
         "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ops"},
@@ -191,17 +208,39 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
         },
         "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": _SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
     }
     if settings.image_pull_policy:
         container["imagePullPolicy"] = settings.image_pull_policy
     return container
+
+
+def _comparer(config: RouterConfig, image: str, settings: PodSettings) -> list[dict[str, Any]]:
+    """The container beside Envoy that compares answers.
+
+    It has no probes: the Pod stays ready whatever becomes of it, and it starts itself again.
+    """
+    if not config.compares:
+        return []
+    ports = (("exchanges", EXCHANGES_PORT), ("report", REPORT_PORT), ("copies", COPIES_PORT))
+    container: dict[str, Any] = {
+        "name": COMPARER,
+        "image": image,
+        "command": ["/opt/venv/bin/python3", "-m", "eagleray_compare"],
+        "args": [f"--{name}-port={port}" for name, port in ports],
+        "resources": {
+            "requests": {"cpu": "20m", "memory": "96Mi"},
+            # A share of a core: what it computes must not slow Envoy down.
+            "limits": {"cpu": "500m", "memory": "512Mi"},
+        },
+        "securityContext": _SECURITY,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if settings.image_pull_policy:
+        container["imagePullPolicy"] = settings.image_pull_policy
+    return [container]
 
 
 def _port(name: str, number: int) -> dict[str, Any]:

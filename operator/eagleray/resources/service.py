@@ -22,7 +22,7 @@ def build_revision_service(revision: Revision, owner: dict[str, Any]) -> dict[st
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
-            "name": service_name(revision),
+            "name": service_name(revision.name),
             "namespace": revision.namespace,
             "labels": labels(revision),
             "ownerReferences": [owner],

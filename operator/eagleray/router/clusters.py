@@ -15,7 +15,12 @@ HEALTH_TIMEOUT_SECONDS = 5
 UPSTREAM_IDLE_SECONDS = 30
 # A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
 TCP_USER_TIMEOUT_MS = 5000
+# Where a cluster says which version it is of, for the header of its answers.
+VERSION_METADATA = "eagleray"
+# Replicas bound their own queues (concurrency); this only keeps a runaway from taking the router's memory.
 MANY = 10_000
+# Copies for a mirror that does not keep up are dropped beyond so many, and take at most as many times a copy's body.
+COPIES = 128
 
 
 def eds_file(target: RouterTarget) -> str:
@@ -49,6 +54,7 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         name=target.revision,
         type="EDS",
         eds_cluster_config={"eds_config": file_source(layout, eds_file(target))},
+        metadata={"filter_metadata": {VERSION_METADATA: {"version": target.version}}},
         connect_timeout="1s",
         ignore_health_on_host_removal=True,
         close_connections_on_host_health_failure=False,
@@ -57,7 +63,8 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
         health_checks=[_health_check()],
         outlier_detection=_outlier_detection(),
-        circuit_breakers={"thresholds": [_limits("DEFAULT"), _limits("HIGH")]},
+        # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
+        circuit_breakers={"thresholds": [_limits("HIGH", MANY), _limits("DEFAULT", COPIES)]},
         upstream_connection_options={
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
@@ -107,14 +114,13 @@ def _outlier_detection() -> dict[str, Any]:
     }
 
 
-def _limits(priority: str) -> dict[str, Any]:
-    # Replicas bound their own queues (concurrency); these only keep a runaway from taking the router's memory.
+def _limits(priority: str, requests: int) -> dict[str, Any]:
     return {
         "priority": priority,
-        "max_connections": MANY,
-        "max_pending_requests": MANY,
-        "max_requests": MANY,
-        "max_retries": MANY // 10,
+        "max_connections": requests,
+        "max_pending_requests": requests,
+        "max_requests": requests,
+        "max_retries": requests // 10,
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from eagleray.domain.router import RouterConfig, RouterLayout
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.clusters import cluster, eds_file, load_assignment
+from eagleray.router.compare import comparer_clusters, copies_routes
 from eagleray.router.listeners import listeners
 from eagleray.router.routes import ops_routes, routes
 
@@ -43,11 +44,14 @@ def config_version(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> s
 
 def _resources(config: RouterConfig, layout: RouterLayout, version: str) -> dict[str, list[dict[str, Any]]]:
     targets = sorted(config.targets, key=lambda t: t.revision)
+    comparer = comparer_clusters(layout) if config.compares else []
+    copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout),
-        "cds.json": [cluster(t, layout) for t in targets],
+        "cds.json": [*(cluster(t, layout) for t in targets), *comparer],
         "rds.json": [routes(config)],
-        "ops.json": [ops_routes(version)],
+        "ops.json": [ops_routes(config, version)],
+        **copies,
         **{eds_file(t): [load_assignment(t)] for t in targets},
     }
 

@@ -1,25 +1,34 @@
-"""A router's two listeners: the traffic of clients, and the ops port."""
+"""A router's listeners: the traffic of clients, the ops port, and the copies of a comparer."""
 
 from typing import Any
 
 from eagleray.domain.router import RouterConfig, RouterLayout
 from eagleray.router.access_log import access_log
+from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
 from eagleray.router.errors import error_replies
 from eagleray.router.routes import OPS_ROUTES, ROUTES
-from eagleray.router.xds import address, extension, file_source, seconds, typed
+from eagleray.router.xds import address, extension, file_source, seconds, set_header, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _OWN_HEADERS = "(?i)x-eagleray-.*"
+# The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
+_PATH_AS_IT_IS = {
+    "normalize_path": False,
+    "merge_slashes": False,
+    "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+}
 
 
 def listeners(config: RouterConfig, layout: RouterLayout) -> list[dict[str, Any]]:
-    """Both listeners; they change only with limits and timeouts, never with weights or endpoints."""
+    """All listeners; they change only with limits and timeouts, never with weights or endpoints."""
+    copies = [_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout))] if config.compares else []
     return [
         _listener("http", address(layout.bind, layout.http_port), _traffic(config, layout)),
         _listener("ops", address(layout.bind, layout.ops_port), _ops(layout)),
+        *copies,
     ]
 
 
@@ -36,16 +45,18 @@ def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict
 
 
 def _manager(layout: RouterLayout, name: str, file: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    defaults = {
+        "use_remote_address": True,
+        # No client is trusted with Envoy's own request headers (timeouts, retries); by default all private ones are.
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
+        "request_headers_timeout": "10s",
+    }
     return typed(
         _HCM,
         stat_prefix=name,
         codec_type="AUTO",
         rds={"route_config_name": name, "config_source": file_source(layout, file)},
-        use_remote_address=True,
-        # No client is trusted with Envoy's own request headers (timeouts, retries); by default all private ones are.
-        internal_address_config={"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
-        request_headers_timeout="10s",
-        **fields,
+        **{**defaults, **fields},
     )
 
 
@@ -55,16 +66,14 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
         _strip_own_headers(),
         extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True),
     )
+    observe = [exchange_filter()] if config.compares else []
     return _manager(
         layout,
         ROUTES,
         "rds.json",
         # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
         stream_idle_timeout=seconds(max(MIN_STREAM_IDLE_SECONDS, 2 * timeout) if timeout else 0),
-        # The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
-        normalize_path=False,
-        merge_slashes=False,
-        path_with_escaped_slashes_action="KEEP_UNCHANGED",
+        **_PATH_AS_IT_IS,
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",
@@ -73,7 +82,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[strip, _buffer_unknown_length(config), forward],
+        http_filters=[strip, _buffer_unknown_length(config), *observe, forward],
         upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, forward]}],
         local_reply_config=error_replies(),
         access_log=[access_log()],
@@ -84,13 +93,36 @@ def _ops(layout: RouterLayout) -> dict[str, Any]:
     return _manager(layout, OPS_ROUTES, "ops.json", http_filters=[extension("envoy.filters.http.router", _ROUTER)])
 
 
+def _copies(layout: RouterLayout) -> dict[str, Any]:
+    return _manager(
+        layout,
+        COPIES_ROUTES,
+        "copies.json",
+        # The comparer repeats what Envoy has said of the client.
+        use_remote_address=False,
+        skip_xff_append=True,
+        server_header_transformation="PASS_THROUGH",
+        **_PATH_AS_IT_IS,
+        http_filters=[_no_user(), extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True)],
+        local_reply_config=unanswered_replies(),
+    )
+
+
+def _no_user() -> dict[str, Any]:
+    """Has a copy counted apart from the requests of users, as Envoy does with copies of its own."""
+    return _request_mutation({"append": set_header("x-envoy-internal", "true")})
+
+
 def _strip_own_headers() -> dict[str, Any]:
     """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
-    ours = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}}
+    return _request_mutation({"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}})
+
+
+def _request_mutation(mutation: dict[str, Any]) -> dict[str, Any]:
     return extension(
         "envoy.filters.http.header_mutation",
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": [ours]},
+        mutations={"request_mutations": [mutation]},
     )
 
 

@@ -1,41 +1,41 @@
-"""Which request goes to which revision, and what is tried again when it goes wrong."""
+"""Which request goes to which revision: the route tables; in each the first route that matches wins."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from eagleray.domain.router import REVISION_HEADER, VERSION_HEADER, RouterConfig, RouterTarget
+from eagleray.api.traffic import TrafficRule, ValueMatch
+from eagleray.domain.router import REVISION_HEADER, SLOTS, VERSION_HEADER, RouterConfig, RouterLane, Share
 from eagleray.router.bootstrap import ADMIN_CLUSTER
-from eagleray.router.xds import json_reply, seconds, set_header, typed
+from eagleray.router.compare import report_routes
+from eagleray.router.forward import forward
+from eagleray.router.xds import ANYWHERE, json_reply, typed
 
 ROUTES = "ingress"
 OPS_ROUTES = "ops"
-RETRIES = 3
-# Bodies up to here are kept until the answer begins, for a second attempt; the memory of a router Pod bounds it.
-RETRY_BODY_BYTES = 4 * 1024 * 1024
-_UNPROCESSED = "connect-failure,refused-stream,reset-before-request"
-_IN_FLIGHT = "connect-failure,refused-stream,reset,retriable-status-codes"
-_IDEMPOTENT = "^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$"
-_ANYWHERE = {"prefix": "/"}
 
 
 def routes(config: RouterConfig) -> dict[str, Any]:
-    """The route table: too large, asked by revision, then by weight; first match wins."""
-    targets = sorted(config.targets, key=lambda t: t.revision)
-    weighted = [t for t in targets if t.weight > 0]
-    table = [_too_large(config), *(r for t in targets for r in _by_revision(config, t)), _no_such_revision()]
-    table += _forward(config, weighted, []) if weighted else [_unavailable(config)]
+    """The route table: too large, asked by revision, asked by version, by rule, then the split."""
+    table = [_too_large(config), *_by_revision(config)]
+    if config.version_header:
+        table += _by_version(config)
+    table += [*_by_rule(config), *_split(config)]
     host = {"name": "all", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 
 
-def ops_routes(version: str) -> dict[str, Any]:
-    """What is reachable on the ops port: readiness, statistics and the version; nothing else of Envoy's admin."""
+def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
+    """What is reachable on the ops port: readiness, statistics, the version, and what a comparer found.
+
+    Nothing else of Envoy's admin interface is.
+    """
     to_admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
     table: list[dict[str, Any]] = [
         {"match": {"path": "/config-version"}, **json_reply(200, version)},
         {"match": {"path": "/ready", "headers": [_only_get()]}, "route": to_admin},
         {"match": {"path": "/stats/prometheus", "headers": [_only_get()]}, "route": to_admin},
     ]
+    if config.compares:
+        table += report_routes()
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
 
@@ -46,72 +46,61 @@ def _only_get() -> dict[str, Any]:
 
 def _too_large(config: RouterConfig) -> dict[str, Any]:
     over = {"start": str(config.max_request_bytes + 1), "end": str(2**63 - 1)}
-    match = {**_ANYWHERE, "headers": [{"name": "content-length", "range_match": over}]}
+    match = {**ANYWHERE, "headers": [{"name": "content-length", "range_match": over}]}
     return {"match": match, **json_reply(413, f"the request body exceeds {config.max_request_bytes} bytes")}
 
 
-def _by_revision(config: RouterConfig, target: RouterTarget) -> list[dict[str, Any]]:
-    chosen = {"name": REVISION_HEADER, "string_match": {"exact": target.revision}}
-    return _forward(config, [target], [chosen])
+def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:
+    table = []
+    for revision in sorted(t.revision for t in config.targets):
+        asked = {"name": REVISION_HEADER, "string_match": {"exact": revision}}
+        table += forward(config, [Share(revision, SLOTS)], {"headers": [asked]})
+    return [*table, _unknown(REVISION_HEADER, "revision")]
 
 
-def _no_such_revision() -> dict[str, Any]:
-    match = {**_ANYWHERE, "headers": [{"name": REVISION_HEADER, "present_match": True}]}
-    return {
-        "match": match,
-        **json_reply(404, f"the header {REVISION_HEADER} names no revision of this model"),
-    }
+def _by_version(config: RouterConfig) -> list[dict[str, Any]]:
+    table = []
+    for lane in sorted(config.lanes, key=lambda lane: lane.version):
+        asked = {"name": VERSION_HEADER, "string_match": {"exact": lane.version}}
+        table += _to_lane(config, lane, {"headers": [asked]})
+    return [*table, _unknown(VERSION_HEADER, "version")]
 
 
-def _unavailable(config: RouterConfig) -> dict[str, Any]:
-    return {"match": _ANYWHERE, **json_reply(503, config.unavailable, {"retry-after": "1"})}
+def _unknown(header: str, what: str) -> dict[str, Any]:
+    match = {**ANYWHERE, "headers": [{"name": header, "present_match": True}]}
+    return {"match": match, **json_reply(404, f"the header {header} names no {what} of this model")}
 
 
-def _forward(
-    config: RouterConfig, targets: Sequence[RouterTarget], headers: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    match: dict[str, Any] = {**_ANYWHERE, "headers": headers}
-    if all(t.retry_in_flight for t in targets):
-        return [_route(config, targets, match, _IN_FLIGHT)]
-    idempotent = {"name": ":method", "string_match": {"safe_regex": {"regex": _IDEMPOTENT}}}
-    return [
-        _route(config, targets, {**match, "headers": [*headers, idempotent]}, _IN_FLIGHT),
-        _route(config, targets, match, _UNPROCESSED),
-    ]
+def _by_rule(config: RouterConfig) -> list[dict[str, Any]]:
+    lanes = {lane.version: lane for lane in config.lanes}
+    return [route for rule in config.rules for route in _to_lane(config, lanes[rule.version], _asks(rule))]
 
 
-def _route(
-    config: RouterConfig, targets: Sequence[RouterTarget], match: dict[str, Any], retry_on: str
-) -> dict[str, Any]:
-    return {
-        "match": match,
-        "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
-        "route": {
-            "weighted_clusters": {"clusters": [_share(t, alone=len(targets) == 1) for t in targets]},
-            "timeout": seconds(config.request_timeout),
-            "retry_policy": _retry_policy(retry_on),
-        },
-    }
+def _asks(rule: TrafficRule) -> dict[str, Any]:
+    if rule.header:
+        return {"headers": [_value(rule.header)]}
+    return {"query_parameters": [_value(rule.query)]} if rule.query else {}
 
 
-def _share(target: RouterTarget, *, alone: bool) -> dict[str, Any]:
-    return {
-        "name": target.revision,
-        "weight": 100 if alone else target.weight,
-        "response_headers_to_add": [
-            set_header(REVISION_HEADER, target.revision),
-            set_header(VERSION_HEADER, target.version),
-        ],
-    }
+def _value(wanted: ValueMatch) -> dict[str, Any]:
+    if wanted.regex is not None:
+        return {"name": wanted.name, "string_match": {"safe_regex": {"regex": wanted.regex}}}
+    if wanted.prefix is not None:
+        return {"name": wanted.name, "string_match": {"prefix": wanted.prefix}}
+    return {"name": wanted.name, "string_match": {"exact": wanted.value or ""}}
 
 
-def _retry_policy(retry_on: str) -> dict[str, Any]:
-    previous = "envoy.retry_host_predicates.previous_hosts"
-    message = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
-    return {
-        "retry_on": retry_on,
-        "retriable_status_codes": [503],
-        "num_retries": RETRIES,
-        "retry_host_predicate": [{"name": previous, "typed_config": typed(message)}],
-        "host_selection_retry_max_attempts": "5",
-    }
+def _to_lane(config: RouterConfig, lane: RouterLane, match: dict[str, Any]) -> list[dict[str, Any]]:
+    if lane.shares:
+        return forward(config, lane.shares, match, sticky=config.sticky)
+    return [_unavailable(match, f"version {lane.version}: no revision of it is ready yet")]
+
+
+def _split(config: RouterConfig) -> list[dict[str, Any]]:
+    if config.split:
+        return forward(config, config.split, {}, sticky=config.sticky, mirror=config.mirror)
+    return [_unavailable({}, config.unavailable)]
+
+
+def _unavailable(match: dict[str, Any], message: str) -> dict[str, Any]:
+    return {"match": {**ANYWHERE, **match}, **json_reply(503, message, {"retry-after": "1"})}

@@ -5,6 +5,7 @@ from typing import Any
 
 from eagleray.domain.router import RouterLayout
 
+ANYWHERE = {"prefix": "/"}
 _TYPES = "type.googleapis.com/"
 _KUBELET_DATA = "..data"
 
@@ -56,3 +57,17 @@ def json_reply(status: int, message: str, headers: Mapping[str, str] | None = No
     if headers:
         reply["response_headers_to_add"] = [set_header(k, v) for k, v in sorted(headers.items())]
     return reply
+
+
+def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """One message made of parts: messages are merged, lists are joined, other values must not meet."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            if key not in whole:
+                whole[key] = value
+            elif isinstance(value, Mapping):
+                whole[key] = merged(whole[key], value)
+            else:
+                whole[key] = [*whole[key], *value]
+    return whole

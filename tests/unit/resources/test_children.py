@@ -7,7 +7,7 @@ from typing import Any
 
 from eagleray.domain.revisions import Revision
 from eagleray.resources.labels import labels
-from eagleray.resources.owner import owner_reference, revision_reference
+from eagleray.resources.owner import owner_reference, reference_to
 from eagleray.resources.pdb import build_worker_pdb
 from eagleray.resources.secret import auth_token, build_auth_secret
 from eagleray.resources.service import build_revision_service
@@ -57,8 +57,9 @@ def test_owner_references() -> None:
         "uid": "u-1",
         **controls,
     }
-    record = {"metadata": {"name": "churn-default-0", "uid": "u-2"}}
-    assert revision_reference(record) == {
+    meta = {"name": "churn-default-0", "uid": "u-2"}
+    record = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta}
+    assert reference_to(record) == {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "name": "churn-default-0",

@@ -6,21 +6,23 @@ import itertools
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDictProxy
 from yarl import URL
 
-from eagleray.domain.router import CONFIG_DIR, RouterConfig, RouterLayout, RouterStats, RouterTarget
+from eagleray.domain.router import CONFIG_DIR, SLOTS, RouterConfig, RouterLayout, RouterStats, RouterTarget, Share
 from eagleray.resources.router import ENVOY_ARGS
 from eagleray.router.config import config_version, render
 from eagleray.router.stats import RouterUnreachableError, scrape
 
 ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE = 60.0
+STATUS = {"overloaded": 503, "fail": 500}
 
 
 def free_port() -> int:
@@ -50,6 +52,8 @@ class Replica:
         self.release = asyncio.Event()
         self.arrived = 0
         self.checked = 0
+        self.predict: Callable[[Any], Any] | None = None
+        self.seen: Mapping[str, str] = {}
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -72,16 +76,23 @@ class Replica:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.arrived += 1
+        self.seen = {name.lower(): value for name, value in request.headers.items()}
         if request.headers.get("upgrade") == "websocket":
             return await self._echo(request)
+        if self.mode == "unread" and request.transport:
+            cast("asyncio.ReadTransport", request.transport).pause_reading()
+            await self.release.wait()
         body = await request.read()
         if self.mode == "hold":
             await self.release.wait()
         if self.mode == "abort" and request.transport:
             request.transport.abort()
+        if self.predict:
+            return web.json_response({"predictions": self.predict(json.loads(body))})
         seen = {"port": self.port, "path": request.raw_path, "bytes": len(body), "headers": dict(request.headers)}
-        status = 503 if self.mode == "overloaded" else 200
-        return web.json_response(seen, status=status, headers={"server": "replica", "x-eagleray-version": "forged"})
+        status = STATUS.get(self.mode, 200)
+        own = {"server": "replica", "x-eagleray-version": "forged", "set-cookie": "own=1"}
+        return web.json_response(seen, status=status, headers=own)
 
     async def _echo(self, request: web.Request) -> web.WebSocketResponse:
         socket_ = web.WebSocketResponse()
@@ -92,7 +103,7 @@ class Replica:
 
 
 class Answer:
-    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+    def __init__(self, status: int, headers: CIMultiDictProxy[str], body: str) -> None:
         self.status = status
         self.headers = headers
         self.body = body
@@ -100,6 +111,10 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def revision(self) -> str:
+        return self.headers["x-eagleray-revision"]
 
     @property
     def reason(self) -> str:
@@ -111,7 +126,7 @@ class Router:
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
         self.folder = folder / "config"
-        self.layout = RouterLayout(str(self.folder), "127.0.0.1", free_port(), free_port(), free_port())
+        self.layout = RouterLayout(str(self.folder), "127.0.0.1", *(free_port() for _ in range(6)))
         self.url = f"http://127.0.0.1:{self.layout.http_port}"
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"
@@ -167,6 +182,14 @@ class Router:
 
         await until(ready)
 
+    async def until_ops(self, path: str) -> None:
+        """Wait until what is behind the ops port answers."""
+
+        async def answers() -> bool:
+            return (await self.ask_ops(path)).status == 200
+
+        await until(answers)
+
     async def _open(self) -> bool:
         return (await self.ask_ops("/ready")).status == 200
 
@@ -184,8 +207,22 @@ class Router:
 
         await until(healthy)
 
+    async def until_answering(self, *revisions: str) -> None:
+        for revision in revisions:
+            await self.until_healthy(revision, 1)
+
     async def ask(self, path: str = "/", method: str = "POST", **options: Any) -> Answer:
         return await self._ask(self.url + path, method, **options)
+
+    async def ask_all(self, requests: Iterable[Mapping[str, Any]], at_once: int = 32) -> list[Answer]:
+        """One answer a request, in their order; a request is what `ask` takes."""
+        free = asyncio.Semaphore(at_once)
+
+        async def one(request: Mapping[str, Any]) -> Answer:
+            async with free:
+                return await self.ask(**request)
+
+        return await asyncio.gather(*(one(request) for request in requests))
 
     async def ask_ops(self, path: str, method: str = "GET") -> Answer:
         return await self._ask(self.ops + path, method)
@@ -201,6 +238,7 @@ class Rig:
     def __init__(self, folder: Path, stack: contextlib.AsyncExitStack, session: aiohttp.ClientSession) -> None:
         self._folder = folder
         self._stack = stack
+        self._routers = itertools.count()
         self.session = session
 
     async def until(self, condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
@@ -213,7 +251,9 @@ class Rig:
         return replica
 
     async def router(self, config: RouterConfig) -> Router:
-        router = Router(self._folder, self.session)
+        folder = self._folder / f"router-{next(self._routers)}"
+        folder.mkdir()
+        router = Router(folder, self.session)
         self._stack.push_async_callback(router.stop)
         await router.start(config)
         return router
@@ -237,14 +277,24 @@ class Rig:
 
 
 def target(
-    revision: str, weight: int, *replicas: Replica, ports: tuple[int, ...] = (), model: bool = True
+    revision: str, *replicas: Replica, version: str = "default", ports: tuple[int, ...] = (), model: bool = True
 ) -> RouterTarget:
     """A revision on loopback, with further ports where nobody listens."""
     return RouterTarget(
         revision=revision,
-        version="default",
-        weight=weight,
+        version=version,
         addresses=("127.0.0.1",),
         ports=(*(r.port for r in replicas), *ports),
         retry_in_flight=model,
     )
+
+
+def shares(percents: Mapping[str, float]) -> tuple[Share, ...]:
+    """Revision → percent as shares of a split, in that order."""
+    return tuple(Share(revision, round(percent * SLOTS / 100)) for revision, percent in percents.items() if percent)
+
+
+def routed(weights: Mapping[RouterTarget, float], **options: Any) -> RouterConfig:
+    """A configuration that splits requests between targets; weights in percent."""
+    split = options.pop("split", None) or shares({t.revision: percent for t, percent in weights.items()})
+    return RouterConfig("m", "ns", tuple(weights), split, **options)

@@ -4,21 +4,47 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.router import InvalidRouterConfigError, RouterConfig, RouterTarget
+from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
+from eagleray.domain.router import (
+    SLOTS,
+    InvalidRouterConfigError,
+    RouterConfig,
+    RouterLane,
+    RouterMirror,
+    RouterTarget,
+    Share,
+)
+from eagleray.domain.slots import PIECES
 from eagleray.resources.pod import PodSettings
-from eagleray.resources.router import build_router
+from eagleray.resources.router import COMPARER, build_router
 from eagleray.router.config import config_version, render
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PORTS = (30000, 30001)
-STABLE = RouterTarget("churn-default-0a1b2c3d", "default", 100, ("10.0.0.9", "10.0.0.10"), PORTS, retry_in_flight=True)
-CANDIDATE = RouterTarget("churn-default-4e5f6a7b", "default", 0, (), PORTS)
-CONFIG = RouterConfig("churn", "models", (STABLE, CANDIDATE))
+STABLE = RouterTarget("churn-v1-0a1b2c3d", "v1", ("10.0.0.9", "10.0.0.10"), PORTS, retry_in_flight=True)
+CANDIDATE = RouterTarget("churn-v1-4e5f6a7b", "v1", (), PORTS)
+MIRROR = RouterTarget("churn-v2-89abcdef", "v2", ("10.0.0.11",), PORTS, retry_in_flight=True)
+CANARY = (Share(STABLE.revision, 9000), Share(CANDIDATE.revision, 1000))
+BETA = TrafficRule(header=ValueMatch(name="x-beta", value="true"), version="v1")
+CONFIG = RouterConfig(
+    "churn",
+    "models",
+    (STABLE, CANDIDATE, MIRROR),
+    split=(Share(STABLE.revision, SLOTS),),
+    lanes=(RouterLane("v1", CANARY), RouterLane("v2")),
+    rules=(BETA, TrafficRule(query=ValueMatch(name="variant", prefix="v2"), version="v2")),
+    sticky=Sticky(cookie="seat"),
+    mirror=RouterMirror(MIRROR.revision, 10),
+)
+COMPARING = replace(CONFIG, compares=True)
+MAX_VERSIONS = 8
+NAMES = ("m-a", "m-b", "m-c", "m-d")
 OWNER = {"apiVersion": "eagleray.dev/v1alpha1", "kind": "ModelDeployment", "name": "churn", "uid": "u-1"}
 
 
@@ -40,9 +66,9 @@ def test_golden(name: str) -> None:
     assert (GOLDEN / name).read_text() == text
 
 
-def test_the_order_of_targets_addresses_and_ports_changes_no_byte() -> None:
+def test_the_order_of_targets_lanes_addresses_and_ports_changes_no_byte() -> None:
     mixed = replace(STABLE, addresses=STABLE.addresses[::-1], ports=STABLE.ports[::-1])
-    other = replace(CONFIG, targets=(CANDIDATE, mixed))
+    other = replace(CONFIG, targets=(MIRROR, CANDIDATE, mixed), lanes=CONFIG.lanes[::-1])
     assert render(other) == render(CONFIG)
     assert config_version(other) == config_version(CONFIG)
 
@@ -50,12 +76,21 @@ def test_the_order_of_targets_addresses_and_ports_changes_no_byte() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(CONFIG, targets=(replace(STABLE, weight=0), CANDIDATE)),
-        replace(CONFIG, targets=(STABLE,)),
-        replace(CONFIG, targets=(replace(STABLE, addresses=("10.0.0.9",)), CANDIDATE)),
+        replace(CONFIG, split=()),
+        replace(CONFIG, split=CANARY),
+        replace(CONFIG, split=CANARY[::-1]),
+        replace(CONFIG, targets=(STABLE, CANDIDATE), lanes=CONFIG.lanes, mirror=None),
+        replace(CONFIG, targets=(replace(STABLE, addresses=("10.0.0.9",)), CANDIDATE, MIRROR)),
+        replace(CONFIG, targets=(replace(STABLE, version="v3"), CANDIDATE, MIRROR)),
+        replace(CONFIG, lanes=(RouterLane("v1", CANARY), RouterLane("v2", (Share(MIRROR.revision, SLOTS),)))),
+        replace(CONFIG, rules=CONFIG.rules[::-1]),
+        replace(CONFIG, sticky=Sticky(header="seat")),
+        replace(CONFIG, sticky=None),
+        replace(CONFIG, mirror=RouterMirror(MIRROR.revision, 11)),
+        replace(CONFIG, version_header=False),
         replace(CONFIG, request_timeout=1),
         replace(CONFIG, max_request_bytes=1),
-        replace(CONFIG, targets=(), unavailable="away"),
+        replace(CONFIG, split=(), unavailable="away"),
     ],
 )
 def test_every_change_has_its_version_and_none_needs_new_pods(changed: RouterConfig) -> None:
@@ -65,11 +100,110 @@ def test_every_change_has_its_version_and_none_needs_new_pods(changed: RouterCon
     assert template == [o for o in objects(CONFIG) if o["kind"] == "Deployment"]
 
 
-def test_only_routes_change_with_weights() -> None:
-    changed = replace(CONFIG, targets=(replace(STABLE, weight=0), replace(CANDIDATE, weight=100)))
-    before, after = render(CONFIG), render(changed)
+def test_only_routes_change_with_the_split() -> None:
+    before, after = render(CONFIG), render(replace(CONFIG, split=CANARY, sticky=None, mirror=None, rules=()))
     body = {n: json.loads(before[n])["resources"] != json.loads(after[n])["resources"] for n in before if "b" not in n}
     assert body == {n: n in {"rds.json", "ops.json"} for n in body}
+
+
+def splits(revisions: tuple[str, ...] = NAMES) -> st.SearchStrategy[tuple[Share, ...]]:
+    def shared(ends: set[int], owners: list[str]) -> tuple[Share, ...]:
+        cuts = sorted({0, SLOTS, *ends})
+        return tuple(Share(r, b - a) for r, a, b in zip(owners, cuts, cuts[1:], strict=False))
+
+    owners = st.lists(st.sampled_from(revisions), min_size=7, max_size=7)
+    return st.just(()) | st.builds(shared, st.sets(st.integers(1, SLOTS - 1), max_size=6), owners)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RouterConfig:
+    targets = [RouterTarget(name, name[-1], (), PORTS, draw(st.booleans())) for name in NAMES]
+    lanes = draw(st.lists(st.builds(RouterLane, st.sampled_from("abcd"), splits()), unique_by=lambda x: x.version))
+    match = ValueMatch(name="x", prefix="1")
+    rules = [
+        TrafficRule(header=match if n % 2 else None, query=None if n % 2 else match, version=lane.version)
+        for n, lane in enumerate(lanes)
+    ]
+    return RouterConfig(
+        "m",
+        "ns",
+        tuple(draw(st.permutations(targets))),
+        split=draw(splits()),
+        lanes=tuple(lanes),
+        rules=tuple(rules),
+        sticky=draw(st.sampled_from([None, Sticky(header="x"), Sticky(cookie="x")])),
+        mirror=draw(st.none() | st.builds(RouterMirror, st.sampled_from(NAMES), st.integers(1, 100))),
+        compares=draw(st.booleans()),
+        version_header=draw(st.booleans()),
+    )
+
+
+def routes_of(config: RouterConfig) -> list[dict[str, Any]]:
+    (table,) = json.loads(render(config)["rds.json"])["resources"]
+    routes: list[dict[str, Any]] = table["virtual_hosts"][0]["routes"]
+    return routes
+
+
+@given(configs())
+def test_what_is_rendered_is_stable_shares_out_everything_and_ends_in_a_route_for_all(config: RouterConfig) -> None:
+    again = replace(config, targets=config.targets[::-1], lanes=config.lanes[::-1])
+    assert render(config) == render(again)
+    routes = routes_of(config)
+    groups = [r["route"]["weighted_clusters"]["clusters"] for r in routes if "route" in r]
+    assert [sum(c["weight"] for c in clusters) for clusters in groups] == [SLOTS] * len(groups)
+    assert groups
+    last = routes[-1]["match"]
+    assert (last["prefix"], last.get("headers", []), last.get("cookies", [])) == ("/", [], [])
+    assert "runtime_fraction" not in last
+
+
+def test_the_most_that_can_be_asked_for_fits_into_a_config_map() -> None:
+    """The API server takes a megabyte: as many pieces, versions and rules as there can be, in the dearest form."""
+    targets = tuple(RouterTarget(f"{'m' * 40}-{n:02}", f"v{n}", ("10.0.0.9",), PORTS) for n in range(2 * MAX_VERSIONS))
+    pieces = [Share(targets[i % 2].revision, SLOTS // PIECES) for i in range(PIECES - 1)]
+    split = (*pieces, Share(targets[0].revision, SLOTS - sum(s.slots for s in pieces)))
+    halves = [(Share(a.revision, 5000), Share(b.revision, 5000)) for a, b in zip(*[iter(targets)] * 2, strict=True)]
+    lanes = tuple(RouterLane(f"v{n}", half) for n, half in enumerate(halves))
+    rule = TrafficRule(header=ValueMatch(name="x" * 256, regex="x" * 1024), version="v0")
+    most = RouterConfig(
+        "m",
+        "ns",
+        targets,
+        split=split,
+        lanes=lanes,
+        rules=(rule,) * 16,
+        sticky=Sticky(cookie="x" * 256),
+        mirror=RouterMirror(targets[0].revision, 1),
+    )
+    assert sum(len(name) + len(text.encode()) for name, text in render(most).items()) < 1024 * 1024
+
+
+def test_what_is_compared_is_no_matter_of_pods_or_listeners() -> None:
+    """Both break connections: they change where somebody wants a comparison, not with who is compared."""
+    other = replace(COMPARING, mirror=RouterMirror(CANDIDATE.revision, 50, relative=0.5, bodies=True))
+    for config in (other, replace(COMPARING, mirror=None)):
+        assert config_version(config) != config_version(COMPARING) != config_version(CONFIG)
+        assert deployment(config) == deployment(COMPARING)
+        assert (
+            json.loads(render(config)["lds.json"])["resources"]
+            == json.loads(render(COMPARING)["lds.json"])["resources"]
+        )
+        assert render(config)["bootstrap.json"] == render(CONFIG)["bootstrap.json"]
+
+
+def test_a_pod_has_a_comparer_only_where_answers_are_compared() -> None:
+    without, beside = (deployment(c)["spec"]["template"]["spec"] for c in (CONFIG, COMPARING))
+    assert [c["name"] for c in without["containers"]] == ["envoy"]
+    envoy, comparer = beside.pop("containers")
+    assert beside == {k: v for k, v in without.items() if k != "containers"}
+    assert (envoy["args"][-1], comparer["name"], comparer["image"]) == ("ext_proc:error", COMPARER, envoy["image"])
+    assert comparer["securityContext"] == envoy["securityContext"]
+    assert not comparer.keys() & {"readinessProbe", "livenessProbe", "ports"}
+
+
+def deployment(config: RouterConfig) -> Any:
+    (found,) = [o for o in objects(config) if o["kind"] == "Deployment"]
+    return found
 
 
 def test_the_pods_outlive_their_longest_request() -> None:
@@ -85,18 +219,31 @@ def test_the_pods_outlive_their_longest_request() -> None:
     assert grace(0) == grace(10_000) == 615
 
 
-@given(st.lists(st.integers(-5, 105), max_size=4))
-def test_weights_that_do_not_share_out_all_traffic_are_refused(weights: list[int]) -> None:
-    targets = tuple(replace(CANDIDATE, revision=f"r{i}", weight=w) for i, w in enumerate(weights))
-    if all(0 <= w <= 100 for w in weights) and sum(weights) in {0, 100}:
-        assert RouterConfig("m", "ns", targets).targets == targets
-    else:
-        with pytest.raises(InvalidRouterConfigError, match="weights must sum up to 100"):
-            RouterConfig("m", "ns", targets)
+@given(st.lists(st.integers(-5, SLOTS + 5) | st.sampled_from([0, 2500, 5000, SLOTS]), max_size=4))
+def test_shares_that_do_not_add_up_are_refused(slots: list[int]) -> None:
+    shares = tuple(Share(CANDIDATE.revision, n) for n in slots)
+    lanes = (RouterLane("v1", shares),)
+    if all(n > 0 for n in slots) and sum(slots) in {0, SLOTS}:
+        assert RouterConfig("m", "ns", (CANDIDATE,), split=shares, lanes=lanes).split == shares
+        return
+    with pytest.raises(InvalidRouterConfigError, match="split: shares must be above 0 and sum up to 10000"):
+        RouterConfig("m", "ns", (CANDIDATE,), split=shares)
+    with pytest.raises(InvalidRouterConfigError, match="lanes: version 'v1': shares must be"):
+        RouterConfig("m", "ns", (CANDIDATE,), lanes=lanes)
 
 
-def test_a_revision_is_there_once() -> None:
-    with pytest.raises(InvalidRouterConfigError, match="more than once"):
-        RouterConfig("m", "ns", (CANDIDATE, CANDIDATE))
-    with pytest.raises(InvalidRouterConfigError, match="request_timeout"):
-        RouterConfig("m", "ns", request_timeout=-1)
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"targets": (CANDIDATE, CANDIDATE)}, "more than once"),
+        ({"split": (Share("m-x", SLOTS),)}, "split: revision 'm-x' is no target"),
+        ({"lanes": (RouterLane("v1", (Share("m-x", SLOTS),)),)}, "lanes: version 'v1': revision 'm-x' is no target"),
+        ({"mirror": RouterMirror("m-x", 1)}, "mirror: revision 'm-x' is no target"),
+        ({"rules": (BETA,)}, "rules: version 'v1' has no lane"),
+        ({"request_timeout": -1}, "request_timeout"),
+        ({"max_request_bytes": 0}, "max_request_bytes"),
+    ],
+)
+def test_what_no_router_may_run_is_refused(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRouterConfigError, match=message):
+        replace(RouterConfig("m", "ns"), **changed)

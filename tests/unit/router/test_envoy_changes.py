@@ -7,23 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from eagleray.domain.router import RouterConfig
 from eagleray.router.stats import RouterUnreachableError, scrape
-from unit.router.envoy_rig import Rig, free_port, target
+from unit.router.envoy_rig import Rig, free_port, routed, target
 
 DRAIN = Path(__file__).parents[3] / "model_images/router/drain.py"
 
 
 async def test_all_traffic_moves_between_revisions_under_load_without_an_error(rig: Rig) -> None:
     a, b = await rig.replica(), await rig.replica()
-    old, new = target("m-a", 100, a), target("m-b", 0, b)
-    router = await rig.router(RouterConfig("m", "ns", (old,)))
+    old, new = target("m-a", a), target("m-b", b)
+    router = await rig.router(routed({old: 100}))
     async with rig.load(router, clients=16) as answers:
-        await router.apply(RouterConfig("m", "ns", (old, new)))
+        await router.apply(routed({old: 100, new: 0}))
         await router.until_healthy("m-b", 1)
-        await router.apply(RouterConfig("m", "ns", (target("m-a", 0, a), target("m-b", 100, b))))
+        await router.apply(routed({old: 0, new: 100}))
         await rig.until(lambda: b.arrived > 100)
-        await router.apply(RouterConfig("m", "ns", (target("m-b", 100, b),)))
+        await router.apply(routed({new: 100}))
         at_most, before = a.arrived, b.arrived
         await rig.until(lambda: b.arrived > before + 100)
         assert a.arrived == at_most
@@ -32,20 +31,20 @@ async def test_all_traffic_moves_between_revisions_under_load_without_an_error(r
 
 async def test_a_new_revision_is_taken_over_before_kubelet_has_linked_its_file(rig: Rig) -> None:
     a, b = await rig.replica(), await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a),)))
-    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, a), target("m-b", 0, b))), links=False)
+    router = await rig.router(routed({target("m-a", a): 100}))
+    await router.apply(routed({target("m-a", a): 100, target("m-b", b): 0}), links=False)
     await router.until_healthy("m-b", 1)
 
 
 async def test_endpoints_come_and_go_without_an_error(rig: Rig) -> None:
     first, second = await rig.replica(), await rig.replica()
     first.mode = "hold"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, first),)))
+    router = await rig.router(routed({target("m-a", first): 100}))
     held = asyncio.create_task(router.ask())
     await rig.until(lambda: first.arrived == 1)
-    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, first, second),)))
+    await router.apply(routed({target("m-a", first, second): 100}))
     await router.until_healthy("m-a", 2)
-    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, second),)))
+    await router.apply(routed({target("m-a", second): 100}))
     async with rig.load(router) as answers:
         await rig.until(lambda: second.arrived > 50)
     assert first.arrived == 1
@@ -56,11 +55,11 @@ async def test_endpoints_come_and_go_without_an_error(rig: Rig) -> None:
 async def test_a_revision_that_is_removed_answers_what_it_has_taken(rig: Rig) -> None:
     a, b = await rig.replica(), await rig.replica()
     a.mode = "hold"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a), target("m-b", 0, b))))
+    router = await rig.router(routed({target("m-a", a): 100, target("m-b", b): 0}))
     held = asyncio.create_task(router.ask())
     await rig.until(lambda: a.arrived == 1)
-    await router.apply(RouterConfig("m", "ns", (target("m-a", 0, a), target("m-b", 100, b))))
-    await router.apply(RouterConfig("m", "ns", (target("m-b", 100, b),)))
+    await router.apply(routed({target("m-a", a): 0, target("m-b", b): 100}))
+    await router.apply(routed({target("m-b", b): 100}))
     assert (await router.ask()).json["port"] == b.port
     a.release.set()
     assert (await held).status == 200
@@ -68,12 +67,12 @@ async def test_a_revision_that_is_removed_answers_what_it_has_taken(rig: Rig) ->
 
 async def test_the_version_is_taken_over_by_a_swap_of_the_folder_and_a_refused_part_is_seen(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
-    changed = RouterConfig("m", "ns", (target("m-a", 100, replica),), max_request_bytes=77, request_timeout=0)
+    router = await rig.router(routed({target("m-a", replica): 100}))
+    changed = routed({target("m-a", replica): 100}, max_request_bytes=77, request_timeout=0)
     await router.apply(changed)
     assert (await router.ask(data=b"x" * 78)).status == 413
 
-    version = router.write(RouterConfig("m", "ns", (target("m-a", 100, replica),)), broken="rds.json")
+    version = router.write(routed({target("m-a", replica): 100}), broken="rds.json")
 
     async def rest_is_taken_over() -> bool:
         return (await router.ask_ops("/config-version")).body == version
@@ -87,7 +86,7 @@ async def test_the_version_is_taken_over_by_a_swap_of_the_folder_and_a_refused_p
 async def test_statistics_tell_each_revision_apart(rig: Rig) -> None:
     a, b = await rig.replica(), await rig.replica()
     b.mode = "hold"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, a, ports=(1,)), target("m-b", 0, b))))
+    router = await rig.router(routed({target("m-a", a, ports=(1,)): 100, target("m-b", b): 0}))
     for _ in range(5):
         await router.ask()
     held = asyncio.create_task(router.ask(headers={"x-eagleray-revision": "m-b"}))
@@ -129,7 +128,7 @@ async def test_a_router_that_does_not_answer_is_missing_not_zero(rig: Rig) -> No
 
 async def test_the_access_log_is_one_json_line_a_request(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    router = await rig.router(routed({target("m-a", replica): 100}))
     await router.ask("/v1/x?secret=1", headers={"x-request-id": "abc"})
     await router.stop()
     (line,) = router.log.read_text().splitlines()
@@ -146,7 +145,7 @@ async def test_the_access_log_is_one_json_line_a_request(rig: Rig) -> None:
 
 async def test_a_router_that_drains_loses_nothing(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    router = await rig.router(routed({target("m-a", replica): 100}))
     replica.mode = "hold"
     held = asyncio.create_task(router.ask())
     await rig.until(lambda: replica.arrived == 1)

@@ -5,13 +5,12 @@ import io
 
 import pytest
 
-from eagleray.domain.router import RouterConfig
-from unit.router.envoy_rig import Rig, target
+from unit.router.envoy_rig import Rig, routed, target
 
 
 async def test_a_replica_that_dies_under_load_loses_no_request(rig: Rig) -> None:
     dying, other = await rig.replica(), await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, dying, other),)))
+    router = await rig.router(routed({target("m-a", dying, other): 100}))
     await router.until_healthy("m-a", 2)
     async with rig.load(router) as answers:
         await rig.until(lambda: dying.arrived > 20)
@@ -27,7 +26,7 @@ async def test_a_replica_that_dies_under_load_loses_no_request(rig: Rig) -> None
 async def test_a_reset_in_flight_is_tried_elsewhere_where_that_is_safe(rig: Rig) -> None:
     bad, good = await rig.replica(), await rig.replica()
     bad.mode = "abort"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, bad, good),)))
+    router = await rig.router(routed({target("m-a", bad, good): 100}))
     await router.until_healthy("m-a", 2)
     body = b"x" * (3 * 1024 * 1024)
     answers = []
@@ -43,7 +42,7 @@ async def test_a_reset_in_flight_is_tried_elsewhere_where_that_is_safe(rig: Rig)
 async def test_an_app_gets_a_request_twice_only_if_its_method_is_idempotent(rig: Rig, mode: str) -> None:
     only = await rig.replica()
     only.mode = mode
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, only, model=False),)))
+    router = await rig.router(routed({target("m-a", only, model=False): 100}))
     await router.until_healthy("m-a", 1)
     assert (await router.ask(method="POST")).status == 503
     assert only.arrived == 1
@@ -55,7 +54,7 @@ async def test_an_app_gets_a_request_twice_only_if_its_method_is_idempotent(rig:
 async def test_a_replica_without_room_sends_a_prediction_to_another(rig: Rig) -> None:
     full, free = await rig.replica(), await rig.replica()
     full.mode = "overloaded"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, full, free),)))
+    router = await rig.router(routed({target("m-a", full, free): 100}))
     await router.until_healthy("m-a", 2)
     async with rig.load(router, clients=2) as answers:
         await rig.until(lambda: full.arrived > 5)
@@ -65,10 +64,10 @@ async def test_a_replica_without_room_sends_a_prediction_to_another(rig: Rig) ->
 async def test_a_draining_replica_finishes_its_work_and_gets_no_more(rig: Rig) -> None:
     draining, other = await rig.replica(), await rig.replica()
     draining.mode = "hold"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, draining),)))
+    router = await rig.router(routed({target("m-a", draining): 100}))
     held = asyncio.create_task(router.ask())
     await rig.until(lambda: draining.arrived == 1)
-    await router.apply(RouterConfig("m", "ns", (target("m-a", 100, draining, other),)))
+    await router.apply(routed({target("m-a", draining, other): 100}))
     await router.until_healthy("m-a", 2)
 
     draining.healthy = False
@@ -85,7 +84,7 @@ async def test_a_draining_replica_finishes_its_work_and_gets_no_more(rig: Rig) -
 
 async def test_the_first_503_of_a_health_check_is_enough(rig: Rig) -> None:
     draining, other = await rig.replica(), await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, draining, other),)))
+    router = await rig.router(routed({target("m-a", draining, other): 100}))
     await router.until_healthy("m-a", 2)
     checked = draining.checked
     draining.healthy = False
@@ -96,7 +95,7 @@ async def test_the_first_503_of_a_health_check_is_enough(rig: Rig) -> None:
 async def test_no_replica_is_a_quick_503_and_heals_by_itself(rig: Rig) -> None:
     replica = await rig.replica()
     replica.healthy = False
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica, ports=(1, 2)),)))
+    router = await rig.router(routed({target("m-a", replica, ports=(1, 2)): 100}))
     refused = await router.ask()
     assert (refused.status, refused.reason) == (503, "NoHealthyReplica")
     assert refused.headers["x-eagleray-revision"] == "m-a"

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 
-from eagleray.domain.router import RouterConfig
-from unit.router.envoy_rig import Rig, target
+from unit.router.envoy_rig import Rig, routed, target
 
 
 async def test_weight_decides_and_a_header_picks_any_revision(rig: Rig) -> None:
     stable, candidate = await rig.replica(), await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, stable), target("m-b", 0, candidate))))
+    router = await rig.router(routed({target("m-a", stable): 100, target("m-b", candidate): 0}))
 
     answers = [await router.ask() for _ in range(10)]
     assert {a.json["port"] for a in answers} == {stable.port}
@@ -23,7 +22,7 @@ async def test_weight_decides_and_a_header_picks_any_revision(rig: Rig) -> None:
 
 async def test_both_sides_of_a_split_are_served(rig: Rig) -> None:
     left, right = await rig.replica(), await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 50, left), target("m-b", 50, right))))
+    router = await rig.router(routed({target("m-a", left): 50, target("m-b", right): 50}))
     async with rig.load(router) as answers:
         await rig.until(lambda: left.arrived > 20 and right.arrived > 20)
     assert {a.status for a in answers} == {200}
@@ -31,7 +30,7 @@ async def test_both_sides_of_a_split_are_served(rig: Rig) -> None:
 
 async def test_a_request_reaches_the_replica_as_it_was_sent(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    router = await rig.router(routed({target("m-a", replica): 100}))
     path = "//v1/models/a%2Fb/../x/:predict/?q=%20&&a=/"
     sent = {
         "x-request-id": "mine",
@@ -56,7 +55,7 @@ async def test_a_request_reaches_the_replica_as_it_was_sent(rig: Rig) -> None:
 
 async def test_a_body_over_the_limit_is_refused_whether_it_says_its_length_or_not(rig: Rig) -> None:
     replica = await rig.replica()
-    config = RouterConfig("m", "ns", (target("m-a", 100, replica),), max_request_bytes=1000)
+    config = routed({target("m-a", replica): 100}, max_request_bytes=1000)
     router = await rig.router(config)
 
     async def chunks(size: int) -> AsyncIterator[bytes]:
@@ -73,7 +72,7 @@ async def test_a_body_over_the_limit_is_refused_whether_it_says_its_length_or_no
 
 async def test_without_weight_the_answer_is_503_with_the_reason(rig: Rig) -> None:
     candidate = await rig.replica()
-    config = RouterConfig("m", "ns", (target("m-a", 0, candidate),), unavailable="m-a is still loading its model")
+    config = routed({target("m-a", candidate): 0}, unavailable="m-a is still loading its model")
     router = await rig.router(config)
     refused = await router.ask()
     assert (refused.status, refused.reason) == (503, "NotReady")
@@ -84,7 +83,7 @@ async def test_without_weight_the_answer_is_503_with_the_reason(rig: Rig) -> Non
 
 async def test_websockets_pass(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    router = await rig.router(routed({target("m-a", replica): 100}))
     async with rig.session.ws_connect(router.url + "/chat") as socket:
         await socket.send_str("hello")
         assert await socket.receive_str() == "hello"
@@ -93,14 +92,14 @@ async def test_websockets_pass(rig: Rig) -> None:
 async def test_a_request_that_takes_too_long_is_answered_504(rig: Rig) -> None:
     replica = await rig.replica()
     replica.mode = "hold"
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),), request_timeout=0.2))
+    router = await rig.router(routed({target("m-a", replica): 100}, request_timeout=0.2))
     late = await router.ask()
     assert (late.status, late.reason) == (504, "RequestTimeout")
 
 
 async def test_the_ops_port_shows_what_it_should_and_nothing_else_of_the_admin(rig: Rig) -> None:
     replica = await rig.replica()
-    router = await rig.router(RouterConfig("m", "ns", (target("m-a", 100, replica),)))
+    router = await rig.router(routed({target("m-a", replica): 100}))
     assert (await router.ask_ops("/ready")).body.strip() == "LIVE"
     assert (await router.ask_ops("/config-version")).body == (await router.stats()).config_version
     for path in ("/quitquitquit", "/healthcheck/fail", "/config_dump", "/ready/../quitquitquit", "/stats", "//ready"):
