@@ -1,0 +1,1 @@
+"""Messages of Envoy's external processor; generated, see `ext_proc.proto`."""
