@@ -5,13 +5,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from eagleray.kube import kubeconfig
 from eagleray.kube.client import FIELD_MANAGER, KubeClient, Manifests
 from eagleray.kube.errors import InvalidError, TransientError, error_for
 from eagleray.kube.kinds import Kind, Manifest, Ref
@@ -85,14 +85,13 @@ class ApiServer(KubeClient):
         """Use the Pod's service account, or KUBECONFIG where there is none.
 
         Raises:
-            kubernetes.aio.config.ConfigException: neither is usable.
+            kubernetes.aio.config.ConfigException: the service account is not usable.
+            KubeconfigError: there is no service account, and no kubeconfig.
         """
+        if not os.environ.get(_IN_CLUSTER):
+            return cls((await kubeconfig.load()).configuration, user_agent=user_agent, observe=observe)
         configuration = Configuration()
-        if os.environ.get(_IN_CLUSTER):
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            path = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-            await config.load_kube_config(config_file=path, client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)
         return cls(configuration, user_agent=user_agent, observe=observe)
 
     async def __aenter__(self) -> Self:
@@ -168,9 +167,9 @@ class ApiServer(KubeClient):
         path = ref.kind.path(ref.namespace, ref.name, subresource)
         return await self._call("PATCH", path, manifest, query=query, content_type=_APPLY)
 
-    async def patch(self, ref: Ref, patch: Manifest) -> Manifest:  # noqa: D102
+    async def patch(self, ref: Ref, patch: Manifest, *, field_manager: str = FIELD_MANAGER) -> Manifest:  # noqa: D102
         path = ref.kind.path(ref.namespace, ref.name)
-        query = {"fieldManager": FIELD_MANAGER}
+        query = {"fieldManager": field_manager}
         return await self._call("PATCH", path, patch, query=query, content_type=_MERGE)
 
     async def delete(  # noqa: D102

@@ -60,8 +60,17 @@ class KubeClient(Protocol):
     ) -> Manifest:
         """The same for the `status` subresource."""
 
-    async def patch(self, ref: Ref, patch: Manifest) -> Manifest:
-        """JSON merge patch of one object."""
+    async def patch(self, ref: Ref, patch: Manifest, *, field_manager: str = FIELD_MANAGER) -> Manifest:
+        """JSON merge patch of one object; with `metadata.resourceVersion` only if it is still at that version.
+
+        Args:
+            ref: the object.
+            patch: the fields to change.
+            field_manager: the owner's name.
+
+        Raises:
+            ConflictError: it changed in between.
+        """
 
     async def delete(
         self,

@@ -1,0 +1,187 @@
+"""`kubectl eagleray`: looks at ModelDeployments, and asks things of their rollouts."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console, RenderableType
+
+from eagleray.cli import verbs
+from eagleray.cli.cluster import Cluster, Target, connect
+from eagleray.cli.draw import draw_revisions, draw_status
+from eagleray.cli.errors import CliError
+from eagleray.cli.outcome import Ended
+from eagleray.cli.rollback import rollback as decide_rollback
+from eagleray.cli.watch import look, watch
+from eagleray.kube.errors import KubeError
+
+# Wide enough that nothing is cut where a program, or `less -S`, reads it.
+PIPE_WIDTH = 240
+INTERRUPTED = 130
+
+T = TypeVar("T")
+
+Name = Annotated[str, typer.Argument(help="Name of the ModelDeployment.")]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace; else that of the context.")]
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig; else the current one.")]
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="Kubeconfig file; else KUBECONFIG.")]
+Version = Annotated[str | None, typer.Option("--version", help="Version that is meant, where several roll out.")]
+
+app = typer.Typer(
+    help="Look at ModelDeployments, and promote, pause, abort or roll back their rollouts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def status(
+    name: Name,
+    *,
+    follow: Annotated[bool, typer.Option("--watch", "-w", help="Draw it again on every change.")] = False,
+    until_done: Annotated[
+        bool,
+        typer.Option("--until-done", help="Watch until nothing rolls out: exit 0, or 1 if it was aborted or is stuck."),
+    ] = False,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Draw a ModelDeployment: its rollouts, versions, revisions and Pods."""
+
+    async def show(cluster: Cluster) -> Ended | None:
+        if follow or until_done:
+            return await watch(cluster, name, _console(), until_done=until_done)
+        _console().print(draw_status(*await look(cluster, name), datetime.now(UTC)))
+        return None
+
+    end = _run(Target(namespace, context, kubeconfig), show)
+    if end is not None and not end.well:
+        _fail(end.why)
+
+
+@app.command()
+def revisions(
+    name: Name, *, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None
+) -> None:
+    """List the revisions that exist or are remembered."""
+
+    async def draw(cluster: Cluster) -> RenderableType:
+        return draw_revisions(await cluster.deployment(name), datetime.now(UTC))
+
+    _console().print(_run(Target(namespace, context, kubeconfig), draw))
+
+
+@app.command()
+def promote(
+    name: Name,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="End all steps that are left.")] = False,
+    version: Version = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """End the present step of a rollout."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.promote(d, version, full=full))
+
+
+@app.command()
+def pause(
+    name: Name,
+    *,
+    version: Version = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Hold a rollout where it is."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.pause(d, version))
+
+
+@app.command()
+def resume(
+    name: Name,
+    *,
+    version: Version = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Let a rollout that was paused go on."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.resume(d, version))
+
+
+@app.command()
+def abort(
+    name: Name,
+    *,
+    version: Version = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Take a rollout back."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.abort(d, version))
+
+
+@app.command()
+def retry(
+    name: Name,
+    *,
+    version: Version = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Try a revision again that was taken back."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.retry(d, version))
+
+
+@app.command()
+def rollback(
+    name: Name,
+    *,
+    to: Annotated[str | None, typer.Option("--to", help="Revision to serve; else the one that served before.")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="Version to roll back, of several.")] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Serve an earlier revision, without touching spec."""
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: decide_rollback(d, version, to))
+
+
+def _ask(name: str, target: Target, ask: verbs.Ask) -> None:
+    typer.echo(_run(target, lambda cluster: cluster.ask(name, ask)))
+
+
+def _run(target: Target, command: Callable[[Cluster], Awaitable[T]]) -> T:
+    """Run a command against the cluster; what it fails at becomes one line and exit code 1."""
+
+    async def run() -> T:
+        async with connect(target) as cluster:
+            return await command(cluster)
+
+    try:
+        return asyncio.run(run())
+    except (CliError, KubeError) as e:
+        _fail(str(e))
+    except KeyboardInterrupt:
+        # Not 0: a script that waits with --until-done must not take this for success.
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"Error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(1)
+
+
+def _console() -> Console:
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=PIPE_WIDTH if piped else None, highlight=False)

@@ -1,0 +1,111 @@
+"""`rollback`: which earlier revision is served instead of the one that spec asks for."""
+
+from datetime import UTC, datetime
+
+from eagleray.api.status import Outcome, RevisionStatus, RolloutPhase, VersionStatus
+from eagleray.cli.deployment import Deployment
+from eagleray.cli.errors import CliError
+from eagleray.cli.verbs import Answer, joined, others
+from eagleray.domain.verbs import Verb
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+def rollback(deployment: Deployment, version: str | None, to: str | None) -> Answer:
+    """Serve an earlier revision; the one that spec asks for takes a rollback before back.
+
+    Args:
+        deployment: the object.
+        version: the version to roll back; with None that of `to`, or the only one.
+        to: the revision to serve; with None the one that served before.
+
+    Raises:
+        CliError: there is no such version or revision, or nothing would change.
+    """
+    of = _version(deployment, version, to)
+    if of.wanted is None:
+        raise CliError(
+            f"the operator has not said yet which revision spec asks for in version {of.name}; try again in a moment"
+        )
+    target = _named(deployment, of, to) if to else _before(deployment, of)
+    if target.name == of.wanted:
+        return _forward(deployment, of, of.wanted)
+    item = f"{target.name}/{of.wanted}"
+    annotations: dict[str, str | None] = {Verb.ROLLBACK: joined([*others(deployment, Verb.ROLLBACK, of.name), item])}
+    return Answer(annotations, _says(deployment, of, target))
+
+
+def _version(deployment: Deployment, version: str | None, to: str | None) -> VersionStatus:
+    where = deployment.place
+    versions = deployment.status.versions
+    known = ", ".join(v.name for v in versions) or "none"
+    if version is None and to is not None:
+        revision = deployment.revision(to)
+        if revision is None:
+            raise _unknown(deployment, to)
+        version = revision.version
+    if version is None:
+        if len(versions) != 1:
+            raise CliError(f"{where} has several versions ({known}); say which with --version, or name a revision")
+        return versions[0]
+    found = deployment.version(version)
+    if found is None:
+        raise CliError(f"{where} has no version {version}; its versions: {known}")
+    return found
+
+
+def _named(deployment: Deployment, of: VersionStatus, to: str) -> RevisionStatus:
+    revision = deployment.revision(to)
+    if revision is None:
+        raise _unknown(deployment, to)
+    if revision.version != of.name:
+        raise CliError(f"{to} is a revision of version {revision.version}, not of {of.name}")
+    if to == of.stable and to != of.wanted and deployment.rollout_of(of.name) is None:
+        raise CliError(f"{to} is what version {of.name} serves already")
+    return revision
+
+
+def _unknown(deployment: Deployment, revision: str) -> CliError:
+    return CliError(f"{deployment.place} has no revision {revision}; {deployment.command('revisions')} lists them")
+
+
+def _before(deployment: Deployment, of: VersionStatus) -> RevisionStatus:
+    """The revision that served last before the stable one; the one that spec asks for is not earlier but later."""
+    record = deployment.rollout_of(of.name)
+    if record is not None and record.phase is not RolloutPhase.ABORTED:
+        abort = deployment.command("abort", "--version", of.name)
+        raise CliError(
+            f"version {of.name} is rolling out to {record.to}: {abort} takes that back; "
+            "to go further back, name a revision with --to"
+        )
+    served = [
+        r
+        for r in deployment.status.revisions
+        if r.version == of.name and r.outcome == Outcome.REPLACED and r.name not in {of.stable, of.wanted}
+    ]
+    if not served:
+        raise CliError(f"nothing to go back to: no other revision of version {of.name} has served")
+    return max(served, key=lambda r: (r.last_active_at or _EARLIEST, r.created_at))
+
+
+def _forward(deployment: Deployment, of: VersionStatus, wanted: str) -> Answer:
+    """Take a rollback back."""
+    if deployment.verbs.rolled_back_from(wanted) is None:
+        record = deployment.rollout_of(of.name)
+        taken_back = record is not None and record.phase is RolloutPhase.ABORTED
+        retry = f"; {deployment.command('retry', '--version', of.name)} tries it again" if taken_back else ""
+        raise CliError(f"{wanted} is what spec asks for already{retry}")
+    annotations: dict[str, str | None] = {Verb.ROLLBACK: joined(others(deployment, Verb.ROLLBACK, of.name))}
+    return Answer(annotations, f"{of.name} goes forward again to {wanted}, as spec asks.")
+
+
+def _says(deployment: Deployment, of: VersionStatus, target: RevisionStatus) -> str:
+    before = f" from {of.stable}" if of.stable else ""
+    if target.name == of.stable:
+        how = f"{target.name} keeps all requests of {of.name}"
+    elif target.outcome == Outcome.REPLACED:
+        how = f"{target.name} takes over{before} without steps, as soon as its replicas answer"
+    else:
+        how = f"{target.name} has not served yet and takes over{before} by the steps of a rollout"
+    back = deployment.command("rollback", "--to", of.wanted or "")
+    return f"{how}; spec still asks for {of.wanted}: change it to make this last, or go forward with {back}."
