@@ -71,7 +71,7 @@ class FakeKube(KubeClient):
         self._called("apply_status", ref)
         return self._store({**self._live(ref), "status": manifest["status"]})
 
-    async def patch(self, ref: Ref, patch: Manifest) -> Manifest:
+    async def patch(self, ref: Ref, patch: Manifest, *, field_manager: str = FIELD_MANAGER) -> Manifest:
         self._called("patch", ref)
         return self._store(_merge(self._live(ref), patch))
 

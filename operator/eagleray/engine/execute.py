@@ -17,6 +17,7 @@ from eagleray.domain.actions import (
     EnsureRouter,
     Probe,
     PutApplication,
+    RetireRevision,
     SetReplicas,
 )
 from eagleray.domain.desired import Desired
@@ -29,12 +30,13 @@ from eagleray.engine.probe import probe
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
-from eagleray.kube.kinds import CONTROLLER_REVISION, POD, Manifest, Ref
+from eagleray.kube.kinds import CONTROLLER_REVISION, POD, POD_DISRUPTION_BUDGET, SERVICE, Manifest, Ref
 from eagleray.ray.errors import RayError
 from eagleray.ray.gcs import DrainReason
 from eagleray.resources.application import build_application
 from eagleray.resources.head import build_head_pod
-from eagleray.resources.owner import owner_reference, revision_reference
+from eagleray.resources.names import budget_name, service_name
+from eagleray.resources.owner import owner_reference, reference_to
 from eagleray.resources.pdb import build_worker_pdb
 from eagleray.resources.pod import PodSettings
 from eagleray.resources.revision import build_controller_revision
@@ -111,6 +113,10 @@ class Executor:
                 await self._create(build_worker_pod(revision, incarnation, index, self._owner, self._pods))
             case DeletePod():
                 await self._delete_pod(action)
+            case RetireRevision(revision):
+                # The Service last: while it is there, what is left of the revision is looked at again.
+                await self._delete(Ref(POD_DISRUPTION_BUDGET, self._desired.namespace, budget_name(revision)))
+                await self._delete(Ref(SERVICE, self._desired.namespace, service_name(revision)))
             case DeleteRevision(revision):
                 await self._delete(Ref(CONTROLLER_REVISION, self._desired.namespace, revision))
             case PutApplication() | SetReplicas() | Probe():
@@ -140,7 +146,7 @@ class Executor:
         record = self._snapshot.children.found.get(ref)
         if record is None:
             record = await self._snapshot.children.ensure(build_controller_revision(revision, self._owner))
-        owner = revision_reference(record)
+        owner = reference_to(record)
         await self._snapshot.children.ensure(build_revision_service(revision, owner))
         await self._snapshot.children.ensure(build_worker_pdb(revision, owner, action.min_available))
 
@@ -148,7 +154,7 @@ class Executor:
         """Create the token Secret; the operator may create Secrets, and read none."""
         record = self._snapshot.children.found[Ref(CONTROLLER_REVISION, revision.namespace, revision.name)]
         token = auth_token(self._settings.token_key, revision)
-        await self._create(build_auth_secret(revision, token, revision_reference(record)))
+        await self._create(build_auth_secret(revision, token, reference_to(record)))
 
     async def _create(self, manifest: Manifest) -> None:
         try:

@@ -1,15 +1,21 @@
 """What the engine remembers of one object between looks: a cache, lost without harm at a restart."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 
-from eagleray.domain.observed import ProbeResult
+from eagleray.api.status import RolloutStatus
+from eagleray.domain.observed import ProbeResult, RouterPod
+from eagleray.domain.signals import Sample, record
 from eagleray.kube.kinds import Ref
 
 log = structlog.get_logger(__name__)
+
+# A measurement looks back to the last change of a share; what lies further back than this counts no more.
+SAMPLES_KEPT = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -20,6 +26,7 @@ class Memory:
         probes: by revision, the last probe's outcome.
         ray_errors: by head Pod, why its last request failed.
         taken: places where an object stands that is not ours.
+        samples: what the routers said, the latest last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
         running: long requests under way, by what they do.
     """
@@ -27,8 +34,16 @@ class Memory:
     probes: dict[str, ProbeResult] = field(default_factory=dict)
     ray_errors: dict[str, str] = field(default_factory=dict)
     taken: dict[Ref, str] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def sample(self, now: datetime, routers: Iterable[RouterPod], rollouts: Iterable[RolloutStatus]) -> None:
+        """Keep what the routers said just now of revisions that are compared; without a rollout, nothing is kept."""
+        going = [r for r in rollouts if r.aborted_at is None]
+        compared = {name for r in going for name in (r.from_, r.to)}
+        seen = {r.name: r.stats.only(compared) for r in routers if r.stats is not None}
+        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT) if going else ()
 
     def start(self, what: str, work: Callable[[], Coroutine[None, None, None]], then: Callable[[], None]) -> None:
         """Do `work` beside the loop, unless the same is under way; then look again.

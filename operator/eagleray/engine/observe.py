@@ -1,15 +1,18 @@
 """Look at one object's world: its children live from the API server, its Ray heads, its router Pods."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import aiohttp
+import structlog
 
 from eagleray.api.conditions import Reason
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
+from eagleray.domain.comparison import Comparison
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
 from eagleray.domain.pod_health import pod_problem
 from eagleray.domain.ports import HEAD_DASHBOARD, HEAD_GCS
@@ -40,8 +43,12 @@ from eagleray.ray.gcs import GcsClient
 from eagleray.ray.serve import ServeClient
 from eagleray.resources.names import router_name
 from eagleray.resources.revision import read_revision
+from eagleray.resources.router import COMPARER
 from eagleray.resources.secret import auth_token
+from eagleray.router.report import NoReportError, fetch_report
 from eagleray.router.stats import RouterUnreachableError, scrape
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,13 @@ class Observer:
         kube: the API server.
         session: for Ray's REST API and the routers' statistics.
         token_key: the operator's key, from which the Ray tokens are derived.
+        now: the wall clock.
     """
 
-    def __init__(self, kube: KubeClient, session: aiohttp.ClientSession, token_key: bytes) -> None:
+    def __init__(
+        self, kube: KubeClient, session: aiohttp.ClientSession, token_key: bytes, now: Callable[[], datetime]
+    ) -> None:
+        self._now = now
         self._kube = kube
         self._session = session
         self._token_key = token_key
@@ -96,16 +107,20 @@ class Observer:
             asyncio.gather(*(self._router(p) for p in routers)),
             self._conflict(memory),
         )
+        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        memory.sample(self._now(), seen, status.rollouts or [])
         observed = Observed(
-            status=ModelDeploymentStatus.model_validate(manifest.get("status") or {}),
+            status=status,
             pods=ray,
             revisions=known,
+            services=frozenset(s["metadata"]["labels"][labels.REVISION] for s in services if _of_revision(s)),
             serve=serve,
             serve_errors=errors,
             nodes=nodes,
             routers=tuple(seen),
             router_version=_router_version(named),
             probes=dict(memory.probes),
+            samples=memory.samples,
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
@@ -182,7 +197,18 @@ class Observer:
                 stats = await scrape(self._session, pod.ip)
             except RouterUnreachableError as e:
                 problem = problem or Problem(Reason.ROUTER_STARTING, f"Pod {pod.name}: {e}")
-        return RouterPod(pod.name, pod.ip, stats, problem)
+        return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, await self._comparisons(manifest, pod))
+
+    async def _comparisons(self, manifest: Manifest, pod: Pod) -> tuple[Comparison, ...]:
+        """What the Pod's comparer found; one that is silent is no fault of the router."""
+        containers = {c["name"] for c in manifest["spec"]["containers"]}
+        if COMPARER not in containers or not (pod.ip and pod.started):
+            return ()
+        try:
+            return await fetch_report(self._session, pod.ip)
+        except NoReportError as e:
+            log.info("no comparison", pod=pod.name, error=str(e))
+            return ()
 
     def serve_client(self, revision: Revision, head_ip: str) -> ServeClient:
         """The Serve REST client of the head at `head_ip`."""
@@ -201,6 +227,10 @@ def _heads(pods: tuple[Pod, ...]) -> list[Pod]:
 def _router_version(manifests: list[Manifest]) -> str:
     maps = (m for m in manifests if m["kind"] == CONFIG_MAP.kind)
     return next((str(m["metadata"].get("annotations", {}).get(CONFIG_ANNOTATION, "")) for m in maps), "")
+
+
+def _of_revision(manifest: Manifest) -> bool:
+    return labels.REVISION in manifest["metadata"]["labels"] and not _deleting(manifest)
 
 
 def _deleting(manifest: Manifest) -> bool:

@@ -1,5 +1,6 @@
 """Pods as the API server gives them, turned into what the domain knows of a Pod."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +30,27 @@ def read_pod(manifest: dict[str, Any]) -> Pod:
         deleting="deletionTimestamp" in meta,
         unschedulable=_unschedulable(status),
         started=any(c["name"] in _MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
+        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
+        digest=_digest(manifest),
         containers=tuple(_container(c) for c in containers),
     )
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """The digest of the main container's image; "" where the node knows the image by other names than the Pod does.
+
+    Such an image was put onto the node by hand, or has several names there: its digest may be unknown to the registry.
+    """
+    asked = {c["name"]: _repository(c["image"]) for c in manifest["spec"]["containers"]}
+    for status in manifest.get("status", {}).get("containerStatuses", []):
+        repository, _, digest = status.get("imageID", "").partition("@")
+        if status["name"] in _MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
+            return str(digest)
+    return ""
+
+
+def _repository(image: str) -> str:
+    return re.sub(r"(:[^:/@]+)?(@.*)?$", "", image)
 
 
 def _own_reason(status: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ async def probe(
         replicas = await _replicas(session, revision, workers)
         await asyncio.gather(*(_ask(session, revision, base, {}) for base in replicas))
         chosen = {REVISION_HEADER: revision.name}
-        bases = [f"http://{r.ip}:{HTTP_PORT}" for r in routers if r.stats is not None]
+        bases = [f"http://{r.ip}:{HTTP_PORT}" for r in routers if r.ready and r.stats is not None]
         await asyncio.gather(*(_ask(session, revision, base, chosen) for base in bases))
     except ProbeFailedError as e:
         return ProbeResult(revision.name, incarnation, ok=False, message=str(e))

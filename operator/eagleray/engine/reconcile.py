@@ -52,7 +52,7 @@ class Reconciler:
         self._look_again = look_again
         self._now = now
         session = aiohttp.ClientSession()
-        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key), settings)
+        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key, now), settings)
         self._memories: dict[Key, Memory] = {}
 
     async def __call__(self, key: Key) -> float | None:
