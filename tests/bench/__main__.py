@@ -3,10 +3,11 @@
 import argparse
 import sys
 
-from bench import report, router, start
+from bench import report, router, shift, start
 from e2e.cluster import Cluster
 from e2e.given import Given, Served
 from e2e.then import Then
+from e2e.when import When
 
 NAMESPACE = "e2e-bench"
 
@@ -30,7 +31,8 @@ def main() -> None:
     served = Served(given.settled(manifest), client, "/", {"num": 7}, {"result": 49})
     cost = router.measure(served)
     cluster.delete("md", served.md.name, NAMESPACE)
-    report.write(hand, eagleray, cost)
+    shifts = shift.measure(given, When(cluster))
+    report.write(hand, eagleray, cost, shifts)
     say(f"start: {report.ratio(hand, eagleray):.2f}x of by hand; router: {cost.added_ms('p50'):+.2f} ms p50,")
     say(f"{cost.throughput_ratio():.2f}x of the direct requests per second; written to {report.PAGE.name}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.router import Cost
+from bench.shift import Shift, Shifts
 from bench.start import Start
 from e2e.cluster import REPO
 
@@ -16,12 +17,19 @@ HEAD_LOSS = REPO / "build" / "bench" / "head-loss.json"
 BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
 
 
-def write(hand: list[Start], eagleray: list[Start], cost: Cost) -> None:
+def write(hand: list[Start], eagleray: list[Start], cost: Cost, shifts: Shifts) -> None:
     """Put the tables into the page."""
     page = PAGE.read_text()
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    parts = [_where(), _start_table(hand, eagleray), _router_table(cost), *_head_loss()]
+    parts = [
+        _where(),
+        _start_table(hand, eagleray),
+        _router_table(cost),
+        _shift_table(shifts),
+        _mirror_table(shifts),
+        *_head_loss(),
+    ]
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
 
 
@@ -87,6 +95,43 @@ def _router_table(cost: Cost) -> str:
         "",
         "The client, the router and the replicas share the machine's cores: the router's CPU is taken from theirs.",
     ]
+    return "\n".join(rows)
+
+
+def _shift_table(shifts: Shifts) -> str:
+    rows = [
+        "### When requests move",
+        "",
+        "Seconds after `kubectl patch` has returned, under load: median (least to most).",
+        "",
+        "| | first answer of the new side | last answer of the old side | requests lost |",
+        "|---|---|---|---|",
+        _shift_row("weights 100/0 to 0/100", shifts.weights),
+        _shift_row("a whole new revision, with its start", shifts.revisions),
+    ]
+    return "\n".join(rows)
+
+
+def _shift_row(what: str, found: list[Shift]) -> str:
+    first, last = _spread([s.first for s in found]), _spread([s.last for s in found])
+    return f"| {what} | {first} | {last} | {sum(s.failed for s in found)} of {sum(s.sent for s in found)} |"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def _mirror_table(shifts: Shifts) -> str:
+    rows = [
+        "### What a mirrored version costs the user",
+        "",
+        "| ms to the user's answer, median of the rounds | no copies | a copy of every request | |",
+        "|---|---|---|---|",
+    ]
+    for q in ("p50", "p99"):
+        alone, mirrored = (median(found[q] for found in rounds) for rounds in (shifts.alone, shifts.mirrored))
+        rows.append(f"| {q} | {alone:.1f} | {mirrored:.1f} | {mirrored / alone:.2f}x |")
+    rows += ["", "The mirrored version shares the machine's cores; what it takes of them is taken from the other one."]
     return "\n".join(rows)
 
 

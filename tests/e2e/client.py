@@ -70,6 +70,16 @@ class LoadResult:
         return f"{self.failed} of {self.sent} requests failed; {self.raw['statuses']}\n{failures}"
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Who answered a number of requests; see client/split.py."""
+
+    versions: dict[str, int]
+    revisions: dict[str, int]
+    statuses: dict[str, int]
+    users: dict[str, list[str]]
+
+
 @dataclass(slots=True)
 class Load:
     """A load that is running; `result` is there when its block has ended."""
@@ -129,6 +139,15 @@ class Client:
         """Run one of the scripts to its end and return what it prints."""
         command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", f"/scripts/{script}", *args)
         return self.cluster.kubectl(*command, stdin=stdin, timeout=timeout)
+
+    def count(
+        self, url: str, requests: int, *, users: int = 0, headers: dict[str, str] | None = None, body: object = None
+    ) -> Count:
+        """Send so many requests, and count who answers; NUMBER in a body of text is the request's own number."""
+        options = [f"--header={name}={value}" for name, value in (headers or {}).items()]
+        text = body if isinstance(body, str) else json.dumps(body or {"num": 7})
+        words = [url, "--requests", str(requests), "--users", str(users), "--body", text, *options]
+        return Count(**json.loads(self.python("split.py", *words, timeout=300)))
 
     def run_source(self, source: str, *args: str, timeout: float = 120) -> str:
         """Run a program that is not among the scripts and return what it prints."""

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,15 @@ class Cluster:
             CommandError: it failed.
         """
         return run([str(self.bin / "helm"), "--kubeconfig", str(self.kubeconfig), *args], timeout=timeout)
+
+    def plugin(self, *args: str) -> str:
+        """Run `kubectl eagleray` and return what it prints.
+
+        Raises:
+            CommandError: it failed.
+        """
+        command = [str(Path(sys.executable).parent / "kubectl-eagleray"), *args, "--kubeconfig", str(self.kubeconfig)]
+        return run(command, timeout=60)
 
     def find(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """Read one object, or None where there is none."""

@@ -12,8 +12,8 @@ from e2e.when import When
 
 # Objects are shared, so that the suite takes minutes: what needs the most of an object first, what removes things last.
 ORDER = (
-    "test_churn", "test_square", "test_scale", "test_template_change", "test_chaos", "test_settled", "test_bad_input",
-    "test_deletion", "test_one_namespace",
+    "test_churn", "test_square", "test_scale", "test_template_change", "test_examples", "test_versions", "test_rollout",
+    "test_chaos", "test_settled", "test_bad_input", "test_deletion", "test_one_namespace",
 )  # fmt: skip
 
 

@@ -63,16 +63,27 @@ class ModelDeployment:
         found = self.cluster.list(CHILD_KINDS, self.namespace, self.selector)
         return sorted(f"{item['kind']}/{name_of(item)}" for item in found)
 
-    def stable_revision(self) -> str:
-        """The revision that has the traffic, or ""."""
+    def stable_revision(self, version: str = "") -> str:
+        """The revision that has the traffic of a version, the first unless told, or ""."""
         versions: list[dict[str, Any]] = self.status().get("versions", [])
-        return str(versions[0].get("stable") or "") if versions else ""
+        found = [v for v in versions if version in {"", v["name"]}]
+        return str(found[0].get("stable") or "") if found else ""
+
+    def rollout(self) -> Manifest:
+        """The first rollout of its status, empty where there is none."""
+        return first_rollout(self.manifest())
 
 
 def condition(manifest: Manifest, kind: str) -> Manifest:
     """A condition of an object, empty where it has none of that type."""
     conditions: list[Manifest] = manifest.get("status", {}).get("conditions", [])
     return next((c for c in conditions if c["type"] == kind), {})
+
+
+def first_rollout(manifest: Manifest) -> Manifest:
+    """The first rollout of an object's status, empty where there is none."""
+    rollouts: list[Manifest] = manifest.get("status", {}).get("rollouts", [])
+    return rollouts[0] if rollouts else {}
 
 
 def name_of(manifest: Manifest) -> str:

@@ -16,6 +16,7 @@ from .then import Then
 RESTRICTED_LABEL = {"pod-security.kubernetes.io/enforce": "restricted"}
 CHURN_NAMESPACE = "e2e-churn"
 SQUARE_NAMESPACE = "e2e-square"
+ROLLOUT_NAMESPACE = "e2e-rollout"
 CLAIM = "models"
 MODEL = "churn/1"
 CHECK_ROWS = 1000
@@ -118,6 +119,27 @@ class Given:
         manifest["spec"]["replicas"] = replicas
         md = self.settled(manifest)
         return Served(md=md, client=client, path="/", body={"num": 7}, expected={"result": 49})
+
+    def knobs(self, name: str, **spec: Any) -> Served:
+        """An application that answers as well as its arguments say, settled."""
+        client = self.client(ROLLOUT_NAMESPACE)
+        md = self.settled(self.knobs_manifest(name, **spec))
+        return Served(md=md, client=client, path="/", body={"num": 7}, expected=None)
+
+    def knobs_manifest(self, name: str, **spec: Any) -> Manifest:
+        """Its manifest, with fields of spec of one's own."""
+        return {
+            "apiVersion": "eagleray.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": name, "namespace": ROLLOUT_NAMESPACE},
+            "spec": {
+                "app": {"importPath": "apps:knobs"},
+                "image": self.cluster.images["e2e-apps"],
+                "replicas": 1,
+                "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+                **spec,
+            },
+        }
 
     def square_manifest(self, namespace: str, name: str = "square") -> Manifest:
         """The example's own application as a manifest for this cluster."""

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from e2e.client import Load, LoadResult
-from e2e.cluster import Cluster, Manifest
+from e2e.cluster import REPO, Cluster, Manifest
 from e2e.deployment import ModelDeployment
 from e2e.given import SQUARE_NAMESPACE, Given, Served
 from e2e.then import Then
 from e2e.when import When
 
+# The same table that the unit tests ask the models.
+REFUSALS: list[dict[str, Any]] = yaml.safe_load((REPO / "tests/unit/api/refusals.yaml").read_text())
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 LITTLE = {"limits": {"memory": "300Mi"}}
 NO_MODEL = "file:///etc/os-release"
@@ -34,24 +37,12 @@ def sklearn(**model: str) -> dict[str, str]:
     return {"framework": "sklearn", **model}
 
 
-@pytest.mark.parametrize(
-    ("spec", "named"),
-    [
-        ({"model": sklearn(uri=NO_MODEL), "replica": 2}, 'unknown field "spec.replica"'),
-        ({"model": sklearn(url=NO_MODEL)}, 'unknown field "spec.model.url"'),
-        ({"model": sklearn(uri=NO_MODEL), "autoscaling": {"minReplicas": 2}}, 'unknown field "spec.autoscaling"'),
-        ({"model": sklearn(uri=NO_MODEL), "app": {"importPath": "square:app"}}, "exactly one of model"),
-        ({}, "exactly one of model"),
-        ({"model": sklearn()}, "model.uri"),
-        ({"model": {"framework": "sk-learn", "uri": NO_MODEL}}, "spec.model.framework"),
-        ({"model": sklearn(uri=NO_MODEL), "replicas": -1}, "spec.replicas"),
-        ({"app": {"importPath": "square.app"}}, "module:name"),
-    ],
-)
-def test_kubectl_refuses_and_says_why(when: When, spec: dict[str, Any], named: str) -> None:
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: str(case["case"]))
+def test_kubectl_refuses_and_says_why(when: When, case: dict[str, Any]) -> None:
     manifest = bad("refused", namespace="default")
-    manifest["spec"] = spec
-    assert named in when.refused(manifest)
+    manifest["metadata"]["name"] = case.get("name", "bad-refused")
+    manifest["spec"] = case["spec"]
+    assert case["cel"] in when.refused(manifest)
 
 
 @dataclass(frozen=True, slots=True)

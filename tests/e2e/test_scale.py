@@ -30,6 +30,10 @@ def test_up_and_down_under_load(given: Given, square: Served, when: When, then: 
     assert set(before) < set(more), "scaling up replaced Pods"
     assert set(after) < set(more), "scaling down replaced Pods"
     assert square.md.live_pods("head") == head
+    added = history.created_since(set(before), "worker")
+    pinned = {record.manifest["spec"]["containers"][0]["image"] for record in added}
+    assert pinned == {square.md.status()["revisions"][0]["image"]}, "they run what the first ones run"
+    assert "@sha256:" in pinned.pop()
     then.no_request_failed(load.result, at_least=200)
     gone = {name_of(record.manifest) for record in history.deleted("worker")}
     assert gone == set(more) - set(after)

@@ -78,7 +78,7 @@ def test_a_revision_that_never_becomes_healthy(square: Served, when: When, then:
             square.md,
             "Degraded",
             "True",
-            reasons={"ImportFailed", "RevisionFailed", "DeployFailed"},
+            reasons={"ImportFailed", "DeployFailed"},
             saying="nothing_of_that_name",
             within=120,
         )

@@ -1,11 +1,12 @@
 """Then: what must be so, or come about in time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .client import Client, LoadResult
 from .cluster import Cluster, Manifest
-from .deployment import ModelDeployment, condition, name_of
+from .deployment import ModelDeployment, condition, first_rollout, name_of
 from .wait import NotYetError, eventually
 
 # A Ray cluster takes 15 to 30 s to start where it has two cores to itself; a few at once take longer.
@@ -51,6 +52,28 @@ class Then:
         wanted = f"{md.name}: {kind}={status} for {' or '.join(sorted(reasons))}, saying {saying!r}"
         return eventually(wanted, look, within=within)
 
+    def rollout(self, md: ModelDeployment, what: str, check: Callable[[Manifest], bool], within: float) -> Manifest:
+        """The rollout to what spec asks for now comes to be so."""
+
+        def look() -> Manifest:
+            manifest = md.manifest()
+            found = first_rollout(manifest)
+            seen = manifest["status"].get("observedGeneration") == manifest["metadata"]["generation"]
+            if not seen or not found or not check(found):
+                raise NotYetError(f"the rollout is {found or 'not there'}")
+            return found
+
+        return eventually(f"{md.name}: the rollout {what}", look, within=within)
+
+    def phase(self, md: ModelDeployment, phase: str, within: float = SETTLED_SECONDS) -> Manifest:
+        """The rollout comes into a phase."""
+        return self.rollout(md, f"is {phase}", lambda r: bool(r["phase"] == phase), within)
+
+    def weight(self, md: ModelDeployment, percent: int, within: float = SETTLED_SECONDS) -> Manifest:
+        """The routers have taken over the candidate's share."""
+        wanted = f"gives {percent}% to the candidate"
+        return self.rollout(md, wanted, lambda r: r["weight"] == percent and "weightChangedAt" in r, within)
+
     def pods(self, md: ModelDeployment, role: str, count: int, within: float = SETTLED_SECONDS) -> list[str]:
         """So many live Pods of a role, and none that is still going."""
 
@@ -86,15 +109,19 @@ def _settled(md: ModelDeployment) -> Manifest:
     manifest = md.manifest()
     for kind, status in {"Ready": "True", "Progressing": "False", "Degraded": "False", "Stalled": "False"}.items():
         _expect_condition(manifest, kind, status)
-    status, wanted = manifest["status"], manifest["spec"]["replicas"]
-    per_pod = manifest["spec"].get("workers", {}).get("replicasPerPod", 1)
+    status, spec = manifest["status"], manifest["spec"]
+    versions = spec.get("versions", [{}])
+    wanted = max(spec["replicas"], len(versions)) if spec["replicas"] else 0
+    per_pod = spec.get("workers", {}).get("replicasPerPod", 1)
+    present = [r for r in status.get("revisions", []) if "lastActiveAt" not in r]
     counts = {
         "readyReplicas": (status.get("readyReplicas"), wanted),
         "replicas": (status.get("replicas"), wanted),
         "worker Pods": (len(md.pods("worker")), -(-wanted // per_pod)),
-        "head Pods": (len(md.pods("head")), 1),
+        "head Pods": (len(md.pods("head")), len(versions)),
         "router Pods": (len(md.pods("router")), ROUTERS),
-        "revisions": (len(status.get("revisions", [])), 1),
+        "revisions": (len(present), len(versions)),
+        "rollouts": (len(status.get("rollouts", [])), 0),
     }
     wrong = [f"{what} is {found}, not {right}" for what, (found, right) in counts.items() if found != right]
     if wrong:

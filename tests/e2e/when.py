@@ -51,6 +51,10 @@ class When:
         """Delete operator Pods by force: no chance to say good-bye."""
         self.pod_killed(OPERATOR_NAMESPACE, *names, force=True)
 
+    def told(self, md: ModelDeployment, verb: str, *options: str) -> str:
+        """`kubectl eagleray <verb> NAME`, and what it says."""
+        return self.cluster.plugin(verb, md.name, "-n", md.namespace, *options)
+
     def deleted(self, md: ModelDeployment) -> None:
         """`kubectl delete` the object; returns when it is gone."""
         self.cluster.delete("md", md.name, md.namespace)

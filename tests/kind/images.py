@@ -104,7 +104,7 @@ def ensure(mode: Mode) -> dict[str, str]:
     os_base = node_image.ensure_os_base(mode)
     current = tags(os_base)
     with cache.lock("images"):
-        missing = [i for i in IMAGES if not registry.has(repository(i.name), current[i.name])]
+        missing = [i for i in IMAGES if not registry.digest(repository(i.name), current[i.name])]
         for number, image in enumerate(missing, 1):
             _build(image, current, os_base, f"{number}/{len(missing)}")
         if missing:
@@ -116,13 +116,16 @@ def ensure(mode: Mode) -> dict[str, str]:
 
 
 def warm(nodes: list[str], current: dict[str, str]) -> None:
-    """Bring the images onto the nodes before the first Pod waits for them, and drop the ones that they replace."""
+    """Bring the images onto the nodes before the first Pod waits for them, and drop the ones that they replace.
+
+    By digest as well, as the kubelet's own pulls do: a Pod's status names no digest otherwise.
+    """
     pull = ["ctr", "-n", "k8s.io", "images", "pull", "--hosts-dir", "/etc/containerd/certs.d"]
-    wanted = {reference(i.name, current[i.name]) for i in IMAGES if not i.stage}
+    wanted = {name for i in IMAGES if not i.stage for name in _names(i.name, current[i.name])}
 
     def one(node: str) -> None:
         listed = shell.capture(["docker", "exec", node, "ctr", "-n", "k8s.io", "images", "ls", "-q"]).split()
-        ours = {name for name in listed if name.startswith(f"{registry.ADDRESS}/eagleray/") and "@" not in name}
+        ours = {name for name in listed if name.startswith(f"{registry.ADDRESS}/eagleray/")}
         for image in sorted(wanted - ours):
             shell.run(["docker", "exec", node, *pull, image], log=f"images-{node}")
         if stale := sorted(ours - wanted):
@@ -130,6 +133,11 @@ def warm(nodes: list[str], current: dict[str, str]) -> None:
 
     with timed("Images onto the nodes"), ThreadPoolExecutor(len(nodes)) as pool:
         list(pool.map(one, nodes))
+
+
+def _names(name: str, tag: str) -> tuple[str, str]:
+    whole = reference(name, tag)
+    return whole, f"{whole.removesuffix(f':{tag}')}@{registry.digest(repository(name), tag)}"
 
 
 def _inputs(image: Image) -> list[Path]:

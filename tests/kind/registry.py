@@ -44,19 +44,19 @@ def ensure(mode: Mode) -> None:
         )
 
 
-def has(repository: str, tag: str) -> bool:
-    """Whether the registry holds this image."""
+def digest(repository: str, tag: str) -> str:
+    """The digest by which the registry holds this image, or "" where it does not."""
     request = urllib.request.Request(
         f"http://{ADDRESS}/v2/{repository}/manifests/{tag}",
         method="HEAD",
         headers={"Accept": f"{MANIFESTS}, {INDEXES}"},
     )
     try:
-        with _open(request):
-            return True
+        with _open(request) as response:
+            return str(response.headers["Docker-Content-Digest"])
     except urllib.error.HTTPError as e:
         if e.code == 404:
-            return False
+            return ""
         raise HarnessError(f"The image registry answers {e.code} for {repository}:{tag}") from e
 
 

@@ -11,14 +11,15 @@ from .toolchain import make_venv
 VENV = cache.REPO / ".venv"
 PINS = cache.REPO / "requirements" / "dev.txt"
 UV_PINS = cache.REPO / "requirements" / "uv.txt"
-SOURCES = ("operator", "model_images/serving")
+SOURCES = ("operator", "model_images/serving", "model_images/router")
 HINT = "see whether pip reaches its package index, then run this again"
 
 
 def ensure() -> Path:
     """Make or renew `.venv`; nothing to do when the pins are those that it was made from."""
+    project = tomllib.loads((cache.REPO / "pyproject.toml").read_text())["project"]
     stamp = VENV / ".made-of"
-    wanted = cache.digest(PINS, sys.version)
+    wanted = cache.digest(PINS, sys.version, str(project["scripts"]), str(SOURCES))
     if stamp.exists() and stamp.read_text() == wanted:
         return VENV
     uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
@@ -32,7 +33,8 @@ def ensure() -> Path:
     # The checkout itself, without a build: what is edited is what runs.
     site = next((VENV / "lib").glob("python3*")) / "site-packages"
     (site / "eagleray-checkout.pth").write_text("".join(f"{cache.REPO / source}\n" for source in SOURCES))
-    project = tomllib.loads((cache.REPO / "pyproject.toml").read_text())["project"]
+    for name, target in project["scripts"].items():
+        _write_script(VENV / "bin" / name, python, *target.split(":"))
     metadata = site / f"{project['name']}-{project['version']}.dist-info"
     metadata.mkdir(exist_ok=True)
     (metadata / "METADATA").write_text(
@@ -40,6 +42,11 @@ def ensure() -> Path:
     )
     stamp.write_text(wanted)
     return VENV
+
+
+def _write_script(path: Path, python: Path, module: str, name: str) -> None:
+    path.write_text(f"#!{python}\nimport sys\n\nfrom {module} import {name}\n\nsys.exit({name}())\n")
+    path.chmod(0o755)
 
 
 def _install_uv(into: Path) -> None:

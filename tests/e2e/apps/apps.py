@@ -1,8 +1,13 @@
-"""Serve applications that go wrong, each in one way. Only the end-to-end tests use them."""
+"""Serve applications that go wrong, each in one way, or as told. Only the end-to-end tests use them."""
 
+import asyncio
+import os
+import random
 import threading
 
 from ray import serve
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 
 class Raises:
@@ -26,6 +31,45 @@ class Hungry:
         self.held: list[bytearray] = []
         while True:
             self.held.append(bytearray(b"x" * 32 * 2**20))
+
+
+class Knobs:
+    """Answers {"name": ..., "num": ..., "predictions": [...]}, as well as it is told to.
+
+    Args:
+        name: what it answers with.
+        fail: share of requests that are answered 500.
+        delay: seconds that an answer takes.
+        die_after: requests after which its process ends; 0 for never.
+        differs: the last so many of every hundred values of `num` get another prediction.
+    """
+
+    def __init__(
+        self, name: str = "a", fail: float = 0.0, delay: float = 0.0, die_after: int = 0, differs: int = 0
+    ) -> None:
+        self._name = name
+        self._fail = fail
+        self._delay = delay
+        self._die_after = die_after
+        self._differs = differs
+        self._answered = 0
+
+    async def __call__(self, request: Request) -> JSONResponse:
+        """Answer one request."""
+        body = await request.json()
+        await asyncio.sleep(self._delay)
+        self._answered += 1
+        if self._answered == self._die_after:
+            os._exit(1)
+        if random.random() < self._fail:  # noqa: S311 -- no secret
+            return JSONResponse({"error": "the knob says so"}, 500)
+        label = "other" if body["num"] % 100 >= 100 - self._differs else "same"
+        return JSONResponse({"name": self._name, "num": body["num"], "predictions": [label]})
+
+
+def knobs(args: dict[str, object]) -> serve.Application:
+    """Build the application from `app.args`."""
+    return serve.deployment(Knobs).bind(**args)
 
 
 raises = serve.deployment(Raises).bind()

@@ -1,0 +1,89 @@
+"""What a shift of requests costs: other weights, a whole new revision, and copies for a mirrored version."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.cluster import Manifest
+from e2e.given import Given, Served
+from e2e.when import When
+
+RATE = 50.0
+ROUNDS = 4
+MIRROR_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One change under load.
+
+    Attributes:
+        first: seconds after `kubectl patch` returned until the first answer of the side that gains.
+        last: seconds until the last answer of the side that loses.
+        sent: requests sent.
+        failed: requests lost.
+    """
+
+    first: float
+    last: float
+    sent: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """All that was measured.
+
+    Attributes:
+        weights: all requests moved from one version to the other and back.
+        revisions: a revision replaced by the next.
+        alone: latencies in ms without copies, by quantile, a round each.
+        mirrored: the same with a copy of each request sent to another version.
+    """
+
+    weights: list[Shift]
+    revisions: list[Shift]
+    alone: list[dict[str, float]]
+    mirrored: list[dict[str, float]]
+
+
+def measure(given: Given, when: When) -> Shifts:
+    """Measure on an application that answers at once: two versions, one replica each."""
+    served = given.knobs("shift", versions=_versions(100, "a"), replicas=2)
+    alone, mirrored = [], []
+    for _ in range(ROUNDS):
+        alone.append(_latency(given, when, served, None))
+        mirrored.append(_latency(given, when, served, {"mirror": {"version": "v2", "percent": 100}}))
+    when.changed(served.md, {"traffic": None})
+    weights = [_shift(given, when, served, _versions(weight, "a")) for weight in (0, 100) * (ROUNDS // 2)]
+    revisions = [_shift(given, when, served, _versions(100, name)) for name in "bcde"[:ROUNDS]]
+    given.cluster.delete("md", served.md.name, served.md.namespace)
+    return Shifts(weights, revisions, alone, mirrored)
+
+
+def _versions(weight: int, name: str) -> list[Manifest]:
+    """The weight of the first version, and the content that it has."""
+    return [
+        {"name": "v1", "weight": weight, "app": {"args": {"name": name}}},
+        {"name": "v2", "weight": 100 - weight, "app": {"args": {"name": "other"}}},
+    ]
+
+
+def _shift(given: Given, when: When, served: Served, versions: list[Manifest]) -> Shift:
+    given.then.settled(served.md)
+    with when.loaded(served, RATE) as load:
+        when.changed(served.md, {"versions": versions})
+        changed = time.time()
+        given.then.settled(served.md)
+    (_, old), (_, new) = sorted(load.result.revisions.items(), key=lambda item: item[1]["first"])
+    return Shift(new["first"] - changed, old["last"] - changed, load.result.sent, load.result.failed)
+
+
+def _latency(given: Given, when: When, served: Served, traffic: dict[str, Any] | None) -> dict[str, float]:
+    when.changed(served.md, {"traffic": traffic})
+    given.then.settled(served.md)
+    with when.loaded(served, RATE) as load:
+        time.sleep(MIRROR_SECONDS)
+    assert load.result.failed == 0, load.result.told()
+    found: dict[str, float] = load.result.raw["latency_ms"]
+    return found

@@ -1,0 +1,153 @@
+"""Versions side by side: who answers how many requests, sticky callers, rules, copies, and a version that is broken."""
+
+import time
+from collections.abc import Iterator
+from math import sqrt
+from typing import Any
+
+import pytest
+
+from e2e.client import Count
+from e2e.given import Given, Served
+from e2e.then import SETTLED_SECONDS, Then
+from e2e.wait import NotYetError, eventually
+from e2e.when import When
+
+# A binomial count is within so many standard deviations of its mean in 99.9% of all cases.
+SIGMAS = 3.29
+
+
+def version(name: str, weight: int, **spec: Any) -> dict[str, Any]:
+    return {"name": name, "weight": weight, "app": {"args": {"name": name}}, **spec}
+
+
+def three(*weights: int) -> list[dict[str, Any]]:
+    return [version(f"v{n}", weight) for n, weight in enumerate(weights, start=1)]
+
+
+@pytest.fixture(scope="module")
+def ab(given: Given) -> Iterator[Served]:
+    given.operator()
+    served = given.knobs("ab", versions=three(80, 20, 0), replicas=3)
+    yield served
+    given.cluster.delete("md", served.md.name, served.md.namespace)
+
+
+def assert_split(count: Count, *weights: int) -> None:
+    sent = sum(count.versions.values())
+    assert set(count.statuses) == {"200"}, count.statuses
+    for name, weight in ((f"v{n}", w / 100) for n, w in enumerate(weights, start=1)):
+        around, spread = sent * weight, SIGMAS * sqrt(sent * weight * (1 - weight))
+        assert abs(count.versions.get(name, 0) - around) <= spread, count.versions
+
+
+def changed(ab: Served, when: When, *weights: int, **spec: Any) -> None:
+    """Change the weights and wait until every router runs them."""
+    when.changed(ab.md, {"versions": three(*weights), **spec})
+
+    def look() -> None:
+        found = [v["effectiveWeight"] for v in ab.md.status()["versions"]]
+        if found != list(weights) or ab.md.condition("Progressing").get("status") != "False":
+            raise NotYetError(f"effective weights are {found}")
+
+    eventually(f"weights {weights}", look, within=SETTLED_SECONDS)
+
+
+def test_the_split_is_what_the_weights_say(ab: Served, when: When) -> None:
+    assert_split(ab.client.count(ab.url, 10_000), 80, 20, 0)
+    changed(ab, when, 60, 30, 10)
+    time.sleep(2)  # the promise: in force two seconds after the operator has seen it
+    assert_split(ab.client.count(ab.url, 3_000), 60, 30, 10)
+
+
+def test_a_change_of_weights_under_load_loses_nothing(ab: Served, when: When, then: Then) -> None:
+    with when.loaded(ab) as load:
+        changed(ab, when, 50, 50, 0)
+        time.sleep(2)
+        assert_split(ab.client.count(ab.url, 2_000), 50, 50, 0)
+        changed(ab, when, 80, 20, 0)
+    then.no_request_failed(load.result, at_least=50)
+
+
+def test_sticky_callers_move_only_where_they_must(ab: Served, when: When) -> None:
+    changed(ab, when, 80, 20, 0, traffic={"sticky": {"header": "x-user-id"}})
+    time.sleep(2)
+    before = ab.client.count(ab.url, 10_000, users=1_000)
+    assert set(before.statuses) == {"200"}
+    assert {len(seen) for seen in before.users.values()} == {1}, "a caller met two versions"
+    changed(ab, when, 50, 50, 0)
+    time.sleep(2)
+    after = ab.client.count(ab.url, 10_000, users=1_000)
+    assert {len(seen) for seen in after.users.values()} == {1}
+    moved = [user for user, seen in after.users.items() if seen != before.users[user]]
+    assert {tuple(before.users[user]) for user in moved} == {("v1",)}, "only v1 had callers to give away"
+    assert abs(len(moved) - 300) <= SIGMAS * sqrt(1_000 * 0.3 * 0.7)
+
+
+def test_rules_and_names_choose_a_version(ab: Served, when: When) -> None:
+    rules = [
+        {"header": {"name": "x-beta", "value": "true"}, "version": "v3"},
+        {"query": {"name": "model", "prefix": "v2-"}, "version": "v2"},
+    ]
+    changed(ab, when, 80, 20, 0, traffic={"rules": rules})
+    time.sleep(2)
+    assert ab.client.count(ab.url, 50, headers={"X-Beta": "true"}).versions == {"v3": 50}
+    assert ab.client.count(f"{ab.url}?model=v2-large", 50).versions == {"v2": 50}
+    assert ab.client.count(ab.url, 50, headers={"x-eagleray-version": "v1"}).versions == {"v1": 50}
+    assert ab.client.count(ab.url, 5, headers={"x-eagleray-version": "v9"}).statuses == {"404": 5}
+
+
+def test_copies_reach_the_mirrored_version_and_nobody_else_notices(ab: Served, when: When, then: Then) -> None:
+    """Its answers take three seconds: nobody waits for them."""
+    slow = version("v3", 0, app={"args": {"name": "v3", "delay": 3}})
+    mirror = {"mirror": {"version": "v3", "percent": 100}, "rules": None}
+    when.changed(ab.md, {"versions": [*three(80, 20), slow], "traffic": mirror})
+    then.settled(ab.md)
+    with when.loaded(ab, 10) as load:
+        count = ab.client.count(ab.url, 500)
+    assert_split(count, 80, 20, 0)
+    then.no_request_failed(load.result)
+    assert load.result.raw["latency_ms"]["p99"] < 3000
+
+
+def test_a_mirrored_version_that_differs_on_a_tenth_of_the_inputs_is_found_out(
+    ab: Served, when: When, then: Then
+) -> None:
+    differing = version("v3", 0, app={"args": {"name": "v3", "differs": 10}})
+    mirror = {"version": "v3", "percent": 100, "compare": True}
+    with when.loaded(ab, 10) as load:
+        spec = {"versions": [*three(80, 20), differing], "traffic": {"mirror": mirror, "rules": None}}
+        when.changed(ab.md, spec)
+        eventually("the routers compare", lambda: compared(ab, 1), within=120)
+        router = ("deployment", f"{ab.md.name}-router", "-n", ab.md.namespace)
+        ab.md.cluster.kubectl("rollout", "status", *router, "--timeout=120s", timeout=130)
+        then.settled(ab.md)
+    then.no_request_failed(load.result)
+    before = ab.md.status()["mirror"]
+    assert_split(ab.client.count(ab.url, 1000, body='{"num": NUMBER}'), 80, 20)
+    eventually("most were compared", lambda: compared(ab, before["compared"] + 500), within=60)
+    found = ab.md.status()["mirror"]
+    answers, agreed = (found[k] - before[k] for k in ("compared", "agreed"))
+    assert abs(agreed - 0.9 * answers) <= SIGMAS * sqrt(answers * 0.9 * 0.1), found
+    words = {k: {s[k] for s in found["samples"]} for k in ("path", "user", "mirror")}
+    assert words == {"path": {"predictions[0]"}, "user": {'"same"'}, "mirror": {'"other"'}}
+    assert not any("requestBody" in s for s in found["samples"])
+
+
+def compared(ab: Served, least: int) -> None:
+    found = ab.md.status().get("mirror", {})
+    if found.get("compared", 0) < least:
+        raise NotYetError(f"status.mirror is {found}")
+
+
+def test_a_version_that_cannot_start_leaves_the_others_its_share(ab: Served, when: When, then: Then) -> None:
+    broken = version("v4", 20, image=ab.md.manifest()["spec"]["image"] + "-nothing")
+    with when.loaded(ab) as load:
+        when.changed(ab.md, {"versions": [*three(60, 20, 0), broken], "traffic": None})
+        then.condition(ab.md, "Degraded", "True", reasons={"TrafficShifted"}, saying="version v4", within=90)
+        assert "-nothing" in ab.md.condition("Degraded")["message"]
+        assert ab.md.condition("Ready")["status"] == "True"
+        assert [v["effectiveWeight"] for v in ab.md.status()["versions"]] == [75, 25, 0, 0]
+        assert ab.client.count(ab.url, 5, headers={"x-eagleray-version": "v4"}).statuses == {"503": 5}
+        changed(ab, when, 80, 20, 0)
+    then.no_request_failed(load.result, at_least=50)
