@@ -3,11 +3,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done || echo python3.11)
 KIND := PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m kind
 BIN := .venv/bin
-CODE := operator model_images/serving tests
+CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit test-e2e test-down lint types imports up dev generate format bench venv clean
+.PHONY: help demo demo-down test test-unit simulate test-e2e test-down lint types imports up dev generate format bench venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,8 +23,11 @@ test: lint types imports test-unit test-e2e ## everything that must hold; brings
 test-unit: venv ## the tests that need no cluster
 	@$(BIN)/python -m pytest -q -m "not e2e"
 
+simulate: venv ## thousands of random rollouts, ten minutes; HISTORIES=2000 unless told
+	@EAGLERAY_HISTORIES=$(or $(HISTORIES),2000) $(BIN)/python -m pytest -q tests/property/test_rollout_histories.py
+
 test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
-	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e tests/golden/helm tests/e2e $(ARGS)
+	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=25 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
 
 test-down: ## remove the tests' cluster
 	@$(KIND) down eagleray-test
@@ -34,7 +37,7 @@ lint: venv ## ruff: rules and format
 	@$(BIN)/ruff format --check $(CODE) examples
 
 types: venv ## mypy, strict
-	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving tests
+	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare tests
 
 imports: venv ## the layers of the design
 	@$(BIN)/lint-imports

@@ -69,12 +69,13 @@ def to_rows(customers: pd.DataFrame) -> list[dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("models/churn/1"), help="folder to write model.joblib to")
+    parser.add_argument("--seed", type=int, default=7, help="another seed makes up the customers of another year")
     parser.add_argument("--check", help="file (or - for standard output) to write rows and the right answers to")
     parser.add_argument("--check-rows", type=int, default=1000)
     args = parser.parse_args()
 
-    customers = make_customers(8000, seed=7)
-    labels = make_labels(customers, seed=8)
+    customers = make_customers(8000, args.seed)
+    labels = make_labels(customers, args.seed + 1)
     train, test, train_labels, test_labels = train_test_split(customers, labels, test_size=0.25, random_state=9)
     pipeline = make_pipeline().fit(train, train_labels)
     args.out.mkdir(parents=True, exist_ok=True)
