@@ -131,11 +131,14 @@ def test_taken_back_by_measurement(
 
 
 def test_without_requests_it_holds(canary: Served, when: When, then: Then) -> None:
-    analysis = {**FIGURES, "interval": "2s", "metrics": [{"name": "error-rate", "max": "1%"}]}
+    """Which a server of the user's own does not change: it says that all is well, and that is not enough."""
+    own = {"name": "own", "max": "0", "web": {"url": canary.url, "path": "num"}}
+    analysis = {**FIGURES, "interval": "2s", "metrics": [own, {"name": "error-rate", "max": "1%"}]}
     when.changed(canary.md, {**knob("quiet"), **steps({"setWeight": 50}, analysis=analysis)})
     then.weight(canary.md, 50)
     held = then.rollout(canary.md, "waits for requests", lambda r: "of 30 requests" in r["message"], within=30)
     assert held["phase"] == "Progressing"
+    assert {m["name"]: m["verdict"] for m in held["analysis"]} == {"own": "Successful", "error-rate": "NoData"}
     with when.loaded(canary, RATE) as load:
         then.settled(canary.md)
     then.no_request_failed(load.result)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.api.rollout import AnalysisMetric
+from eagleray.api.analysis import AnalysisMetric
 from eagleray.domain.analysis import ALPHA, judge, proven_above, upper_bound
 from eagleray.domain.signals import Histogram, Window, Windows
 from eagleray.router.bootstrap import LATENCY_EDGES_MS

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.evidence import ProviderQuery
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RouterConfig
 
@@ -25,6 +26,13 @@ class EnsureRevision:
 
     revision: Revision
     min_available: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskProvider:
+    """Ask a server about a candidate."""
+
+    query: ProviderQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,7 @@ class Probe:
 
 Action = (
     EnsureRouter
+    | AskProvider
     | EnsureRevision
     | CreateHead
     | CreateWorker

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Literal
 
-from eagleray.api.rollout import Analysis, AnalysisMetric
+from eagleray.api.analysis import ERROR_RATE, Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus
 from eagleray.api.units import parse_duration
 from eagleray.domain.signals import Histogram, Window, Windows
@@ -22,7 +22,6 @@ DEFAULT_INTERVAL_SECONDS = 10.0
 DEFAULT_COUNT = 1
 DEFAULT_FAILURE_LIMIT = 0
 DEFAULT_MIN_REQUESTS = 50
-ERROR_RATE = "error-rate"
 _BISECTIONS = 40
 
 
@@ -115,8 +114,9 @@ def upper_bound(k: int, n: int, alpha: float) -> float:
 
 
 def measure(analysis: Analysis, candidate: Windows, stable: Windows) -> list[Measurement]:
-    """Judge every figure of `analysis`; what the windows mean is said at `judge`."""
-    return [judge(metric, candidate, stable, min_requests(analysis)) for metric in analysis.metrics]
+    """Judge every figure of `analysis` that the routers know; what the windows mean is said at `judge`."""
+    own = [metric for metric in analysis.metrics if metric.provider is None]
+    return [judge(metric, candidate, stable, min_requests(analysis)) for metric in own]
 
 
 def judge(metric: AnalysisMetric, candidate: Windows, stable: Windows, least: int) -> Measurement:

@@ -1,12 +1,13 @@
 """Takes the measurements of a rollout when they are due."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 
-from eagleray.api.rollout import Analysis
+from eagleray.api.analysis import Analysis
 from eagleray.api.status import MetricStatus, RolloutStatus
 from eagleray.domain import analysis as figures
-from eagleray.domain.analysis import initial_delay_seconds, interval_seconds
-from eagleray.domain.signals import Sample, windows
+from eagleray.domain import providers
+from eagleray.domain.evidence import Evidence, Inquiry, ProviderQuery
+from eagleray.domain.signals import windows
 from eagleray.domain.steps import Course
 
 
@@ -15,37 +16,47 @@ def step_analysis(course: Course, step: int) -> Analysis | None:
     return course.steps[step].analysis if step < len(course.steps) else None
 
 
-def measure(record: RolloutStatus, course: Course, samples: tuple[Sample, ...], now: datetime) -> RolloutStatus:
+def measure(record: RolloutStatus, course: Course, evidence: Evidence) -> RolloutStatus:
     """Take a measurement of every figure that is due.
 
     Only what was answered since the candidate has had its present share counts; for a step's own figures, since the
     step began.
     """
+    if record.weight_changed_at is None or not record.weight:
+        return record
+    taken = {where: _taken(inquiry) for where, inquiry in _inquiries(record, course, evidence)}
+    return record.model_copy(update={"analysis": None, "step_analysis": None, **taken})
+
+
+def due_queries(record: RolloutStatus, course: Course, evidence: Evidence) -> tuple[ProviderQuery, ...]:
+    """What to ask others now, so that a later look can take their answers for measurements."""
+    found = (query for _, inquiry in _inquiries(record, course, evidence) for query in providers.due_queries(inquiry))
+    return tuple(dict.fromkeys(found))
+
+
+def _inquiries(record: RolloutStatus, course: Course, evidence: Evidence) -> Iterator[tuple[str, Inquiry]]:
     since = record.weight_changed_at
     if since is None or not record.weight:
-        return record
+        return
+    if course.analysis is not None:
+        yield "analysis", Inquiry(course.analysis, tuple(record.analysis or ()), since, record, evidence)
     own = step_analysis(course, record.step)
-    taken = {
-        "analysis": _taken(course.analysis, record.analysis, since, record, samples, now),
-        "step_analysis": _taken(own, record.step_analysis, max(since, record.step_started_at), record, samples, now),
-    }
-    return record.model_copy(update=taken)
+    if own is not None:
+        begin = max(since, record.step_started_at)
+        yield "step_analysis", Inquiry(own, tuple(record.step_analysis or ()), begin, record, evidence)
 
 
-def _taken(
-    analysis: Analysis | None,
-    known: list[MetricStatus] | None,
-    since: datetime,
-    record: RolloutStatus,
-    samples: tuple[Sample, ...],
-    now: datetime,
-) -> list[MetricStatus] | None:
-    if analysis is None:
-        return None
-    start = since + timedelta(seconds=initial_delay_seconds(analysis))
-    last = max([start, *(m.measured_at for m in known or [])])
-    interval = interval_seconds(analysis)
-    if now < last + timedelta(seconds=interval):
-        return known
-    candidate, stable = (windows(samples, revision, since, interval) for revision in (record.to, record.from_))
-    return figures.take(known or [], figures.measure(analysis, candidate, stable), now)
+def _taken(inquiry: Inquiry) -> list[MetricStatus]:
+    found = [*_measured(inquiry), *providers.measurements(inquiry)]
+    return figures.take(inquiry.known, found, inquiry.evidence.now)
+
+
+def _measured(inquiry: Inquiry) -> list[figures.Measurement]:
+    """What the routers say of all their figures at once."""
+    analysis, record, evidence = inquiry.analysis, inquiry.record, inquiry.evidence
+    own = [metric for metric in analysis.metrics if metric.provider is None]
+    if not own or evidence.now < inquiry.due(*own):
+        return []
+    seconds = inquiry.interval.total_seconds()
+    found = (windows(evidence.samples, revision, inquiry.since, seconds) for revision in (record.to, record.from_))
+    return figures.measure(analysis, *found)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.comparison import Comparison
+from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.problem import Problem
 from eagleray.domain.ray_nodes import NodeState
 from eagleray.domain.revisions import Revision
@@ -140,6 +141,7 @@ class Observed:
         router_version: version of the router's configuration that was written last, "" before the first.
         probes: by revision, the last probe's outcome.
         samples: what the routers said at this look and at those before, the latest last.
+        readings: what others answered last about the candidates of rollouts.
         conflict: the name of a child that exists and is not ours, else "".
     """
 
@@ -154,4 +156,5 @@ class Observed:
     router_version: str = ""
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
     conflict: str = ""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from eagleray.api.conditions import Reason
 from eagleray.domain import conditions
-from eagleray.domain.actions import Action, DeletePod, EnsureRouter, Plan
+from eagleray.domain.actions import Action, AskProvider, DeletePod, EnsureRouter, Plan
 from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving, leaving_revisions
@@ -40,6 +40,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     views = [view for version in versions for view in version.views]
     leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
     actions: list[Action] = [action for view in views for action in view.actions]
+    actions += [AskProvider(query) for version in versions for query in version.queries]
     actions += [action for view in views for action in _retire(view, desired, observed, now)]
     actions += [action for gone in leaving for action in gone.actions]
     weights = effective_weights(versions, observed)

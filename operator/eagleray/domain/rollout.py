@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from eagleray.api.rollout import Analysis, RolloutStep
+from eagleray.api.analysis import Analysis
+from eagleray.api.rollout import RolloutStep
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
 from eagleray.api.units import format_duration, parse_duration
 from eagleray.domain import analysis as figures
+from eagleray.domain.evidence import Evidence
 from eagleray.domain.measure import measure, step_analysis
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.signals import Sample
 from eagleray.domain.steps import Course, share_of
 from eagleray.domain.verbs import Verbs
 
@@ -29,7 +30,7 @@ class Situation:
         replicas: replicas of the version.
         confirmed: whether every router runs what was written last.
         verbs: what people ask.
-        samples: what the routers said so far.
+        evidence: what the candidate is judged by.
         now: the time.
     """
 
@@ -39,7 +40,7 @@ class Situation:
     replicas: int
     confirmed: bool
     verbs: Verbs
-    samples: tuple[Sample, ...]
+    evidence: Evidence
     now: datetime
 
     @property
@@ -84,7 +85,7 @@ def advance(record: RolloutStatus, at: Situation) -> Advance:
     What takes a rollout back comes first, then what holds it, then the step itself. The weight that the record names is
     what the candidate is to have; whether it has it now depends on its replicas (`versions.py`).
     """
-    record = measure(_clocks(record, at), at.course, at.samples, at.now)
+    record = measure(_clocks(record, at), at.course, at.evidence)
     if why := _abort_reason(record, at):
         return Advance(_aborted(record, why, at.now))
     if at.replicas == 0:

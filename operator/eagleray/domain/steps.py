@@ -5,7 +5,8 @@ import json
 import math
 from dataclasses import dataclass
 
-from eagleray.api.rollout import Analysis, Pause, Rollout, RolloutStep
+from eagleray.api.analysis import Analysis
+from eagleray.api.rollout import Pause, Rollout, RolloutStep
 from eagleray.api.units import format_duration
 from eagleray.domain.analysis import interval_seconds
 

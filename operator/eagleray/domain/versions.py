@@ -7,6 +7,8 @@ from datetime import datetime
 from eagleray.api.status import RolloutPhase, RolloutStatus
 from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired, Version
+from eagleray.domain.evidence import Evidence, ProviderQuery
+from eagleray.domain.measure import due_queries
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.revision_state import RevisionView, answering, view_revision, without_actions
 from eagleray.domain.revisions import Revision
@@ -23,12 +25,14 @@ class VersionView:
         stable: the revision that has its traffic, or None before the first has answered.
         candidate: the revision that is to take over, or None.
         rollout: the rollout between them, one that was taken back included, or None.
+        queries: what others are to be asked about the candidate.
     """
 
     version: Version
     stable: RevisionView | None
     candidate: RevisionView | None
     rollout: RolloutStatus | None = None
+    queries: tuple[ProviderQuery, ...] = ()
 
     @property
     def share(self) -> int:
@@ -109,13 +113,13 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
         replicas=version.replicas,
         confirmed=routers_confirm(observed, [stable.name, version.revision.name]),
         verbs=desired.verbs,
-        samples=observed.samples,
+        evidence=Evidence(version.revision, observed.samples, observed.readings, now),
         now=now,
     )
     step = advance(record, situation)
     if not step.done:
         record = step.record.model_copy(update={"effective_weight": _share(step.record, old, new)})
-        return VersionView(version, old, new, record)
+        return VersionView(version, old, new, record, due_queries(record, course, situation.evidence))
     full = new if new.wanted == version.replicas else view_revision(new.revision, version.replicas, observed, now)
     return VersionView(version, full, None)
 

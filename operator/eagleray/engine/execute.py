@@ -8,6 +8,7 @@ import structlog
 
 from eagleray.domain.actions import (
     Action,
+    AskProvider,
     CreateHead,
     CreateWorker,
     DeletePod,
@@ -21,12 +22,14 @@ from eagleray.domain.actions import (
     SetReplicas,
 )
 from eagleray.domain.desired import Desired
+from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import Pod
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
 from eagleray.engine.observe import Observer, Snapshot
 from eagleray.engine.probe import probe
+from eagleray.engine.provider import NoValueError, ask
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -119,8 +122,8 @@ class Executor:
                 await self._delete(Ref(SERVICE, self._desired.namespace, service_name(revision)))
             case DeleteRevision(revision):
                 await self._delete(Ref(CONTROLLER_REVISION, self._desired.namespace, revision))
-            case PutApplication() | SetReplicas() | Probe():
-                self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
+            case AskProvider() | PutApplication() | SetReplicas() | Probe():
+                self._beside(action)
             case DrainNode(head, pod):
                 await self._drain(head, pod)
 
@@ -207,6 +210,20 @@ class Executor:
         result = await probe(self._session, action.revision, action.incarnation, workers, observed.routers)
         self._memory.probes[action.revision.name] = result
         log.info("Probed revision", revision=action.revision.name, ok=result.ok, message=result.message)
+
+    def _beside(self, action: AskProvider | PutApplication | SetReplicas | Probe) -> None:
+        """Do what may take seconds while the next look goes on."""
+        if isinstance(action, AskProvider):
+            self._memory.start(repr(action), lambda: self._ask(action.query), self._look_again)
+        else:
+            self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
+
+    async def _ask(self, query: ProviderQuery) -> None:
+        try:
+            reading = Reading(value=await ask(self._session, query), at=self._observer.now())
+        except NoValueError as e:
+            reading = Reading(value=None, error=str(e), at=self._observer.now())
+        self._memory.read(query, reading)
 
     async def _drain(self, head_name: str, pod: str) -> None:
         """Ask Ray to give the node up if it is idle; refused while anything still runs there."""

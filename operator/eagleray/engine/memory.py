@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from eagleray.api.status import RolloutStatus
+from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import ProbeResult, RouterPod
 from eagleray.domain.signals import Sample, record
 from eagleray.kube.kinds import Ref
@@ -27,6 +28,7 @@ class Memory:
         ray_errors: by head Pod, why its last request failed.
         taken: places where an object stands that is not ours.
         samples: what the routers said, the latest last.
+        readings: what others answered last about candidates.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
         running: long requests under way, by what they do.
     """
@@ -35,6 +37,7 @@ class Memory:
     ray_errors: dict[str, str] = field(default_factory=dict)
     taken: dict[Ref, str] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    readings: dict[ProviderQuery, Reading] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -44,6 +47,11 @@ class Memory:
         compared = {name for r in going for name in (r.from_, r.to)}
         seen = {r.name: r.stats.only(compared) for r in routers if r.stats is not None}
         self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT) if going else ()
+
+    def read(self, query: ProviderQuery, reading: Reading) -> None:
+        """Keep an answer, and let go of those that nobody has asked for in a long time."""
+        recent = {q: r for q, r in self.readings.items() if reading.at - r.at < SAMPLES_KEPT}
+        self.readings = recent | {query: reading}
 
     def start(self, what: str, work: Callable[[], Coroutine[None, None, None]], then: Callable[[], None]) -> None:
         """Do `work` beside the loop, unless the same is under way; then look again.

@@ -79,7 +79,7 @@ class Observer:
     def __init__(
         self, kube: KubeClient, session: aiohttp.ClientSession, token_key: bytes, now: Callable[[], datetime]
     ) -> None:
-        self._now = now
+        self.now = now
         self._kube = kube
         self._session = session
         self._token_key = token_key
@@ -108,7 +108,7 @@ class Observer:
             self._conflict(memory),
         )
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
-        memory.sample(self._now(), seen, status.rollouts or [])
+        memory.sample(self.now(), seen, status.rollouts or [])
         observed = Observed(
             status=status,
             pods=ray,
@@ -121,6 +121,7 @@ class Observer:
             router_version=_router_version(named),
             probes=dict(memory.probes),
             samples=memory.samples,
+            readings=dict(memory.readings),
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])

@@ -34,7 +34,7 @@ class Hungry:
 
 
 class Knobs:
-    """Answers {"name": ..., "num": ..., "predictions": [...]}, as well as it is told to.
+    """Answers {"name": ..., "num": ..., "predictions": [...]}, as well as it is told to; `num` is 0 where none is sent.
 
     Args:
         name: what it answers with.
@@ -63,8 +63,9 @@ class Knobs:
             os._exit(1)
         if random.random() < self._fail:  # noqa: S311 -- no secret
             return JSONResponse({"error": "the knob says so"}, 500)
-        label = "other" if body["num"] % 100 >= 100 - self._differs else "same"
-        return JSONResponse({"name": self._name, "num": body["num"], "predictions": [label]})
+        num = body.get("num", 0)
+        label = "other" if num % 100 >= 100 - self._differs else "same"
+        return JSONResponse({"name": self._name, "num": num, "predictions": [label]})
 
 
 def knobs(args: dict[str, object]) -> serve.Application:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.api.rollout import Analysis, AnalysisMetric
+from eagleray.api.analysis import Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus
 from eagleray.domain.analysis import (
     Measurement,

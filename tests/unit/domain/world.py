@@ -6,6 +6,7 @@ from typing import Any
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.actions import (
+    AskProvider,
     CreateHead,
     CreateWorker,
     DeletePod,
@@ -20,6 +21,7 @@ from eagleray.domain.actions import (
     SetReplicas,
 )
 from eagleray.domain.desired import parse
+from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
 from eagleray.domain.ray_nodes import NodeState, NodeStatus
@@ -70,6 +72,8 @@ class World:
         self.broken: set[str] = set()
         self.bytes = "sha256:1"
         self.images: dict[str, str] = {}
+        self.readings: dict[ProviderQuery, Reading] = {}
+        self.provider: float | str = "nobody is there"
         self.history: list[Plan] = []
         self.writes = 0
         self.set(**({} if "model" in spec or "app" in spec else {"model": model("1")}), **spec)
@@ -100,6 +104,7 @@ class World:
             revisions=dict(self.revisions),
             services=frozenset(self.services),
             samples=self.samples,
+            readings=dict(self.readings),
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
             routers=tuple(RouterPod(f"r{i}", f"10.0.9.{i}", seen.get(f"r{i}")) for i in range(2)),
@@ -128,6 +133,7 @@ class World:
         if crash_after is not None:
             self.samples = ()
             self.probes.clear()
+            self.readings.clear()
         else:
             self.writes += decision.status != self.status
             self.status = ModelDeploymentStatus.model_validate(decision.status.model_dump(mode="json", by_alias=True))
@@ -183,6 +189,9 @@ class World:
             case RetireRevision(name):
                 assert not [p for p in self.pods.values() if p.revision == name]
                 self.services.remove(name)
+            case AskProvider(query):
+                value, error = (None, self.provider) if isinstance(self.provider, str) else (self.provider, "")
+                self.readings[query] = Reading(self.now, value, error)
             case CreateHead(revision, n):
                 self._create(revision, Role.HEAD, n, 0, f"{revision.name}-head-{n}")
             case CreateWorker(revision, n, i):

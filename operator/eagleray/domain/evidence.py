@@ -1,0 +1,90 @@
+"""What a candidate is judged by: what the routers counted, and what others answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from eagleray.api.analysis import Analysis, AnalysisMetric
+from eagleray.api.status import MetricStatus, RolloutStatus
+from eagleray.domain.analysis import initial_delay_seconds, interval_seconds
+from eagleray.domain.revisions import Revision
+from eagleray.domain.signals import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderQuery:
+    """One question to a server that knows a figure.
+
+    Attributes:
+        url: where it answers.
+        promql: what a Prometheus server is asked; "" for any other server.
+        path: where in the answer of any other server the number is.
+        about: what any other server is told, as pairs of name and value.
+    """
+
+    url: str
+    promql: str = ""
+    path: str = ""
+    about: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer.
+
+    Attributes:
+        at: when it was given.
+        value: the number; None where there was none.
+        error: why there was none.
+    """
+
+    at: datetime
+    value: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that there is to judge by.
+
+    Attributes:
+        candidate: the revision that is judged.
+        samples: what the routers said so far.
+        readings: what others answered last.
+        now: the time.
+    """
+
+    candidate: Revision
+    samples: tuple[Sample, ...]
+    readings: Mapping[ProviderQuery, Reading]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One analysis of a rollout, and what there is for it.
+
+    Attributes:
+        analysis: the figures.
+        known: what is known of them.
+        since: since when the candidate is judged by them.
+        record: the rollout.
+        evidence: what there is to judge by.
+    """
+
+    analysis: Analysis
+    known: tuple[MetricStatus, ...]
+    since: datetime
+    record: RolloutStatus
+    evidence: Evidence
+
+    @property
+    def interval(self) -> timedelta:
+        """Time between two measurements."""
+        return timedelta(seconds=interval_seconds(self.analysis))
+
+    def due(self, *metrics: AnalysisMetric) -> datetime:
+        """When these figures are to be measured next: an interval after the last of them was, or after the delay."""
+        names = {metric.name for metric in metrics}
+        start = self.since + timedelta(seconds=initial_delay_seconds(self.analysis))
+        return max([start, *(m.measured_at for m in self.known if m.name in names)]) + self.interval

@@ -1,0 +1,68 @@
+"""Figures that others know: what to ask Prometheus or a user's own server, when, and what the answer says."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from eagleray.api.analysis import AnalysisMetric, Prometheus, Web
+from eagleray.api.status import RolloutStatus
+from eagleray.domain.analysis import Measurement
+from eagleray.domain.evidence import Inquiry, ProviderQuery, Reading
+from eagleray.domain.revisions import Revision
+
+DEFAULT_PATH = "value"
+
+
+def query_of(provider: Prometheus | Web, record: RolloutStatus, candidate: Revision) -> ProviderQuery:
+    """What a provider is asked about a rollout.
+
+    Args:
+        provider: whom to ask, and what.
+        record: the rollout.
+        candidate: the revision that is judged.
+    """
+    about = {
+        "name": candidate.deployment,
+        "namespace": candidate.namespace,
+        "version": record.version,
+        "candidate": record.to,
+        "stable": record.from_,
+    }
+    if isinstance(provider, Web):
+        return ProviderQuery(provider.url, path=provider.path or DEFAULT_PATH, about=tuple(about.items()))
+    text = provider.query
+    for name, value in about.items():
+        text = text.replace(f"$({name})", value)
+    return ProviderQuery(provider.server, promql=text)
+
+
+def due_queries(inquiry: Inquiry) -> Iterator[ProviderQuery]:
+    """What to ask now: what is due, and was not asked within the last interval."""
+    for _, query, _ in _due(inquiry):
+        reading = inquiry.evidence.readings.get(query)
+        if reading is None or inquiry.evidence.now >= reading.at + inquiry.interval:
+            yield query
+
+
+def measurements(inquiry: Inquiry) -> Iterator[Measurement]:
+    """What those answers say that came since they were due."""
+    for metric, query, due in _due(inquiry):
+        reading = inquiry.evidence.readings.get(query)
+        if reading is not None and reading.at >= due:
+            yield _judge(metric, reading)
+
+
+def _due(inquiry: Inquiry) -> Iterator[tuple[AnalysisMetric, ProviderQuery, datetime]]:
+    for metric in inquiry.analysis.metrics:
+        if metric.provider is not None and inquiry.evidence.now >= (due := inquiry.due(metric)):
+            yield metric, query_of(metric.provider, inquiry.record, inquiry.evidence.candidate), due
+
+
+def _judge(metric: AnalysisMetric, reading: Reading) -> Measurement:
+    """No answer is neither good nor bad: the rollout holds, and says why."""
+    value = reading.value
+    if value is None:
+        return Measurement(metric.name, "NoData", reading.error)
+    above = metric.max is not None and value > float(metric.max)
+    below = metric.min is not None and value < float(metric.min)
+    limits = " and ".join(f"{word} {limit}" for word, limit in (("min", metric.min), ("max", metric.max)) if limit)
+    return Measurement(metric.name, "Failed" if above or below else "Successful", f"{metric.name} {value:g}, {limits}")
