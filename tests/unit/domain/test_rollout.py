@@ -99,56 +99,6 @@ def test_set_replicas_asks_for_more_than_the_share_needs() -> None:
     assert len([w for w in world.workers() if w.revision == rollout(world).to]) == 2
 
 
-def test_a_pause_without_duration_waits_for_promote() -> None:
-    world = canary([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}])
-    until(world, lambda: rollout(world).phase == "Paused")
-    world.run(200)
-    found = rollout(world)
-    assert (found.step, found.weight) == (1, 20)
-    assert world.condition("Paused") == ("True", "RolloutPaused")
-    assert world.condition("Progressing") == ("False", "RolloutPaused")
-    ask(world, "promote", f"{found.to}/1/1")
-    at_weight(world, 60)
-    until(world, lambda: rollout(world).phase == "Paused")
-    world.run(20)
-    assert rollout(world).step == 3, "a promotion counts once"
-
-
-def test_promoted_fully_it_takes_over_at_once() -> None:
-    world = canary([{"setWeight": 20}, {"pause": {}}])
-    ask(world, "promote", f"{rollout(world).to}/1/full")
-    until(world, lambda: not world.status.rollouts)
-    settle(world)
-
-
-def test_paused_by_a_person_and_resumed() -> None:
-    world = canary()
-    ask(world, "pause", f"{rollout(world).to}/1")
-    world.run(200)
-    assert (rollout(world).phase, rollout(world).weight) == ("Paused", 0)
-    world.annotations = {}
-    until(world, lambda: not world.status.rollouts)
-
-
-def test_aborted_by_a_person_stays_so_until_it_is_retried() -> None:
-    world = canary(abortScaleDownDelaySeconds=20)
-    at_weight(world, 10)
-    found = rollout(world)
-    ask(world, "abort", f"{found.to}/1")
-    world.step()
-    assert weights(world)[found.from_] == 100
-    assert world.condition("Degraded") == ("True", "RolloutAborted")
-    assert world.condition("Ready") == ("True", "Answering")
-    assert {w.revision for w in world.workers()} == {found.from_, found.to}, "it stays for a look"
-    world.run(60)
-    assert {w.revision for w in world.workers()} == {found.from_}
-    assert found.to not in world.services
-    assert next(r.outcome for r in world.status.revisions if r.name == found.to) == "Failed"
-    ask(world, "retry", f"{found.to}/1")
-    until(world, lambda: not world.status.rollouts)
-    assert world.status.versions[0].stable == found.to
-
-
 def test_a_candidate_with_errors_is_taken_back_and_the_numbers_are_told() -> None:
     world = canary(analysis=ERRORS)
     world.traffic.rate = 30
@@ -222,99 +172,6 @@ def test_a_candidate_whose_replicas_die_loses_its_share_at_once() -> None:
     until(world, lambda: not world.status.rollouts)
 
 
-def test_the_same_content_again_skips_the_steps() -> None:
-    world = canary()
-    first = rollout(world).from_
-    until(world, lambda: not world.status.rollouts)
-    settle(world)
-    world.set(model=model("1"))
-    world.step()
-    assert (rollout(world).to, rollout(world).steps) == (first, 0)
-    until(world, lambda: not world.status.rollouts, 60)
-    settle(world)
-    assert world.status.versions[0].stable == first
-
-
-def test_rolled_back_while_spec_asks_for_the_newer_one() -> None:
-    world = canary()
-    first = rollout(world).from_
-    until(world, lambda: not world.status.rollouts)
-    settle(world)
-    second = world.status.versions[0].stable
-    ask(world, "rollback", f"{first}/{second}")
-    world.run(60)
-    assert world.status.versions[0].stable == first
-    assert world.status.versions[0].wanted == second
-    assert world.condition("Progressing") == ("False", "RolledBack")
-    world.set(model=model("3"))
-    until(world, lambda: world.status.versions[0].stable not in {first, second})
-
-
-def test_history_is_kept_up_to_its_limit() -> None:
-    world = World(replicas=1, revisionHistoryLimit=2)
-    for number in range(1, 6):
-        world.set(model=model(str(number)))
-        settle(world)
-    kept = [r for r in world.status.revisions if r.outcome == "Replaced"]
-    assert len(kept) == 2
-    assert set(world.revisions) == {r.name for r in world.status.revisions}
-    assert len(world.services) == 1
-    uris = {r.uri for r in kept}
-    assert uris == {"pvc://models/m/3", "pvc://models/m/4"}
-
-
-@pytest.mark.parametrize(("replicas", "per_pod"), [(2, 1), (3, 1), (5, 1), (4, 2), (5, 2), (9, 3)])
-@pytest.mark.parametrize("surge", [0, 1, "25%"])
-def test_a_bounded_surge_gets_through(replicas: int, per_pod: int, surge: int | str) -> None:
-    world = World(replicas=replicas, workers={"replicasPerPod": per_pod}, rollout={"steps": STEPS, "maxSurge": surge})
-    settle(world)
-    world.set(model=model("2"))
-    pods, most = len(world.workers()), 0
-    for _ in range(400):
-        world.step()
-        most = max(most, len(world.workers()))
-    settle(world)
-    assert world.status.versions[0].stable == world.status.versions[0].wanted
-    assert most <= pods + 2, "a surge of at most 25%, and what goes meanwhile"
-
-
-def test_without_surge_the_share_follows_the_replicas() -> None:
-    world = World(replicas=10, rollout={"maxSurge": 0})
-    settle(world)
-    world.set(model=model("2"))
-    for _ in range(300):
-        world.step()
-        shares = weights(world)
-        for revision in world.services:
-            if share := shares.get(revision):
-                assert share <= 10 * (world.answering(revision) + 2), shares
-    settle(world)
-
-
-@pytest.mark.parametrize("replicas", [2, 3, 5])
-def test_without_surge_no_more_pods_than_replicas(replicas: int) -> None:
-    world = World(replicas=replicas, rollout={"steps": STEPS, "maxSurge": 0})
-    settle(world)
-    world.set(model=model("2"))
-    for _ in range(150):
-        world.step()
-        assert len(world.workers()) <= replicas + 1, "one goes while the next comes"
-        assert sum(world.answering(r) for r in world.services) >= replicas - 1
-    settle(world)
-    assert world.status.ready == f"{replicas}/{replicas}"
-
-
-def test_recreate_ends_the_old_one_first() -> None:
-    world = World(replicas=2, rollout={"strategy": "Recreate"})
-    settle(world)
-    world.set(model=model("2"))
-    for _ in range(60):
-        world.step()
-        assert len({w.revision for w in world.workers() if w.live}) <= 1
-    settle(world)
-    assert world.condition("Ready") == ("True", "Answering")
-
-
 def test_a_blind_operator_takes_nothing_back() -> None:
     world = canary([{"setWeight": 50}, {"pause": {}}], progressDeadlineSeconds=60)
     until(world, lambda: rollout(world).phase == "Paused")
@@ -342,19 +199,6 @@ def test_a_share_that_was_lost_does_not_come_back_while_nobody_can_see() -> None
     assert rollout(world).effective_weight == 0
 
 
-def test_verbs_of_an_earlier_rollout_do_nothing() -> None:
-    world = canary([{"setWeight": 20}, {"pause": {}}])
-    until(world, lambda: rollout(world).phase == "Paused")
-    first = rollout(world)
-    ask(world, "abort", f"{first.to}/{first.attempt}")
-    world.run(3)
-    world.set(model=model("1"))
-    settle(world)
-    world.set(model=model("2"))
-    until(world, lambda: bool(world.status.rollouts) and rollout(world).phase == "Paused")
-    assert (rollout(world).to, rollout(world).attempt) == (first.to, 2)
-
-
 def test_other_steps_begin_anew_with_the_first() -> None:
     world = canary([{"setWeight": 10}, {"pause": {}}])
     until(world, lambda: rollout(world).phase == "Paused")
@@ -375,36 +219,12 @@ def test_scaled_to_zero_a_rollout_holds() -> None:
     until(world, lambda: not world.status.rollouts)
 
 
-def test_recreate_does_not_wait_for_a_person_while_nobody_answers() -> None:
-    world = World(replicas=1, rollout={"strategy": "Recreate"})
-    settle(world)
-    world.set(model=model("2"))
-    world.step()
-    ask(world, "pause", f"{rollout(world).to}/1")
-    until(world, lambda: not world.status.rollouts)
-    assert world.condition("Ready") == ("True", "Answering")
-
-
 def test_a_paused_rollout_has_no_deadline() -> None:
     world = canary(progressDeadlineSeconds=30)
     world.broken.add(rollout(world).to)
     ask(world, "pause", f"{rollout(world).to}/1")
     world.run(120)
     assert rollout(world).phase == "Paused"
-
-
-def test_failures_and_abandoned_tries_take_no_place_in_history() -> None:
-    world = World(replicas=1, revisionHistoryLimit=1)
-    for number in (1, 2):
-        world.set(model=model(str(number)))
-        settle(world)
-    for number in (3, 4, 5):
-        world.set(model=model(str(number)))
-        world.run(2)
-    world.set(model=model("2"))
-    settle(world)
-    served = [r.uri for r in world.status.revisions if r.outcome == "Replaced"]
-    assert served == ["pvc://models/m/1"]
 
 
 def test_a_settled_rollout_costs_no_write() -> None:
