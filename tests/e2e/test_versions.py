@@ -113,37 +113,43 @@ def test_copies_reach_the_mirrored_version_and_nobody_else_notices(ab: Served, w
 def test_a_mirrored_version_that_differs_on_a_tenth_of_the_inputs_is_found_out(
     ab: Served, when: When, then: Then
 ) -> None:
+    """Its new revision gets copies before anything else, and a step's analysis judges them."""
     differing = version("v3", 0, app={"args": {"name": "v3", "differs": 10}})
     mirror = {"version": "v3", "percent": 100, "compare": True}
+    metric = {"name": "mirror-agreement", "min": "99%"}
+    agreement = {"interval": "2s", "count": 1000, "failureLimit": 1000, "metrics": [metric]}
+    spec = {"versions": [*three(80, 20), differing], "traffic": {"mirror": mirror, "rules": None}}
     with when.loaded(ab, 10) as load:
-        spec = {"versions": [*three(80, 20), differing], "traffic": {"mirror": mirror, "rules": None}}
-        when.changed(ab.md, spec)
-        eventually("the routers compare", lambda: compared(ab, 1), within=120)
+        when.changed(ab.md, {**spec, "rollout": {"steps": [{"analysis": agreement}]}})
+        candidate = then.rollout(ab.md, "is judged", lambda r: bool(r.get("stepAnalysis")), SETTLED_SECONDS)
+        eventually("the routers compare", lambda: compared(ab, 1, candidate["to"]), within=120)
         router = ("deployment", f"{ab.md.name}-router", "-n", ab.md.namespace)
         ab.md.cluster.kubectl("rollout", "status", *router, "--timeout=120s", timeout=130)
-        then.settled(ab.md)
     then.no_request_failed(load.result)
     before = ab.md.status()["mirror"]
     assert_split(ab.client.count(ab.url, 1000, body='{"num": NUMBER}'), 80, 20)
-    eventually("most were compared", lambda: compared(ab, before["compared"] + 500), within=60)
+    eventually("most were compared", lambda: compared(ab, before["compared"] + 500, candidate["to"]), within=60)
     found = ab.md.status()["mirror"]
     answers, agreed = (found[k] - before[k] for k in ("compared", "agreed"))
     assert abs(agreed - 0.9 * answers) <= SIGMAS * sqrt(answers * 0.9 * 0.1), found
     words = {k: {s[k] for s in found["samples"]} for k in ("path", "user", "mirror")}
     assert words == {"path": {"predictions[0]"}, "user": {'"same"'}, "mirror": {'"other"'}}
     assert not any("requestBody" in s for s in found["samples"])
+    held = then.rollout(ab.md, "is judged", lambda r: r["stepAnalysis"][0]["verdict"] == "Failed", within=30)
+    assert "mirror-agreement 9" in held["message"], held
+    assert (held["weight"], held["phase"]) == (0, "Progressing")
 
 
-def compared(ab: Served, least: int) -> None:
+def compared(ab: Served, least: int, revision: str) -> None:
     found = ab.md.status().get("mirror", {})
-    if found.get("compared", 0) < least:
+    if found.get("revision") != revision or found["compared"] < least:
         raise NotYetError(f"status.mirror is {found}")
 
 
 def test_a_version_that_cannot_start_leaves_the_others_its_share(ab: Served, when: When, then: Then) -> None:
     broken = version("v4", 20, image=ab.md.manifest()["spec"]["image"] + "-nothing")
     with when.loaded(ab) as load:
-        when.changed(ab.md, {"versions": [*three(60, 20, 0), broken], "traffic": None})
+        when.changed(ab.md, {"versions": [*three(60, 20, 0), broken], "traffic": None, "rollout": None})
         then.condition(ab.md, "Degraded", "True", reasons={"TrafficShifted"}, saying="version v4", within=90)
         assert "-nothing" in ab.md.condition("Degraded")["message"]
         assert ab.md.condition("Ready")["status"] == "True"

@@ -9,12 +9,13 @@ from eagleray.api.base import ApiModel, Duration, PositiveDuration, Rule, map_li
 from eagleray.api.units import parse_duration
 
 ERROR_RATE = "error-rate"
+MIRROR_AGREEMENT = "mirror-agreement"
 _LATENCIES = ("latency-p50", "latency-p90", "latency-p95", "latency-p99")
 _PERCENT = r"^[0-9]{1,3}([.][0-9]{1,3})?%$"
 _LATENCY = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 _NUMBER = r"^-?[0-9]{1,12}([.][0-9]{1,9})?$"
 _CEL_LATENCIES = f"[{', '.join(repr(name) for name in _LATENCIES)}]"
-_CEL_OWN = f"[{', '.join(repr(name) for name in (ERROR_RATE, *_LATENCIES))}]"
+_CEL_OWN = f"[{', '.join(repr(name) for name in (ERROR_RATE, MIRROR_AGREEMENT, *_LATENCIES))}]"
 
 Percent = Annotated[
     str,
@@ -24,9 +25,6 @@ Percent = Annotated[
     ),
 ]
 """A share: `1%`, `0.5%`."""
-
-Number = Annotated[str, Field(max_length=24), matches(_NUMBER, "write a number in quotes, such as '0.95'")]
-"""A number as text, since YAML's own would not keep all of its digits."""
 
 Url = Annotated[
     str,
@@ -55,9 +53,22 @@ class Web(ApiModel):
     """Where in its answer the number is, such as `data.score`; `value` where it is left out. True counts 1, false 0."""
 
 
-def _limit_fits(metric: "AnalysisMetric") -> bool:
+def _max_fits(metric: "AnalysisMetric") -> bool:
     pattern = _PERCENT if metric.name == ERROR_RATE else _LATENCY if metric.name in _LATENCIES else _NUMBER
     return metric.max is None or re.search(pattern, metric.max) is not None
+
+
+def _min_fits(metric: "AnalysisMetric") -> bool:
+    pattern = _PERCENT if metric.name == MIRROR_AGREEMENT else _NUMBER
+    return metric.min is None or re.search(pattern, metric.min) is not None
+
+
+def _limits_belong(metric: "AnalysisMetric") -> bool:
+    if metric.provider:
+        return metric.max_increase is None
+    if metric.name == MIRROR_AGREEMENT:
+        return metric.max is None and metric.max_increase is None
+    return metric.min is None
 
 
 class AnalysisMetric(ApiModel):
@@ -71,10 +82,10 @@ class AnalysisMetric(ApiModel):
         ),
         Rule(
             f"(has(self.prometheus) || has(self.web)) != (self.name in {_CEL_OWN})",
-            "the router measures error-rate and latency-p50, -p90, -p95 and -p99; a metric of another name needs "
-            "prometheus or web, and has that name to itself",
+            "the router measures error-rate, mirror-agreement and latency-p50, -p90, -p95 and -p99; a metric of "
+            "another name needs prometheus or web, and has that name to itself",
             field_path=".name",
-            python=lambda m: (m.provider is not None) != (m.name in {ERROR_RATE, *_LATENCIES}),
+            python=lambda m: (m.provider is not None) != (m.name in {ERROR_RATE, MIRROR_AGREEMENT, *_LATENCIES}),
         ),
         Rule(
             "!(has(self.prometheus) && has(self.web))",
@@ -82,9 +93,11 @@ class AnalysisMetric(ApiModel):
             python=lambda m: m.prometheus is None or m.web is None,
         ),
         Rule(
-            "has(self.prometheus) || has(self.web) ? !has(self.maxIncrease) : !has(self.min)",
-            "min belongs to prometheus and web, maxIncrease to what the router measures",
-            python=lambda m: (m.max_increase if m.provider else m.min) is None,
+            "has(self.prometheus) || has(self.web) ? !has(self.maxIncrease) : "
+            f"self.name == '{MIRROR_AGREEMENT}' ? !has(self.max) && !has(self.maxIncrease) : !has(self.min)",
+            "min belongs to prometheus, web and mirror-agreement, max to all but mirror-agreement, and maxIncrease to "
+            "error-rate and the latencies",
+            python=_limits_belong,
         ),
         Rule(
             f"!has(self.max) || self.max.matches(self.name == '{ERROR_RATE}' ? '{_PERCENT}' : "
@@ -92,7 +105,14 @@ class AnalysisMetric(ApiModel):
             "write the max of error-rate as a share such as 1%, that of a latency as a duration such as 200ms, and any "
             "other as a number in quotes, such as '0.05'",
             field_path=".max",
-            python=_limit_fits,
+            python=_max_fits,
+        ),
+        Rule(
+            f"!has(self.min) || self.min.matches(self.name == '{MIRROR_AGREEMENT}' ? '{_PERCENT}' : '{_NUMBER}')",
+            "write the min of mirror-agreement as a share such as 99%, and any other as a number in quotes, such as "
+            "'0.95'",
+            field_path=".min",
+            python=_min_fits,
         ),
     )
 
@@ -102,11 +122,12 @@ class AnalysisMetric(ApiModel):
         matches("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", "write a name of lower-case letters, digits and hyphens"),
     ]
     """What is measured. `error-rate`, the share of answers with a status from 500 on, and `latency-p50`, `-p90`, `-p95`
-    and `-p99`, quantiles of the time to the answer, are the router's; any other name is that of your own figure."""
+    and `-p99`, quantiles of the time to the answer, are the router's; so is `mirror-agreement`, the share of copies
+    that were answered as the user was, while `traffic.mirror` compares. Any other name is that of your own figure."""
     max: str | None = Field(None, max_length=24)
     """Highest value that passes: `1%`, `200ms`, or a number in quotes."""
-    min: Number | None = None
-    """Lowest value of your own figure that passes: a number in quotes."""
+    min: str | None = Field(None, max_length=24)
+    """Lowest value that passes: `99%` of `mirror-agreement`, a number in quotes of your own figure."""
     max_increase: Percent | None = None
     """How far the candidate may be above the stable revision in the same time: percentage points of an error rate
     (`0.5%`), a share of a latency (`20%`)."""
@@ -122,11 +143,9 @@ class AnalysisMetric(ApiModel):
 
     @property
     def limit(self) -> float | None:
-        """`max` as a share of 1, in seconds, or as it is."""
+        """`max` as a share of 1, or in seconds."""
         if self.max is None:
             return None
-        if self.provider:
-            return float(self.max)
         return float(self.max[:-1]) / 100 if self.name == ERROR_RATE else parse_duration(self.max)
 
     @property

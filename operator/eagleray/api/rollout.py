@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from eagleray.api.analysis import Analysis
+from eagleray.api.analysis import MIRROR_AGREEMENT, Analysis
 from eagleray.api.base import INT_OR_STRING, ApiModel, PositiveDuration, Rule, quantity_text
 
 _SURGE = r"^[0-9]{1,4}%?$"
@@ -66,6 +66,13 @@ class Rollout(ApiModel):
             "!(has(self.steps) || has(self.analysis)) || !has(self.strategy) || self.strategy == 'Canary'",
             "steps and analysis belong to the strategy Canary; leave strategy out or write Canary",
             python=lambda r: not (r.steps or r.analysis) or r.strategy in {None, "Canary"},
+        ),
+        Rule(
+            f"!has(self.analysis) || !self.analysis.metrics.exists(m, m.name == '{MIRROR_AGREEMENT}')",
+            "mirror-agreement is measured while the candidate has no requests of its own; write it into the analysis "
+            "of a step before the first setWeight",
+            field_path=".analysis",
+            python=lambda r: r.analysis is None or all(m.name != MIRROR_AGREEMENT for m in r.analysis.metrics),
         ),
     )
 

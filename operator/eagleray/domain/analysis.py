@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Literal
 
-from eagleray.api.analysis import ERROR_RATE, Analysis, AnalysisMetric
+from eagleray.api.analysis import ERROR_RATE, MIRROR_AGREEMENT, Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus
 from eagleray.api.units import parse_duration
 from eagleray.domain.signals import Histogram, Window, Windows
@@ -115,8 +115,12 @@ def upper_bound(k: int, n: int, alpha: float) -> float:
 
 def measure(analysis: Analysis, candidate: Windows, stable: Windows) -> list[Measurement]:
     """Judge every figure of `analysis` that the routers know; what the windows mean is said at `judge`."""
-    own = [metric for metric in analysis.metrics if metric.provider is None]
-    return [judge(metric, candidate, stable, min_requests(analysis)) for metric in own]
+    return [judge(metric, candidate, stable, min_requests(analysis)) for metric in routers_own(analysis)]
+
+
+def routers_own(analysis: Analysis) -> list[AnalysisMetric]:
+    """The figures that are counted in windows of what the routers say."""
+    return [metric for metric in analysis.metrics if metric.provider is None and metric.name != MIRROR_AGREEMENT]
 
 
 def judge(metric: AnalysisMetric, candidate: Windows, stable: Windows, least: int) -> Measurement:

@@ -49,12 +49,18 @@ class Evidence:
 
     Attributes:
         candidate: the revision that is judged.
+        ready: whether as many of its replicas as are wanted answer.
+        compared: copies of requests whose answers were compared with the users'.
+        agreed: those of them that said the same.
         samples: what the routers said so far.
         readings: what others answered last.
         now: the time.
     """
 
     candidate: Revision
+    ready: bool
+    compared: int
+    agreed: int
     samples: tuple[Sample, ...]
     readings: Mapping[ProviderQuery, Reading]
     now: datetime

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from eagleray.api.analysis import Analysis
 from eagleray.api.status import MetricStatus, RolloutStatus
+from eagleray.domain import agreement, providers
 from eagleray.domain import analysis as figures
-from eagleray.domain import providers
 from eagleray.domain.evidence import Evidence, Inquiry, ProviderQuery
 from eagleray.domain.signals import windows
 from eagleray.domain.steps import Course
@@ -20,12 +20,12 @@ def measure(record: RolloutStatus, course: Course, evidence: Evidence) -> Rollou
     """Take a measurement of every figure that is due.
 
     Only what was answered since the candidate has had its present share counts; for a step's own figures, since the
-    step began.
+    step began. Before it has any share a step's figures are measured as soon as it answers: they are about copies of
+    requests, or known to others.
     """
-    if record.weight_changed_at is None or not record.weight:
-        return record
+    left_out: dict[str, None] = {} if course.analysis else {"analysis": None}
     taken = {where: _taken(inquiry) for where, inquiry in _inquiries(record, course, evidence)}
-    return record.model_copy(update={"analysis": None, "step_analysis": None, **taken})
+    return record.model_copy(update={**left_out, **taken})
 
 
 def due_queries(record: RolloutStatus, course: Course, evidence: Evidence) -> tuple[ProviderQuery, ...]:
@@ -35,26 +35,24 @@ def due_queries(record: RolloutStatus, course: Course, evidence: Evidence) -> tu
 
 
 def _inquiries(record: RolloutStatus, course: Course, evidence: Evidence) -> Iterator[tuple[str, Inquiry]]:
-    since = record.weight_changed_at
-    if since is None or not record.weight:
-        return
-    if course.analysis is not None:
+    since = record.weight_changed_at if record.weight else None
+    if course.analysis is not None and since is not None:
         yield "analysis", Inquiry(course.analysis, tuple(record.analysis or ()), since, record, evidence)
     own = step_analysis(course, record.step)
-    if own is not None:
-        begin = max(since, record.step_started_at)
+    if own is not None and (since is not None or (not record.weight and evidence.ready)):
+        begin = max(since or record.step_started_at, record.step_started_at)
         yield "step_analysis", Inquiry(own, tuple(record.step_analysis or ()), begin, record, evidence)
 
 
 def _taken(inquiry: Inquiry) -> list[MetricStatus]:
-    found = [*_measured(inquiry), *providers.measurements(inquiry)]
+    found = [*_measured(inquiry), *agreement.measured(inquiry), *providers.measurements(inquiry)]
     return figures.take(inquiry.known, found, inquiry.evidence.now)
 
 
 def _measured(inquiry: Inquiry) -> list[figures.Measurement]:
     """What the routers say of all their figures at once."""
     analysis, record, evidence = inquiry.analysis, inquiry.record, inquiry.evidence
-    own = [metric for metric in analysis.metrics if metric.provider is None]
+    own = figures.routers_own(analysis)
     if not own or evidence.now < inquiry.due(*own):
         return []
     seconds = inquiry.interval.total_seconds()

@@ -200,8 +200,8 @@ def _wait(step: RolloutStep, record: RolloutStatus, at: Situation) -> RolloutSta
         return _pause(record, at, step.pause.duration)
     if step.analysis is None or figures.passed(step.analysis, record.step_analysis or []):
         return _next(record, at, "the analysis has passed")
-    if not record.weight:
-        return _going(record, "the analysis waits for requests: the candidate has no share of them yet")
+    if not record.weight and not at.enough:
+        return _going(record, _lacking(at))
     return _going(record, figures.waiting(step.analysis, record.step_analysis or []))
 
 

@@ -58,7 +58,7 @@ def route(
         lanes=tuple(RouterLane(v.version.name, _lane(v)) for v in versions),
         rules=tuple(traffic.rules or ()),
         sticky=traffic.sticky,
-        mirror=_mirror(traffic, versions),
+        mirror=_mirror(traffic, versions, weights),
         compares=compares(traffic),
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
@@ -124,15 +124,28 @@ def compares(traffic: Traffic) -> bool:
     return bool(traffic.mirror and traffic.mirror.compare)
 
 
-def _mirror(traffic: Traffic, versions: Versions) -> RouterMirror | None:
+def _mirrored(named: VersionView, versions: Versions, weights: Mapping[str, int]) -> RevisionView | None:
+    """Who gets copies: the candidate while it has no requests of its own, else the stable revision.
+
+    The only version that answers users gets none but for its candidate: it would be compared with itself.
+    """
+    candidate = named.candidate
+    if candidate is not None and candidate.answered and not named.aborted and not named.share:
+        return candidate
+    others = any(weights[v.version.name] for v in versions if v is not named)
+    return named.stable if others else None
+
+
+def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) -> RouterMirror | None:
     if traffic.mirror is None:
         return None
     named = next(v for v in versions if v.version.name == traffic.mirror.version)
-    if named.stable is None or named.stable.serves is False:
+    mirrored = _mirrored(named, versions, weights)
+    if mirrored is None or mirrored.serves is False:
         return None
     allowed = traffic.mirror.tolerance or Tolerance()
     return RouterMirror(
-        revision=named.stable.revision.name,
+        revision=mirrored.revision.name,
         percent=traffic.mirror.percent,
         relative=DEFAULT_RELATIVE_TOLERANCE if allowed.relative is None else allowed.relative,
         absolute=DEFAULT_ABSOLUTE_TOLERANCE if allowed.absolute is None else allowed.absolute,

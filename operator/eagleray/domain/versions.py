@@ -113,7 +113,7 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
         replicas=version.replicas,
         confirmed=routers_confirm(observed, [stable.name, version.revision.name]),
         verbs=desired.verbs,
-        evidence=Evidence(version.revision, observed.samples, observed.readings, now),
+        evidence=_evidence(new, observed, now),
         now=now,
     )
     step = advance(record, situation)
@@ -122,6 +122,20 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
         return VersionView(version, old, new, record, due_queries(record, course, situation.evidence))
     full = new if new.wanted == version.replicas else view_revision(new.revision, version.replicas, observed, now)
     return VersionView(version, full, None)
+
+
+def _evidence(candidate: RevisionView, observed: Observed, now: datetime) -> Evidence:
+    name = candidate.revision.name
+    comparisons = [c for router in observed.routers for c in router.comparisons if c.revision == name]
+    return Evidence(
+        candidate=candidate.revision,
+        ready=candidate.answered and candidate.complete,
+        compared=sum(c.compared for c in comparisons),
+        agreed=sum(c.agreed for c in comparisons),
+        samples=observed.samples,
+        readings=observed.readings,
+        now=now,
+    )
 
 
 def _with_steps(record: RolloutStatus, course: Course, now: datetime) -> RolloutStatus:

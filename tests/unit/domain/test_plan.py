@@ -260,7 +260,8 @@ def test_whatever_happens_it_serves_and_converges(faults: list[tuple[str, int]])
 
 def test_answers_are_compared_as_the_user_says_and_figures_are_told() -> None:
     mirror = {"version": "default", "percent": 50, "compare": True, "tolerance": {"relative": 0.1}, "bodies": True}
-    world = World(traffic={"mirror": mirror})
+    versions = [{"name": "default", "weight": 0}, {"name": "other", "weight": 100}]
+    world = World(versions=versions, traffic={"mirror": mirror})
     first = next(a for a in world.step().actions if isinstance(a, EnsureRouter)).config
     assert (first.compares, first.mirror) == (True, None)
     last = next(a for a in world.run().actions if isinstance(a, EnsureRouter)).config

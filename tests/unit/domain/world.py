@@ -20,6 +20,7 @@ from eagleray.domain.actions import (
     RetireRevision,
     SetReplicas,
 )
+from eagleray.domain.comparison import Comparison
 from eagleray.domain.desired import parse
 from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
@@ -73,6 +74,7 @@ class World:
         self.bytes = "sha256:1"
         self.images: dict[str, str] = {}
         self.readings: dict[ProviderQuery, Reading] = {}
+        self.agreed: dict[str, tuple[int, int]] = {}
         self.provider: float | str = "nobody is there"
         self.history: list[Plan] = []
         self.writes = 0
@@ -107,10 +109,14 @@ class World:
             readings=dict(self.readings),
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
-            routers=tuple(RouterPod(f"r{i}", f"10.0.9.{i}", seen.get(f"r{i}")) for i in range(2)),
+            routers=tuple(self._router(f"r{i}", seen) for i in range(2)),
             router_version=str(hash(self.router)),
             probes=dict(self.probes),
         )
+
+    def _router(self, name: str, seen: dict[str, RouterStats]) -> RouterPod:
+        found = (Comparison(revision, of, agreed) for revision, (agreed, of) in self.agreed.items())
+        return RouterPod(name, f"10.0.9.{name[1:]}", seen.get(name), comparisons=tuple(found))
 
     def step(self, seconds: float = 1, crash_after: int | None = None) -> Plan:
         """Decide once, do what was decided, and let time pass.
