@@ -71,6 +71,10 @@ def test_paused_looked_at_and_promoted_by_verb(canary: Served, when: When, then:
         drawn = when.told(canary.md, "status")
         assert found["to"] in drawn
         assert "10%" in drawn
+        when.told(canary.md, "pause")
+        then.rollout(canary.md, "is paused by a person", lambda r: "by a person" in r["message"], within=10)
+        when.told(canary.md, "resume")
+        then.rollout(canary.md, "pauses by its step", lambda r: "step waits" in r["message"], within=10)
         when.told(canary.md, "promote")
         then.weight(canary.md, 50, within=30)
         when.told(canary.md, "promote", "--full")
@@ -100,6 +104,7 @@ def test_aborted_and_retried_by_verb(canary: Served, when: When, then: Then) -> 
 def test_back_to_an_earlier_revision_by_verb(canary: Served, when: When, then: Then) -> None:
     """The next test's change ends it."""
     wanted = canary.md.stable_revision()
+    assert wanted in when.told(canary.md, "revisions")
     with when.loaded(canary, RATE) as load:
         when.told(canary.md, "rollback")
         then.condition(canary.md, "Progressing", "False", reasons={"RolledBack"}, saying=wanted, within=90)

@@ -116,7 +116,7 @@ class Mirror(ApiModel):
     )
 
     version: VersionName
-    """Version that gets the copies."""
+    """Version that gets the copies; its candidate does as long as that has no requests of its own."""
     percent: int = Field(ge=1, le=100)
     """Share of requests that is copied, in percent."""
     compare: bool | None = None
