@@ -22,7 +22,9 @@ ROLLOUTS: list[dict[str, Any]] = [
     {"steps": LADDER, "maxSurge": 1, "abortScaleDownDelaySeconds": 0},
     {"steps": LADDER, "progressDeadlineSeconds": 40},
     {"steps": LADDER, "analysis": {"metrics": [{"name": "error-rate", "max": "1%"}]}},
+    {"steps": LADDER, "analysis": {"metrics": [{"name": "own", "max": "1", "web": {"url": "http://judge"}}]}},
     {"steps": [{"setWeight": 20}, {"pause": {}}, {"setReplicas": 3}, {"setWeight": 80}]},
+    {"steps": [{"analysis": {"metrics": [{"name": "own", "min": "1", "web": {"url": "http://judge"}}]}}, *LADDER]},
     {"strategy": "Recreate"},
 ]
 MOST_SECONDS, QUIET_SECONDS = 1500, 90
@@ -74,6 +76,10 @@ class Histories(RuleBasedStateMachine):
     @rule(rollout=st.sampled_from(ROLLOUTS))
     def another_course(self, rollout: dict[str, Any]) -> None:
         self.world.set(rollout=rollout)
+
+    @rule(answer=st.sampled_from(["nobody is there", 1.0, 1.0, 2.0]))
+    def the_judge_says(self, answer: float | str) -> None:
+        self.world.provider = answer
 
     @rule(replicas=st.integers(0, 5))
     def scaled(self, replicas: int) -> None:
