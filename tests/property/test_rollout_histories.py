@@ -129,7 +129,9 @@ class Histories(RuleBasedStateMachine):
         if seen is not None and any(seen.get(share.revision) for share in router.split):
             assert all(seen.get(share.revision) for share in router.split), (router.split, seen)
         decided = self.world.status.observed_generation == self.world.generation
-        if seen is not None and decided and not router.split and self.world.spec["replicas"]:
+        # `Recreate` gives the old revision up while its last Pods may still answer: nobody is asked, as documented.
+        recreates = self.world.spec["rollout"].get("strategy") == "Recreate"
+        if seen is not None and decided and not router.split and self.world.spec["replicas"] and not recreates:
             able = [v.stable for v in self.world.status.versions if v.weight and seen.get(v.stable or "")]
             assert not able, "nobody is asked although somebody answers"
 

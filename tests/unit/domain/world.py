@@ -128,11 +128,9 @@ class World:
         """
         desired = parse(self.manifest(), IMAGES, self.revisions)
         observed = self.observed()
-        self.seen = (
-            {r: s.healthy_endpoints for r, s in observed.routers[0].stats.revisions.items()}
-            if observed.routers[0].stats
-            else None
-        )
+        # What an operator saw that died before it could act on it binds nobody.
+        stats = observed.routers[0].stats if crash_after is None else None
+        self.seen = {r: s.healthy_endpoints for r, s in stats.revisions.items()} if stats else None
         decision = plan(desired, observed, self.now)
         for action in decision.actions[:crash_after]:
             self._do(action)
