@@ -20,9 +20,7 @@ _CEL_OWN = f"[{', '.join(repr(name) for name in (ERROR_RATE, MIRROR_AGREEMENT, *
 Percent = Annotated[
     str,
     Field(max_length=8),
-    Rule(
-        f"self.matches('{_PERCENT}')", "write a share such as 1% or 0.5%", python=lambda s: bool(re.search(_PERCENT, s))
-    ),
+    matches(_PERCENT, "write a share such as 1% or 0.5%"),
 ]
 """A share: `1%`, `0.5%`."""
 

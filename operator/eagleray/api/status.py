@@ -254,3 +254,15 @@ class ModelDeploymentStatus(ApiModel):
     def condition(self, condition_type: ConditionType) -> Condition | None:
         """Give the condition of this type, if it was ever set."""
         return next((c for c in self.conditions if c.type == condition_type), None)
+
+    def version(self, name: str) -> VersionStatus | None:
+        """Give the version of this name, if there is one."""
+        return next((v for v in self.versions if v.name == name), None)
+
+    def revision(self, name: str) -> RevisionStatus | None:
+        """Give the revision of this name, if it exists or is remembered."""
+        return next((r for r in self.revisions if r.name == name), None)
+
+    def rollout_of(self, version: str) -> RolloutStatus | None:
+        """Give the rollout of a version, if there is one."""
+        return next((r for r in self.rollouts or [] if r.version == version), None)

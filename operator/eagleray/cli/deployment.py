@@ -65,15 +65,27 @@ class Deployment:
 
     def version(self, name: str) -> VersionStatus | None:
         """Give the version of this name, if there is one."""
-        return next((v for v in self.status.versions if v.name == name), None)
+        return self.status.version(name)
+
+    def known_version(self, name: str) -> VersionStatus:
+        """Give the version of this name.
+
+        Raises:
+            CliError: there is none.
+        """
+        found = self.version(name)
+        if found is None:
+            known = ", ".join(v.name for v in self.status.versions) or "none"
+            raise CliError(f"{self.place} has no version {name}; its versions: {known}")
+        return found
 
     def revision(self, name: str) -> RevisionStatus | None:
         """Give the revision of this name, if it exists or is remembered."""
-        return next((r for r in self.status.revisions if r.name == name), None)
+        return self.status.revision(name)
 
     def rollout_of(self, version: str) -> RolloutStatus | None:
         """Give the rollout of a version, if there is one."""
-        return next((r for r in self.rollouts if r.version == version), None)
+        return self.status.rollout_of(version)
 
     def course(self, record: RolloutStatus) -> Course:
         """Give what a rollout goes through, as spec has it now."""

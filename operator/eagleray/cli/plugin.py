@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 
 from eagleray.cli import verbs
 from eagleray.cli.cluster import Cluster, Target, connect
+from eagleray.cli.deployment import Deployment
 from eagleray.cli.draw import draw_revisions, draw_status
 from eagleray.cli.errors import CliError
 from eagleray.cli.outcome import Ended
@@ -91,56 +92,25 @@ def promote(
     _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.promote(d, version, full=full))
 
 
-@app.command()
-def pause(
-    name: Name,
-    *,
-    version: Version = None,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Hold a rollout where it is."""
-    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.pause(d, version))
+def _add(name: str, decide: Callable[[Deployment, str | None], verbs.Answer], does: str) -> None:
+    """Add the command of a verb that has no options of its own."""
+
+    @app.command(name, help=does)
+    def command(
+        name: Name,
+        *,
+        version: Version = None,
+        namespace: Namespace = None,
+        context: Context = None,
+        kubeconfig: Kubeconfig = None,
+    ) -> None:
+        _ask(name, Target(namespace, context, kubeconfig), lambda d: decide(d, version))
 
 
-@app.command()
-def resume(
-    name: Name,
-    *,
-    version: Version = None,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Let a rollout that was paused go on."""
-    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.resume(d, version))
-
-
-@app.command()
-def abort(
-    name: Name,
-    *,
-    version: Version = None,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Take a rollout back."""
-    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.abort(d, version))
-
-
-@app.command()
-def retry(
-    name: Name,
-    *,
-    version: Version = None,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Try a revision again that was taken back."""
-    _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.retry(d, version))
+_add("pause", verbs.pause, "Hold a rollout where it is.")
+_add("resume", verbs.resume, "Let a rollout that was paused go on.")
+_add("abort", verbs.abort, "Take a rollout back.")
+_add("retry", verbs.retry, "Try a revision again that was taken back.")
 
 
 @app.command()

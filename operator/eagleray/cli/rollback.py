@@ -36,22 +36,20 @@ def rollback(deployment: Deployment, version: str | None, to: str | None) -> Ans
 
 
 def _version(deployment: Deployment, version: str | None, to: str | None) -> VersionStatus:
-    where = deployment.place
-    versions = deployment.status.versions
-    known = ", ".join(v.name for v in versions) or "none"
     if version is None and to is not None:
         revision = deployment.revision(to)
         if revision is None:
             raise _unknown(deployment, to)
         version = revision.version
     if version is None:
+        versions = deployment.status.versions
         if len(versions) != 1:
-            raise CliError(f"{where} has several versions ({known}); say which with --version, or name a revision")
+            known = ", ".join(v.name for v in versions) or "none"
+            raise CliError(
+                f"{deployment.place} has several versions ({known}); say which with --version, or name a revision"
+            )
         return versions[0]
-    found = deployment.version(version)
-    if found is None:
-        raise CliError(f"{where} has no version {version}; its versions: {known}")
-    return found
+    return deployment.known_version(version)
 
 
 def _named(deployment: Deployment, of: VersionStatus, to: str) -> RevisionStatus:

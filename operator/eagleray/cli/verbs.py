@@ -133,10 +133,7 @@ def _rollout(deployment: Deployment, version: str | None, verb: str) -> RolloutS
     """The rollout that is meant: of `version`, or the only one."""
     where = deployment.place
     if version is not None:
-        if deployment.version(version) is None:
-            known = ", ".join(v.name for v in deployment.status.versions) or "none"
-            raise CliError(f"{where} has no version {version}; its versions: {known}")
-        record = deployment.rollout_of(version)
+        record = deployment.rollout_of(deployment.known_version(version).name)
         if record is None:
             raise CliError(f"nothing to {verb}: version {version} of {where} is not rolling out")
         return record

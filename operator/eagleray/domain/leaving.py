@@ -57,7 +57,7 @@ def _leave(name: str, desired: Desired, observed: Observed, now: datetime) -> Le
 
 
 def _record(name: str, observed: Observed, now: datetime) -> RevisionStatus:
-    record = next((r for r in observed.status.revisions if r.name == name), None)
+    record = observed.status.revision(name)
     if record is None:
         record = new_record(observed.revisions[name], now)
     changed = {"removing_since": record.removing_since or now, "last_active_at": record.last_active_at or now}

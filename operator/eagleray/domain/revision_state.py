@@ -57,6 +57,11 @@ class RevisionView:
         return self.wanted == 0 or self._answers_fully
 
     @property
+    def ready(self) -> bool:
+        """Whether it has answered real requests and every wanted replica does: only then may it be given a share."""
+        return self.answered and self.complete
+
+    @property
     def _answers_fully(self) -> bool:
         return self.answered and self.running >= self.wanted and (self.answering or 0) >= self.wanted
 
@@ -147,7 +152,7 @@ def new_record(revision: Revision, now: datetime) -> RevisionStatus:
 
 
 def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
-    known = next((r for r in observed.status.revisions if r.name == revision.name), None)
+    known = observed.status.revision(revision.name)
     if known is not None:
         back = {"last_active_at": None, "removing_since": None, "outcome": Outcome.PENDING}
         fresh = {"failure": None, "answered_at": None, "answered_incarnation": None} if known.last_active_at else {}

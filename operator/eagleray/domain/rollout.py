@@ -30,8 +30,7 @@ class Situation:
         replicas: replicas of the version.
         confirmed: whether every router runs what was written last.
         verbs: what people ask.
-        evidence: what the candidate is judged by.
-        now: the time.
+        evidence: what the candidate is judged by, and when.
     """
 
     course: Course
@@ -41,13 +40,17 @@ class Situation:
     confirmed: bool
     verbs: Verbs
     evidence: Evidence
-    now: datetime
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.evidence.now
 
     @property
     def enough(self) -> bool:
         """Whether as many replicas of the candidate answer as the present step needs, warm-up included."""
         view = self.candidate
-        return view.answered and view.complete and view.wanted >= self.goal
+        return view.ready and view.wanted >= self.goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +230,8 @@ def _grow(record: RolloutStatus, at: Situation, aim: int) -> RolloutStatus | Non
     """Where there is no room for all of the candidate yet, its share follows the replicas that it has."""
     view = at.candidate
     share = share_of(view.wanted, at.replicas, aim)
-    ready = view.answered and view.complete and 0 < view.wanted < at.goal
-    return _weigh(record, share) if ready and share > record.weight else None
+    may_grow = view.ready and 0 < view.wanted < at.goal
+    return _weigh(record, share) if may_grow and share > record.weight else None
 
 
 def _hold(record: RolloutStatus, at: Situation) -> str:

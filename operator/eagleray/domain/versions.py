@@ -71,7 +71,7 @@ Versions = tuple[VersionView, ...]
 
 def view_version(desired: Desired, version: Version, observed: Observed, now: datetime) -> VersionView:
     """Look at a version's revisions, and take a step of its rollout."""
-    known = next((v for v in observed.status.versions if v.name == version.name), None)
+    known = observed.status.version(version.name)
     stable = observed.revisions.get(known.stable) if known and known.stable else None
     if stable is None or stable.name == version.revision.name:
         view = view_revision(version.revision, version.replicas, observed, now)
@@ -114,7 +114,6 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
         confirmed=routers_confirm(observed, [stable.name, version.revision.name]),
         verbs=desired.verbs,
         evidence=_evidence(new, observed, now),
-        now=now,
     )
     step = advance(record, situation)
     if not step.done:
@@ -129,7 +128,7 @@ def _evidence(candidate: RevisionView, observed: Observed, now: datetime) -> Evi
     comparisons = [c for router in observed.routers for c in router.comparisons if c.revision == name]
     return Evidence(
         candidate=candidate.revision,
-        ready=candidate.answered and candidate.complete,
+        ready=candidate.ready,
         compared=sum(c.compared for c in comparisons),
         agreed=sum(c.agreed for c in comparisons),
         samples=observed.samples,
@@ -207,8 +206,8 @@ def _taken_back(
 def _record(desired: Desired, version: Version, stable: Revision, observed: Observed, now: datetime) -> RolloutStatus:
     """The record of this rollout, or a new one: of other revisions, or of another attempt."""
     wanted = version.revision.name
-    known = next((r for r in observed.status.rollouts or [] if r.version == version.name), None)
-    before = next((r for r in observed.status.revisions if r.name == wanted), None)
+    known = observed.status.rollout_of(version.name)
+    before = observed.status.revision(wanted)
     attempt = before.attempts + 1 if before else 1
     direct = before is not None and before.served_at is not None
     if known is None or (known.from_, known.to) != (stable.name, wanted):

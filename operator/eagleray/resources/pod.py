@@ -95,9 +95,21 @@ def container(revision: Revision, name: str, settings: PodSettings, **fields: An
         fields: everything else, by Kubernetes' names.
     """
     policy = revision.template.image_pull_policy or settings.image_pull_policy
+    return locked_down(name, revision.image, policy, **fields)
+
+
+def locked_down(name: str, image: str, policy: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Build a container with no rights and a read-only root.
+
+    Args:
+        name: the container's name.
+        image: its image.
+        policy: when it is pulled; "" = Kubernetes' own rule.
+        fields: everything else, by Kubernetes' names.
+    """
     return {
         "name": name,
-        "image": revision.image,
+        "image": image,
         **({"imagePullPolicy": policy} if policy else {}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {

@@ -18,7 +18,7 @@ from eagleray.domain.router import (
 )
 from eagleray.resources.labels import deployment_labels
 from eagleray.resources.names import router_name
-from eagleray.resources.pod import USER_ID, PodSettings
+from eagleray.resources.pod import USER_ID, PodSettings, locked_down
 
 REPLICAS = 2
 COMPARER = "comparer"
@@ -40,11 +40,6 @@ SETTLE_SECONDS = 5
 LONGEST_REQUEST_SECONDS = 600
 # … and has this on top, after each of the two.
 SPARE_SECONDS = 5
-_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
 
 
 def build_router(
@@ -188,9 +183,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
 
 def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
     drain = [f"--settle={SETTLE_SECONDS}", f"--deadline={_drain_seconds(config)}"]
-    container: dict[str, Any] = {
-        "name": "envoy",
-        "image": image,
+    fields: dict[str, Any] = {
         "args": [*ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
         "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
         "readinessProbe": {
@@ -208,13 +201,9 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
         },
         "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": _SECURITY,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
     }
-    if settings.image_pull_policy:
-        container["imagePullPolicy"] = settings.image_pull_policy
-    return container
+    return locked_down("envoy", image, settings.image_pull_policy, **fields)
 
 
 def _comparer(config: RouterConfig, image: str, settings: PodSettings) -> list[dict[str, Any]]:
@@ -225,9 +214,7 @@ def _comparer(config: RouterConfig, image: str, settings: PodSettings) -> list[d
     if not config.compares:
         return []
     ports = (("exchanges", EXCHANGES_PORT), ("report", REPORT_PORT), ("copies", COPIES_PORT))
-    container: dict[str, Any] = {
-        "name": COMPARER,
-        "image": image,
+    fields: dict[str, Any] = {
         "command": ["/opt/venv/bin/python3", "-m", "eagleray_compare"],
         "args": [f"--{name}-port={port}" for name, port in ports],
         "resources": {
@@ -235,12 +222,8 @@ def _comparer(config: RouterConfig, image: str, settings: PodSettings) -> list[d
             # A share of a core: what it computes must not slow Envoy down.
             "limits": {"cpu": "500m", "memory": "512Mi"},
         },
-        "securityContext": _SECURITY,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    if settings.image_pull_policy:
-        container["imagePullPolicy"] = settings.image_pull_policy
-    return [container]
+    return [locked_down(COMPARER, image, settings.image_pull_policy, **fields)]
 
 
 def _port(name: str, number: int) -> dict[str, Any]:
