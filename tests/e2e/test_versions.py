@@ -15,6 +15,7 @@ from e2e.when import When
 
 # A binomial count is within so many standard deviations of its mean in 99.9% of all cases.
 SIGMAS = 3.29
+FORCE_SECONDS = 2.0
 
 
 def version(name: str, weight: int, **spec: Any) -> dict[str, Any]:
@@ -51,19 +52,42 @@ def changed(ab: Served, when: When, *weights: int, **spec: Any) -> None:
             raise NotYetError(f"effective weights are {found}")
 
     eventually(f"weights {weights}", look, within=SETTLED_SECONDS)
+    eventually("every router runs them", lambda: in_force(ab), within=30)
+
+
+def in_force(ab: Served) -> None:
+    """Every router Pod says that it runs what was written last."""
+    written = ab.md.cluster.get("configmap", f"{ab.md.name}-router", ab.md.namespace)
+    version = written["metadata"]["annotations"]["eagleray.dev/router-config"]
+    addresses = [pod["status"]["podIP"] for pod in ab.md.pods("router")]
+    running = {ab.client.ask("GET", f"http://{address}:9902/config-version").body for address in addresses}
+    if not all(version in said for said in running):
+        raise NotYetError(f"routers run {running}, written is {version}")
 
 
 def test_the_split_is_what_the_weights_say(ab: Served, when: When) -> None:
     assert_split(ab.client.count(ab.url, 10_000), 80, 20, 0)
     changed(ab, when, 60, 30, 10)
-    time.sleep(2)  # the promise: in force two seconds after the operator has seen it
     assert_split(ab.client.count(ab.url, 3_000), 60, 30, 10)
+
+
+def test_weights_are_in_force_within_two_seconds(ab: Served, when: When, then: Then) -> None:
+    """The version that loses its whole share answers nobody later than that, and the other has all from then on."""
+    changed(ab, when, 0, 100, 0)
+    loser = ab.md.stable_revision("v2")
+    with when.loaded(ab, 50) as load:
+        when.changed(ab.md, {"versions": three(100, 0, 0)})
+        patched = time.time()
+        changed(ab, when, 100, 0, 0)
+    winner = ab.md.stable_revision("v1")
+    assert load.result.revisions[loser]["last"] - patched <= FORCE_SECONDS
+    assert load.result.revisions[winner]["first"] - patched <= FORCE_SECONDS
+    then.no_request_failed(load.result, at_least=50)
 
 
 def test_a_change_of_weights_under_load_loses_nothing(ab: Served, when: When, then: Then) -> None:
     with when.loaded(ab) as load:
         changed(ab, when, 50, 50, 0)
-        time.sleep(2)
         assert_split(ab.client.count(ab.url, 2_000), 50, 50, 0)
         changed(ab, when, 80, 20, 0)
     then.no_request_failed(load.result, at_least=50)
@@ -71,12 +95,10 @@ def test_a_change_of_weights_under_load_loses_nothing(ab: Served, when: When, th
 
 def test_sticky_callers_move_only_where_they_must(ab: Served, when: When) -> None:
     changed(ab, when, 80, 20, 0, traffic={"sticky": {"header": "x-user-id"}})
-    time.sleep(2)
     before = ab.client.count(ab.url, 10_000, users=1_000)
     assert set(before.statuses) == {"200"}
     assert {len(seen) for seen in before.users.values()} == {1}, "a caller met two versions"
     changed(ab, when, 50, 50, 0)
-    time.sleep(2)
     after = ab.client.count(ab.url, 10_000, users=1_000)
     assert {len(seen) for seen in after.users.values()} == {1}
     moved = [user for user, seen in after.users.items() if seen != before.users[user]]
@@ -90,7 +112,6 @@ def test_rules_and_names_choose_a_version(ab: Served, when: When) -> None:
         {"query": {"name": "model", "prefix": "v2-"}, "version": "v2"},
     ]
     changed(ab, when, 80, 20, 0, traffic={"rules": rules})
-    time.sleep(2)
     assert ab.client.count(ab.url, 50, headers={"X-Beta": "true"}).versions == {"v3": 50}
     assert ab.client.count(f"{ab.url}?model=v2-large", 50).versions == {"v2": 50}
     assert ab.client.count(ab.url, 50, headers={"x-eagleray-version": "v1"}).versions == {"v1": 50}
@@ -128,7 +149,8 @@ def test_a_mirrored_version_that_differs_on_a_tenth_of_the_inputs_is_found_out(
     then.no_request_failed(load.result)
     before = ab.md.status()["mirror"]
     assert_split(ab.client.count(ab.url, 1000, body='{"num": NUMBER}'), 80, 20)
-    eventually("most were compared", lambda: compared(ab, before["compared"] + 500, candidate["to"]), within=60)
+    enough = before["compared"] + 500
+    eventually("enough were compared", lambda: asked_until_compared(ab, enough, candidate["to"]), within=180)
     found = ab.md.status()["mirror"]
     answers, agreed = (found[k] - before[k] for k in ("compared", "agreed"))
     assert abs(agreed - 0.9 * answers) <= SIGMAS * sqrt(answers * 0.9 * 0.1), found
@@ -138,6 +160,12 @@ def test_a_mirrored_version_that_differs_on_a_tenth_of_the_inputs_is_found_out(
     held = then.rollout(ab.md, "is judged", lambda r: r["stepAnalysis"][0]["verdict"] == "Failed", within=30)
     assert "mirror-agreement 9" in held["message"], held
     assert (held["weight"], held["phase"]) == (0, "Progressing")
+
+
+def asked_until_compared(ab: Served, least: int, revision: str) -> None:
+    """Ask a hundred times more: what a comparer cannot keep up with it does not compare, on a slow machine half."""
+    assert set(ab.client.count(ab.url, 100, body='{"num": NUMBER}').statuses) == {"200"}
+    compared(ab, least, revision)
 
 
 def compared(ab: Served, least: int, revision: str) -> None:
