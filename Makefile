@@ -7,7 +7,7 @@ CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit simulate test-e2e test-down lint types imports up dev generate format bench venv clean
+.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ test-unit: venv ## the tests that need no cluster
 simulate: venv ## thousands of random rollouts, ten minutes; HISTORIES=2000 unless told
 	@EAGLERAY_HISTORIES=$(or $(HISTORIES),2000) $(BIN)/python -m pytest -q tests/property/test_rollout_histories.py
 
+simulate-scaling: venv ## autoscalers compared on the same requests; writes a table and a picture into docs/benchmarks.md
+	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m simulation
+
 test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
 	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=25 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
 
@@ -37,7 +40,8 @@ lint: venv ## ruff: rules and format
 	@$(BIN)/ruff format --check $(CODE) examples
 
 types: venv ## mypy, strict
-	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare tests
+	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare model_images/router/eagleray_hold \
+	  model_images/router/eagleray_sidecar tests
 
 imports: venv ## the layers of the design
 	@$(BIN)/lint-imports

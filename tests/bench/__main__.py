@@ -1,9 +1,9 @@
-"""python -m bench [--rounds N]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--rounds N] [--mirror]: measures and writes docs/benchmarks.md."""
 
 import argparse
 import sys
 
-from bench import report, router, shift, start
+from bench import mirror, report, router, shift, start
 from e2e.cluster import Cluster
 from e2e.given import Given, Served
 from e2e.then import Then
@@ -16,10 +16,19 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="starts of each kind, in turns")
-    rounds: int = parser.parse_args().rounds
+    parser.add_argument("--mirror", action="store_true", help="only what a mirrored version costs")
+    args = parser.parse_args()
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
     given.operator()
+    if not args.mirror:
+        everything_else(cluster, given, args.rounds)
+    say(f"mirror: {mirror.ROUNDS} rounds of each")
+    mirror.write(mirror.measure(given, When(cluster)))
+
+
+def everything_else(cluster: Cluster, given: Given, rounds: int) -> None:
+    """Starts, the router, and shifts."""
     client = given.client(NAMESPACE)
     hand, eagleray = [], []
     for number in range(1, rounds + 1):

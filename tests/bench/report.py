@@ -1,4 +1,4 @@
-"""Writes what was measured into docs/benchmarks.md, between two markers."""
+"""Writes what was measured into docs/benchmarks.md, between markers."""
 
 import json
 import os
@@ -14,23 +14,26 @@ from e2e.cluster import REPO
 
 PAGE = REPO / "docs" / "benchmarks.md"
 HEAD_LOSS = REPO / "build" / "bench" / "head-loss.json"
-BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
 
 
 def write(hand: list[Start], eagleray: list[Start], cost: Cost, shifts: Shifts) -> None:
     """Put the tables into the page."""
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
     parts = [
-        _where(),
+        where(),
         _start_table(hand, eagleray),
         _router_table(cost),
         _shift_table(shifts),
-        _mirror_table(shifts),
         *_head_loss(),
     ]
-    PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    put("make bench", *parts)
+
+
+def put(command: str, *parts: str) -> None:
+    """Put what a command has found between its two markers on the page."""
+    begin, end = (f"<!-- written by {command}: {edge} -->" for edge in ("begin", "end"))
+    before, rest = PAGE.read_text().split(begin)
+    _, after = rest.split(end)
+    PAGE.write_text(f"{before}{begin}\n\n" + "\n\n".join(parts) + f"\n\n{end}{after}")
 
 
 def ratio(hand: list[Start], eagleray: list[Start]) -> float:
@@ -38,7 +41,8 @@ def ratio(hand: list[Start], eagleray: list[Start]) -> float:
     return median(s.seconds for s in eagleray) / median(s.seconds for s in hand)
 
 
-def _where() -> str:
+def where() -> str:
+    """When, and on what machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     day = datetime.now(UTC).date().isoformat()
     return (
@@ -113,26 +117,13 @@ def _shift_table(shifts: Shifts) -> str:
 
 
 def _shift_row(what: str, found: list[Shift]) -> str:
-    first, last = _spread([s.first for s in found]), _spread([s.last for s in found])
+    first, last = spread([s.first for s in found]), spread([s.last for s in found])
     return f"| {what} | {first} | {last} | {sum(s.failed for s in found)} of {sum(s.sent for s in found)} |"
 
 
-def _spread(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
+    """The median, the least and the most."""
     return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
-def _mirror_table(shifts: Shifts) -> str:
-    rows = [
-        "### What a mirrored version costs the user",
-        "",
-        "| ms to the user's answer, median of the rounds | no copies | a copy of every request | |",
-        "|---|---|---|---|",
-    ]
-    for q in ("p50", "p99"):
-        alone, mirrored = (median(found[q] for found in rounds) for rounds in (shifts.alone, shifts.mirrored))
-        rows.append(f"| {q} | {alone:.1f} | {mirrored:.1f} | {mirrored / alone:.2f}x |")
-    rows += ["", "The mirrored version shares the machine's cores; what it takes of them is taken from the other one."]
-    return "\n".join(rows)
 
 
 def _head_loss() -> list[str]:

@@ -1,8 +1,7 @@
-"""What a shift of requests costs: other weights, a whole new revision, and copies for a mirrored version."""
+"""What a shift of requests costs: other weights, and a whole new revision."""
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from e2e.cluster import Manifest
 from e2e.given import Given, Served
@@ -10,7 +9,6 @@ from e2e.when import When
 
 RATE = 50.0
 ROUNDS = 4
-MIRROR_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +35,19 @@ class Shifts:
     Attributes:
         weights: all requests moved from one version to the other and back.
         revisions: a revision replaced by the next.
-        alone: latencies in ms without copies, by quantile, a round each.
-        mirrored: the same with a copy of each request sent to another version.
     """
 
     weights: list[Shift]
     revisions: list[Shift]
-    alone: list[dict[str, float]]
-    mirrored: list[dict[str, float]]
 
 
 def measure(given: Given, when: When) -> Shifts:
     """Measure on an application that answers at once: two versions, one replica each."""
     served = given.knobs("shift", versions=_versions(100, "a"), replicas=2)
-    alone, mirrored = [], []
-    for _ in range(ROUNDS):
-        alone.append(_latency(given, when, served, None))
-        mirrored.append(_latency(given, when, served, {"mirror": {"version": "v2", "percent": 100}}))
-    when.changed(served.md, {"traffic": None})
     weights = [_shift(given, when, served, _versions(weight, "a")) for weight in (0, 100) * (ROUNDS // 2)]
     revisions = [_shift(given, when, served, _versions(100, name)) for name in "bcde"[:ROUNDS]]
     given.cluster.delete("md", served.md.name, served.md.namespace)
-    return Shifts(weights, revisions, alone, mirrored)
+    return Shifts(weights, revisions)
 
 
 def _versions(weight: int, name: str) -> list[Manifest]:
@@ -77,13 +66,3 @@ def _shift(given: Given, when: When, served: Served, versions: list[Manifest]) -
         given.then.settled(served.md)
     (_, old), (_, new) = sorted(load.result.revisions.items(), key=lambda item: item[1]["first"])
     return Shift(new["first"] - changed, old["last"] - changed, load.result.sent, load.result.failed)
-
-
-def _latency(given: Given, when: When, served: Served, traffic: dict[str, Any] | None) -> dict[str, float]:
-    when.changed(served.md, {"traffic": traffic})
-    given.then.settled(served.md)
-    with when.loaded(served, RATE) as load:
-        time.sleep(MIRROR_SECONDS)
-    assert load.result.failed == 0, load.result.told()
-    found: dict[str, float] = load.result.raw["latency_ms"]
-    return found

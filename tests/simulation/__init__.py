@@ -1,0 +1,1 @@
+"""Autoscalers compared on the same requests, without a cluster: `make simulate-scaling`."""
