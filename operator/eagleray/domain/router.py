@@ -11,6 +11,9 @@ DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
 DEFAULT_RELATIVE_TOLERANCE = 1e-6
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 CONFIG_DIR = "/etc/eagleray/router"
+# Kubelet replaces the files of a ConfigMap all at once by moving this link in their folder.
+KUBELET_DATA = "..data"
+HOLDS_FILE = "holds.json"
 CONFIG_ANNOTATION = "eagleray.dev/router-config"
 HTTP_PORT = 8080
 OPS_PORT = 9902
@@ -19,6 +22,9 @@ ADMIN_PORT = 9901
 COPIES_PORT = 9903
 EXCHANGES_PORT = 9904
 REPORT_PORT = 9905
+# On loopback, and only in routers that hold: whether a request may pass, how many wait.
+CHECKS_PORT = 9906
+HELD_PORT = 9907
 REVISION_HEADER = "x-eagleray-revision"
 VERSION_HEADER = "x-eagleray-version"
 
@@ -32,6 +38,21 @@ class InvalidRouterConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """How requests wait for a revision that has to start.
+
+    Attributes:
+        timeout: seconds that one may wait.
+        max_held: requests that may wait at one router Pod.
+        retry_after: seconds after which one that may not wait is told to come again.
+    """
+
+    timeout: float
+    max_held: int
+    retry_after: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouterTarget:
     """One revision as the router sees it.
 
@@ -41,6 +62,7 @@ class RouterTarget:
         addresses: Pod addresses of its workers.
         ports: the ports on each of them where a replica may listen; those without a listener are merely unhealthy.
         retry_in_flight: whether a request that was sent may be sent again elsewhere (predictions without side effects).
+        hold: how requests to it wait while it starts, or None where they do not.
     """
 
     revision: str
@@ -48,6 +70,7 @@ class RouterTarget:
     addresses: tuple[str, ...]
     ports: tuple[int, ...]
     retry_in_flight: bool = False
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +141,12 @@ class RouterConfig:
         request_timeout: seconds until a complete answer; 0 = no limit.
         max_request_bytes: larger bodies are answered 413.
         unavailable: what a client is told (503) while the split is empty.
+        holds: whether a holder in the router's Pods lets requests wait. Set also while none is to wait, as `compares`.
+        hold_timeout: the longest that a request may wait, in seconds; 0 without a holder.
 
     Raises:
-        InvalidRouterConfigError: duplicate revisions, shares that do not sum up or name what is not a target.
+        InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
+            is not a target.
     """
 
     name: str
@@ -136,6 +162,8 @@ class RouterConfig:
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
     unavailable: str = "no revision of this model is ready yet"
+    holds: bool = False
+    hold_timeout: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""
@@ -152,6 +180,9 @@ class RouterConfig:
         lost = [rule.version for rule in self.rules if rule.version not in lanes]
         if lost:
             raise InvalidRouterConfigError(f"rules: version {lost[0]!r} has no lane")
+        held = [t.revision for t in self.targets if t.hold]
+        if held and not self.holds:
+            raise InvalidRouterConfigError(f"targets: revision {held[0]!r} is on hold, and there is no holder")
         if self.request_timeout < 0 or self.max_request_bytes < 1:
             raise InvalidRouterConfigError("request_timeout must be ≥ 0 and max_request_bytes ≥ 1")
 
@@ -178,6 +209,8 @@ class RouterLayout:
         copies_port: the comparer's copies for the mirrored revision.
         exchanges_port: the comparer, for exchanges to compare.
         report_port: the comparer, for what it found.
+        checks_port: the holder, which lets requests pass.
+        held_port: the holder, for how many wait.
     """
 
     config_dir: str = CONFIG_DIR
@@ -188,6 +221,8 @@ class RouterLayout:
     copies_port: int = COPIES_PORT
     exchanges_port: int = EXCHANGES_PORT
     report_port: int = REPORT_PORT
+    checks_port: int = CHECKS_PORT
+    held_port: int = HELD_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +276,6 @@ class RouterStats:
     def of(self, revision: str) -> RevisionStats:
         """The figures of one revision; all zero where this router does not know it."""
         return self.revisions.get(revision, RevisionStats())
-
-    def only(self, revisions: Container[str]) -> "RouterStats":
-        """The same of some revisions alone."""
-        kept = {name: stats for name, stats in self.revisions.items() if name in revisions}
-        return RouterStats(self.config_version, kept, self.active)
 
     def runs(self, version: str, revisions: Iterable[str]) -> bool:
         """Whether all of the router is at `version`, the endpoints of `revisions` included."""

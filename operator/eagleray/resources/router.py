@@ -7,11 +7,15 @@ from typing import Any
 from eagleray.domain import labels as names
 from eagleray.domain.observed import Role
 from eagleray.domain.router import (
+    CHECKS_PORT,
     CONFIG_ANNOTATION,
     CONFIG_DIR,
     COPIES_PORT,
     EXCHANGES_PORT,
+    HELD_PORT,
+    HOLDS_FILE,
     HTTP_PORT,
+    KUBELET_DATA,
     OPS_PORT,
     REPORT_PORT,
     RouterConfig,
@@ -22,6 +26,7 @@ from eagleray.resources.pod import USER_ID, PodSettings, locked_down
 
 REPLICAS = 2
 COMPARER = "comparer"
+HOLDER = "holder"
 BOOTSTRAP_FILE = "bootstrap.json"
 BOOTSTRAP_ANNOTATION = "eagleray.dev/router-bootstrap"
 # One worker thread carries more requests than the replicas behind it answer, counts every replica's load in one place
@@ -34,6 +39,7 @@ ENVOY_ARGS = (
 )
 # Envoy warns of every exchange that finds no comparer.
 QUIET_COMPARING = ("--component-log-level", "ext_proc:error")
+_CONFIG_MOUNT = {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}
 # A Pod that is asked to end still gets new connections for a while (kube-proxy on other nodes) …
 SETTLE_SECONDS = 5
 # … then waits for the requests in progress, but no longer than this, whatever their timeout …
@@ -152,7 +158,7 @@ def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[st
 
 
 def _drain_seconds(config: RouterConfig) -> int:
-    longest = min(config.request_timeout or LONGEST_REQUEST_SECONDS, LONGEST_REQUEST_SECONDS)
+    longest = min((config.request_timeout or LONGEST_REQUEST_SECONDS) + config.hold_timeout, LONGEST_REQUEST_SECONDS)
     return SETTLE_SECONDS + int(longest) + SPARE_SECONDS
 
 
@@ -173,7 +179,11 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
                 "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}],
             },
         },
-        "containers": [_container(config, image, settings), *_comparer(config, image, settings)],
+        "containers": [
+            _container(config, image, settings),
+            *_comparer(config, image, settings),
+            *_holder(config, image, settings),
+        ],
         "volumes": [{"name": "config", "configMap": {"name": router_name(config.name)}}],
     }
     if settings.image_pull_secrets:
@@ -201,7 +211,7 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
         },
         "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
-        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
+        "volumeMounts": [_CONFIG_MOUNT],
     }
     return locked_down("envoy", image, settings.image_pull_policy, **fields)
 
@@ -224,6 +234,23 @@ def _comparer(config: RouterConfig, image: str, settings: PodSettings) -> list[d
         },
     }
     return [locked_down(COMPARER, image, settings.image_pull_policy, **fields)]
+
+
+def _holder(config: RouterConfig, image: str, settings: PodSettings) -> list[dict[str, Any]]:
+    """The container beside Envoy that lets requests wait; without probes, as the comparer."""
+    if not config.holds:
+        return []
+    ports = (("checks", CHECKS_PORT), ("held", HELD_PORT))
+    fields: dict[str, Any] = {
+        "command": ["/opt/venv/bin/python3", "-m", "eagleray_hold"],
+        "args": [
+            f"--file={CONFIG_DIR}/{KUBELET_DATA}/{HOLDS_FILE}",
+            *(f"--{name}-port={port}" for name, port in ports),
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "volumeMounts": [_CONFIG_MOUNT],
+    }
+    return [locked_down(HOLDER, image, settings.image_pull_policy, **fields)]
 
 
 def _port(name: str, number: int) -> dict[str, Any]:

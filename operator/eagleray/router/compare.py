@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from eagleray.domain.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
-from eagleray.router.xds import ANYWHERE, address, extension, json_reply, seconds, set_header, typed
+from eagleray.router.xds import ANYWHERE, extension, json_reply, loopback_cluster, seconds, set_header, typed
 
 # What tells a replica that it was asked with a copy, whose answer nobody gets.
 MIRROR_HEADER = "x-eagleray-mirror"
@@ -96,20 +96,9 @@ def comparer_clusters(layout: RouterLayout) -> list[dict[str, Any]]:
     limits = {"max_requests": STREAMS, "max_pending_requests": STREAMS}
     return [
         {
-            **_cluster(EXCHANGES_CLUSTER, layout.exchanges_port),
+            **loopback_cluster(EXCHANGES_CLUSTER, layout.exchanges_port),
             "circuit_breakers": {"thresholds": [limits]},
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": grpc},
         },
-        _cluster(REPORT_CLUSTER, layout.report_port),
+        loopback_cluster(REPORT_CLUSTER, layout.report_port),
     ]
-
-
-def _cluster(name: str, port: int) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": address("127.0.0.1", port)}}
-    return typed(
-        "envoy.config.cluster.v3.Cluster",
-        name=name,
-        type="STATIC",
-        connect_timeout="1s",
-        load_assignment={"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-    )

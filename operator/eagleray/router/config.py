@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.router import RouterConfig, RouterLayout
+from eagleray.domain.router import HOLDS_FILE, RouterConfig, RouterLayout
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.clusters import cluster, eds_file, load_assignment
 from eagleray.router.compare import comparer_clusters, copies_routes
+from eagleray.router.hold import holder_clusters, holds_file
 from eagleray.router.listeners import listeners
 from eagleray.router.routes import ops_routes, routes
 
@@ -33,27 +34,33 @@ def render(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> dict[str,
     """
     version = config_version(config, layout)
     files = {name: _text(_discovery(version, body)) for name, body in _resources(config, layout, version).items()}
-    return {BOOTSTRAP: _text(bootstrap(config, layout)), **files}
+    return {BOOTSTRAP: _text(bootstrap(config, layout)), **files, **_others(config)}
 
 
 def config_version(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> str:
     """The hash of all dynamic files, as served at `/config-version` and found in a router's statistics."""
-    unversioned = _text(_resources(config, layout, version=""))
+    unversioned = _text(_resources(config, layout, version="")) + "".join(_others(config).values())
     return hashlib.sha256(unversioned.encode()).hexdigest()[:16]
 
 
 def _resources(config: RouterConfig, layout: RouterLayout, version: str) -> dict[str, list[dict[str, Any]]]:
     targets = sorted(config.targets, key=lambda t: t.revision)
-    comparer = comparer_clusters(layout) if config.compares else []
+    beside = comparer_clusters(layout) if config.compares else []
+    beside += holder_clusters(layout) if config.holds else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout),
-        "cds.json": [*(cluster(t, layout) for t in targets), *comparer],
+        "cds.json": [*(cluster(t, layout) for t in targets), *beside],
         "rds.json": [routes(config)],
         "ops.json": [ops_routes(config, version)],
         **copies,
         **{eds_file(t): [load_assignment(t)] for t in targets},
     }
+
+
+def _others(config: RouterConfig) -> dict[str, str]:
+    """Files that are not Envoy's."""
+    return {HOLDS_FILE: holds_file(config)} if config.holds else {}
 
 
 def _discovery(version: str, resources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Each of these knows several ways, of which a request takes the first that it matches; a route is one combination.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,6 +11,7 @@ from eagleray.api.traffic import Sticky
 from eagleray.domain.router import REVISION_HEADER, VERSION_HEADER, RouterConfig, RouterMirror, Share
 from eagleray.router.clusters import VERSION_METADATA
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
+from eagleray.router.hold import on_hold
 from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
 
 RETRIES = 3
@@ -40,6 +41,7 @@ def forward(
     *,
     sticky: Sticky | None = None,
     mirror: RouterMirror | None = None,
+    waits: bool = True,
 ) -> list[dict[str, Any]]:
     """The routes of those who ask for one thing.
 
@@ -49,13 +51,15 @@ def forward(
         match: what such a request looks like, as Envoy's RouteMatch without a path.
         sticky: what tells one caller from another, or None for a choice at random.
         mirror: who gets copies, or None.
+        waits: whether requests wait for a revision that is on hold.
     """
+    held = {t.revision for t in config.targets if t.hold and waits}
     common = {
         "match": {**ANYWHERE, **match},
         "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
         "response_headers_to_add": _ANSWERED_BY,
         "route": {
-            "weighted_clusters": {"clusters": [{"name": s.revision, "weight": s.slots} for s in shares]},
+            "weighted_clusters": {"clusters": [_share(share, held) for share in shares]},
             "timeout": seconds(config.request_timeout),
             "priority": "HIGH",
         },
@@ -63,6 +67,11 @@ def forward(
     safe = {t.revision for t in config.targets if t.retry_in_flight}
     attempts = _attempts(repeatable=all(s.revision in safe for s in shares))
     return [merged(common, *ways) for ways in product(_copies(config, mirror), _places(sticky), attempts)]
+
+
+def _share(share: Share, held: Container[str]) -> Way:
+    waits = {"typed_per_filter_config": on_hold(share.revision)} if share.revision in held else {}
+    return {"name": share.revision, "weight": share.slots, **waits}
 
 
 def _copies(config: RouterConfig, mirror: RouterMirror | None) -> list[Way]:

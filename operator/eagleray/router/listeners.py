@@ -6,6 +6,7 @@ from eagleray.domain.router import RouterConfig, RouterLayout
 from eagleray.router.access_log import access_log
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
 from eagleray.router.errors import error_replies
+from eagleray.router.hold import hold_filter
 from eagleray.router.routes import OPS_ROUTES, ROUTES
 from eagleray.router.xds import address, extension, file_source, seconds, set_header, typed
 
@@ -66,13 +67,15 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
         _strip_own_headers(),
         extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True),
     )
+    hold = [hold_filter(config)] if config.holds else []
     observe = [exchange_filter()] if config.compares else []
+    idle = max(MIN_STREAM_IDLE_SECONDS, 2 * timeout, 2 * config.hold_timeout)
     return _manager(
         layout,
         ROUTES,
         "rds.json",
         # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
-        stream_idle_timeout=seconds(max(MIN_STREAM_IDLE_SECONDS, 2 * timeout) if timeout else 0),
+        stream_idle_timeout=seconds(idle if timeout else 0),
         **_PATH_AS_IT_IS,
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
@@ -82,8 +85,8 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[strip, _buffer_unknown_length(config), *observe, forward],
-        upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, forward]}],
+        http_filters=[strip, _buffer_unknown_length(config), *hold, *observe, forward],
+        upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, *hold, forward]}],
         local_reply_config=error_replies(),
         access_log=[access_log()],
     )

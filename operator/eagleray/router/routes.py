@@ -7,6 +7,7 @@ from eagleray.domain.router import REVISION_HEADER, SLOTS, VERSION_HEADER, Route
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
 from eagleray.router.forward import forward
+from eagleray.router.hold import held_route
 from eagleray.router.xds import ANYWHERE, json_reply, typed
 
 ROUTES = "ingress"
@@ -36,6 +37,8 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
     ]
     if config.compares:
         table += report_routes()
+    if config.holds:
+        table.append(held_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
 
@@ -54,7 +57,8 @@ def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:
     table = []
     for revision in sorted(t.revision for t in config.targets):
         asked = {"name": REVISION_HEADER, "string_match": {"exact": revision}}
-        table += forward(config, [Share(revision, SLOTS)], {"headers": [asked]})
+        # The operator's warm-up comes this way, while users' requests wait for it.
+        table += forward(config, [Share(revision, SLOTS)], {"headers": [asked]}, waits=False)
     return [*table, _unknown(REVISION_HEADER, "revision")]
 
 

@@ -13,6 +13,7 @@ from yarl import URL
 from eagleray.domain.router import OPS_PORT, RevisionStats, RouterStats
 from eagleray.router.bootstrap import ADMIN_CLUSTER, BELOW_EDGE_MS, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
+from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
 
 DEADLINE_SECONDS = 2.0
 # Envoy's names, before it turns them into Prometheus' form: a tenth of what it would send unasked. `external` are the
@@ -24,7 +25,7 @@ _FILTER = (
     r"|http\.(ingress|ops)\..+\.version_text|http\.ingress\.downstream_rq_active"
     r"|(cluster_manager|listener_manager)\..ds\.version_text)$"
 )
-_OWN_CLUSTERS = {ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER}
+_OWN_CLUSTERS = {ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER}
 _TIME = "envoy_cluster_external_upstream_rq_time"
 _COUNTS = {
     "envoy_cluster_membership_healthy": "healthy_endpoints",

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.router import RouterLayout
+from eagleray.domain.router import KUBELET_DATA, RouterLayout
 
 ANYWHERE = {"prefix": "/"}
 _TYPES = "type.googleapis.com/"
-_KUBELET_DATA = "..data"
 
 
 def typed(message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
@@ -25,6 +24,18 @@ def address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
+def loopback_cluster(name: str, port: int) -> dict[str, Any]:
+    """A cluster of one endpoint, a program beside Envoy."""
+    endpoint = {"endpoint": {"address": address("127.0.0.1", port)}}
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=name,
+        type="STATIC",
+        connect_timeout="1s",
+        load_assignment={"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    )
+
+
 def seconds(value: float) -> str:
     """A duration in protobuf's JSON form."""
     return f"{value:g}s" if value < 1e5 else f"{value:.0f}s"
@@ -39,7 +50,7 @@ def file_source(layout: RouterLayout, file: str) -> dict[str, Any]:
     """
     return {
         "path_config_source": {
-            "path": f"{layout.config_dir}/{_KUBELET_DATA}/{file}",
+            "path": f"{layout.config_dir}/{KUBELET_DATA}/{file}",
             "watched_directory": {"path": layout.config_dir},
         },
         "resource_api_version": "V3",

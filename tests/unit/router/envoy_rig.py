@@ -126,7 +126,7 @@ class Router:
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
         self.folder = folder / "config"
-        self.layout = RouterLayout(str(self.folder), "127.0.0.1", *(free_port() for _ in range(6)))
+        self.layout = RouterLayout(str(self.folder), "127.0.0.1", *(free_port() for _ in range(8)))
         self.url = f"http://127.0.0.1:{self.layout.http_port}"
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
 from eagleray.domain.router import (
+    CONFIG_DIR,
     SLOTS,
+    Hold,
     InvalidRouterConfigError,
     RouterConfig,
     RouterLane,
@@ -22,7 +24,7 @@ from eagleray.domain.router import (
 )
 from eagleray.domain.slots import PIECES
 from eagleray.resources.pod import PodSettings
-from eagleray.resources.router import COMPARER, build_router
+from eagleray.resources.router import COMPARER, HOLDER, build_router
 from eagleray.router.config import config_version, render
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -199,6 +201,33 @@ def test_a_pod_has_a_comparer_only_where_answers_are_compared() -> None:
     assert (envoy["args"][-1], comparer["name"], comparer["image"]) == ("ext_proc:error", COMPARER, envoy["image"])
     assert comparer["securityContext"] == envoy["securityContext"]
     assert not comparer.keys() & {"readinessProbe", "livenessProbe", "ports"}
+
+
+def test_holds_are_taken_over_without_new_pods_and_the_holder_reads_them_with_the_routes() -> None:
+    """Only the first `idle` of an object replaces its router's Pods."""
+    holding = replace(CONFIG, holds=True, hold_timeout=120.0)
+    held = replace(STABLE, hold=Hold(timeout=120.0, max_held=100, retry_after=14))
+    asleep = replace(holding, targets=(held, *CONFIG.targets[1:]))
+    assert json.loads(render(holding)["holds.json"]) == {}
+    assert json.loads(render(asleep)["holds.json"]) == {
+        STABLE.revision: {"timeout": 120.0, "maxHeld": 100, "retryAfter": 14}
+    }
+    assert "holds.json" not in render(CONFIG)
+    later = replace(asleep, targets=(replace(held, hold=Hold(120.0, 100, 15)), *CONFIG.targets[1:]))
+    assert len({config_version(c) for c in (CONFIG, holding, asleep, later)}) == 4
+    assert deployment(holding) == deployment(asleep)
+    assert render(holding)["lds.json"].count("ext_authz") == render(asleep)["lds.json"].count("ext_authz") > 0
+    spec = deployment(holding)["spec"]["template"]["spec"]
+    envoy, holder = spec["containers"]
+    assert (holder["name"], holder["volumeMounts"]) == (HOLDER, envoy["volumeMounts"])
+    assert f"--file={CONFIG_DIR}/..data/holds.json" in holder["args"]
+    longer = spec["terminationGracePeriodSeconds"]
+    assert longer - deployment(CONFIG)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 120
+
+
+def test_a_hold_without_a_holder_is_refused() -> None:
+    with pytest.raises(InvalidRouterConfigError, match="on hold, and there is no holder"):
+        replace(CONFIG, targets=(replace(STABLE, hold=Hold(1, 1, 1)), *CONFIG.targets[1:]))
 
 
 def deployment(config: RouterConfig) -> Any:

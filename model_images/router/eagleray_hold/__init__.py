@@ -1,0 +1,1 @@
+"""Lets requests wait in a router Pod for a revision that has to start."""
