@@ -14,6 +14,8 @@ SCRIPTS = Path(__file__).parent / "client"
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
 MODELS = "/models"
+# The second by TLS.
+FIGURES_PORTS = (9099, 9443)
 
 RESTRICTED: Manifest = {
     "runAsNonRoot": True,
@@ -78,6 +80,7 @@ class Count:
     revisions: dict[str, int]
     statuses: dict[str, int]
     users: dict[str, list[str]]
+    retry_after: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -95,6 +98,18 @@ class Load:
     def finish(self, text: str) -> None:
         """Take in what the script printed last."""
         self._result = LoadResult(json.loads(text.splitlines()[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A server that answers every query of Prometheus, and of the API server, with one word; see client/figures.py."""
+
+    client: "Client"
+    url: str
+
+    def say(self, word: str) -> None:
+        """Answer with this from now on: a number, `NaN`, `slow`, or "" for an error."""
+        assert self.client.ask("PUT", f"{self.url}/", word).status == 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +141,7 @@ class Client:
         image = self.cluster.images["sklearn"]
         if there and (changed or there["spec"]["containers"][0]["image"] != image):
             self.cluster.delete("pod", self.name, self.namespace, "--grace-period=0", "--force")
-        self.cluster.apply(self._pod())
+        self.cluster.apply(self.manifest())
         ready = ("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=180s")
         self.cluster.kubectl(*ready, timeout=200)
 
@@ -141,10 +156,19 @@ class Client:
         return self.cluster.kubectl(*command, stdin=stdin, timeout=timeout)
 
     def count(
-        self, url: str, requests: int, *, users: int = 0, headers: dict[str, str] | None = None, body: object = None
+        self,
+        url: str,
+        requests: int,
+        *,
+        at_once: int = 16,
+        users: int = 0,
+        headers: dict[str, str] | None = None,
+        body: object = None,
+        timeout: float = 10,
     ) -> Count:
         """Send so many requests, and count who answers; NUMBER in a body of text is the request's own number."""
         options = [f"--header={name}={value}" for name, value in (headers or {}).items()]
+        options += [f"--at-once={at_once}", f"--timeout={timeout}"]
         text = body if isinstance(body, str) else json.dumps(body or {"num": 7})
         words = [url, "--requests", str(requests), "--users", str(users), "--body", text, *options]
         return Count(**json.loads(self.python("split.py", *words, timeout=300)))
@@ -155,9 +179,22 @@ class Client:
         return self.cluster.kubectl(*command, stdin=source, timeout=timeout)
 
     @contextmanager
-    def load(self, url: str, *, body: object, expected: object, rate: float = 20.0) -> Iterator[Load]:
-        """Load `url` steadily while the block runs; the block begins when the first right answer has come."""
+    def load(
+        self,
+        url: str,
+        *,
+        body: object,
+        expected: object,
+        headers: dict[str, str] | None = None,
+        rate: float = 20.0,
+        at_once: int = 0,
+    ) -> Iterator[Load]:
+        """Load `url` steadily while the block runs; the block begins when the first right answer has come.
+
+        With `at_once` so many requests are always under way, whatever their rate.
+        """
         wanted = ["--body", json.dumps(body), "--expected", json.dumps(expected), "--rate", str(rate)]
+        wanted += ["--at-once", str(at_once), *(f"--header={name}={value}" for name, value in (headers or {}).items())]
         command = self.cluster.kubectl_command(
             "exec", "-i", "-n", self.namespace, self.name, "--", "python", "/scripts/load.py", url, *wanted
         )
@@ -178,7 +215,32 @@ class Client:
                 process.kill()
                 process.communicate()
 
-    def _pod(self) -> Manifest:
+    @contextmanager
+    def figures(self) -> Iterator["Figures"]:
+        """A server in this Pod that answers as Prometheus does, while the block runs."""
+        address = self.cluster.get("pod", self.name, self.namespace)["status"]["podIP"]
+        command = self.cluster.kubectl_command(
+            "exec",
+            "-i",
+            "-n",
+            self.namespace,
+            self.name,
+            "--",
+            "python",
+            "/scripts/figures.py",
+            *map(str, FIGURES_PORTS),
+        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            yield Figures(self, f"http://{address}:{FIGURES_PORTS[0]}")
+        finally:
+            process.kill()
+            process.communicate()
+
+    def manifest(self) -> Manifest:
+        """The Pod."""
         mounts: list[Manifest] = [
             {"name": "scripts", "mountPath": "/scripts", "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the container
@@ -202,7 +264,7 @@ class Client:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": {"name": self.name, "namespace": self.namespace, "labels": {"app": self.name}},
             "spec": {
                 "automountServiceAccountToken": False,
                 "terminationGracePeriodSeconds": 1,

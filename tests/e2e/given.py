@@ -14,12 +14,14 @@ from .installed import Operator
 from .then import Then
 
 RESTRICTED_LABEL = {"pod-security.kubernetes.io/enforce": "restricted"}
+API_VERSION = "eagleray.dev/v1alpha1"
 CHURN_NAMESPACE = "e2e-churn"
 SQUARE_NAMESPACE = "e2e-square"
 ROLLOUT_NAMESPACE = "e2e-rollout"
 CLAIM = "models"
 MODEL = "churn/1"
 CHECK_ROWS = 1000
+GPU_TAKER = "gpu-taker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,33 @@ class Given:
         md = self.settled(self.knobs_manifest(name, **spec))
         return Served(md=md, client=client, path="/", body={"num": 7}, expected=None)
 
+    def predictor(self, **spec: Any) -> Served:
+        """The example of an application that is scaled, settled; with small requests, as ten do not fit a test."""
+        client = self.client(ROLLOUT_NAMESPACE)
+        manifest = example("autoscaled-predictor", ROLLOUT_NAMESPACE)
+        manifest["spec"]["image"] = self.cluster.images["autoscaled-predictor"]
+        manifest["spec"]["resources"]["requests"]["cpu"] = "100m"
+        manifest["spec"] |= spec
+        return Served(md=self.settled(manifest), client=client, path="/", body={"num": 7}, expected={"result": 49})
+
+    def gpu_taken(self) -> None:
+        """Let somebody else's Pod have a GPU, until `gpu_given_back`."""
+        manifest = Client(self.cluster, self.namespace(ROLLOUT_NAMESPACE), name=GPU_TAKER).manifest()
+        manifest["spec"]["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+        manifest["spec"]["volumes"] = manifest["spec"]["containers"][0]["volumeMounts"] = []
+        manifest["spec"]["containers"][0]["resources"]["limits"] = {"nvidia.com/gpu": "1"}
+        self.cluster.apply(manifest)
+        where = (f"pod/{GPU_TAKER}", "-n", ROLLOUT_NAMESPACE)
+        self.cluster.kubectl("wait", "--for=condition=Ready", *where, "--timeout=60s", timeout=70)
+
+    def gpu_given_back(self) -> None:
+        """End the Pod that has a GPU."""
+        self.cluster.delete("pod", GPU_TAKER, ROLLOUT_NAMESPACE)
+
     def knobs_manifest(self, name: str, **spec: Any) -> Manifest:
         """Its manifest, with fields of spec of one's own."""
         return {
-            "apiVersion": "eagleray.dev/v1alpha1",
+            "apiVersion": API_VERSION,
             "kind": "ModelDeployment",
             "metadata": {"name": name, "namespace": ROLLOUT_NAMESPACE},
             "spec": {

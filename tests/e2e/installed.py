@@ -104,6 +104,17 @@ class Operator:
         metrics = self.cluster.kubectl("get", "--raw", "/metrics")
         return next((round(float(n)) for name, n in _COUNTER.findall(metrics) if name == "eagleray-e2e-leases"), 0)
 
+    def drained_first(self, pods: set[str]) -> None:
+        """It has deleted these Pods only after Ray had let go of them."""
+        said = [line for line in self.log() if line.get("pod") in pods]
+        for pod in pods:
+            words = [f"{line['msg']} {line.get('why', '')}" for line in said if line["pod"] == pod]
+            drained = next((i for i, text in enumerate(words) if "drain" in text.lower()), None)
+            deleted = next((i for i, text in enumerate(words) if text.startswith("Deleting")), None)
+            assert drained is not None, f"{pod} was not drained: {words}"
+            assert deleted is not None, f"{pod} was not deleted by the operator: {words}"
+            assert drained < deleted, words
+
     def _flow_schema(self, name: str, precedence: int, groups: list[str], resources: list[str]) -> Manifest:
         account = {"kind": "ServiceAccount", "serviceAccount": {"name": "*", "namespace": self.namespace}}
         rule = {

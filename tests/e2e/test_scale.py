@@ -1,11 +1,17 @@
 """Section 8.3: `kubectl scale` under load, up and down."""
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import pytest
 
+from e2e.client import FIGURES_PORTS, Figures
 from e2e.deployment import name_of
-from e2e.given import Given, Served
+from e2e.given import API_VERSION, Given, Served
 from e2e.pods import watching
 from e2e.then import Then
+from e2e.wait import NotYetError, eventually, stays
 from e2e.when import When
 
 
@@ -37,19 +43,69 @@ def test_up_and_down_under_load(given: Given, square: Served, when: When, then: 
     then.no_request_failed(load.result, at_least=200)
     gone = {name_of(record.manifest) for record in history.deleted("worker")}
     assert gone == set(more) - set(after)
-    assert_drained_first(given, gone)
+    given.operator().drained_first(gone)
 
 
-def assert_drained_first(given: Given, pods: set[str]) -> None:
-    """The operator deleted them only after Ray had let go of them."""
-    said = [line for line in given.operator().log() if line.get("pod") in pods]
-    for pod in pods:
-        words = [f"{line['msg']} {line.get('why', '')}" for line in said if line["pod"] == pod]
-        drained = next((i for i, text in enumerate(words) if "drain" in text.lower()), None)
-        deleted = next((i for i, text in enumerate(words) if text.startswith("Deleting")), None)
-        assert drained is not None, f"{pod} was not drained: {words}"
-        assert deleted is not None, f"{pod} was not deleted by the operator: {words}"
-        assert drained < deleted, words
+@pytest.fixture
+def external_metrics(square: Served) -> Iterator[Figures]:
+    """Kubernetes' API of external metrics, answered by the client's Pod."""
+    client = square.client
+    meta = {"name": "figures", "namespace": client.namespace}
+    port = FIGURES_PORTS[1]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
+    service["spec"] = {"selector": {"app": client.name}, "ports": [{"port": 443, "targetPort": port}]}
+    version, group = "v1beta1", "external.metrics.k8s.io"
+    api: dict[str, Any] = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService"}
+    api["metadata"] = {"name": f"{version}.{group}"}
+    api["spec"] = {"group": group, "version": version, "groupPriorityMinimum": 100, "versionPriority": 100}
+    api["spec"] |= {"insecureSkipTLSVerify": True, "service": {**meta, "port": 443}}
+    with client.figures() as figures:
+        figures.say("4")
+        client.cluster.apply(service, api)
+        ready = ("wait", "--for=condition=Available", f"apiservice/{version}.{group}", "--timeout=60s")
+        client.cluster.kubectl(*ready, timeout=70)
+        yield figures
+    client.cluster.delete("apiservice", f"{version}.{group}")
+    client.cluster.delete("service", meta["name"], meta["namespace"])
+
+
+def test_a_horizontal_pod_autoscaler_has_the_last_word(
+    square: Served, external_metrics: Figures, when: When, then: Then
+) -> None:
+    """Kubernetes' own sets `replicas` through the scale subresource; the operator follows, and never fights it."""
+    metric = {"metric": {"name": "queue"}, "target": {"type": "AverageValue", "averageValue": "2"}}
+    autoscaler: dict[str, Any] = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
+    autoscaler["metadata"] = {"name": square.md.name, "namespace": square.md.namespace}
+    autoscaler["spec"] = {
+        "scaleTargetRef": {"apiVersion": API_VERSION, "kind": "ModelDeployment", "name": square.md.name},
+        "minReplicas": 2,
+        "maxReplicas": 4,
+        "metrics": [{"type": "External", "external": metric}],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+    }
+    square.md.cluster.apply(autoscaler)
+    with when.loaded(square) as load:
+        for figure, replicas in (("6", 3), ("2", 2)):
+            external_metrics.say(figure)
+            eventually(f"it asks for {replicas}", partial(asked_for, square, replicas), within=90)
+            then.settled(square.md)
+            then.pods(square.md, "worker", replicas)
+    then.no_request_failed(load.result, at_least=100)
+    before = square.md.manifest()["metadata"]["generation"]
+    stays("nobody writes spec", lambda: generation_is(square, before), for_seconds=5)
+    square.md.cluster.delete("hpa", square.md.name, square.md.namespace)
+
+
+def asked_for(served: Served, replicas: int) -> None:
+    found = served.md.manifest()["spec"]["replicas"]
+    if found != replicas:
+        raise NotYetError(f"spec.replicas is {found}")
+
+
+def generation_is(served: Served, generation: int) -> None:
+    found = served.md.manifest()["metadata"]["generation"]
+    if found != generation:
+        raise NotYetError(f"generation {found}")
 
 
 def test_to_zero_and_back(square: Served, when: When, then: Then) -> None:

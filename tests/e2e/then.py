@@ -112,6 +112,8 @@ def _settled(md: ModelDeployment) -> Manifest:
     status, spec = manifest["status"], manifest["spec"]
     versions = spec.get("versions", [{}])
     wanted = max(spec["replicas"], len(versions)) if spec["replicas"] else 0
+    if "autoscaling" in spec:
+        wanted = sum(decision["desired"] for decision in status.get("scaling", []))
     per_pod = spec.get("workers", {}).get("replicasPerPod", 1)
     present = [r for r in status.get("revisions", []) if "lastActiveAt" not in r]
     counts = {

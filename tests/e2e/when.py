@@ -60,7 +60,14 @@ class When:
         self.cluster.delete("md", md.name, md.namespace)
 
     @contextmanager
-    def loaded(self, served: Served, rate: float = 20.0) -> Iterator[Load]:
+    def loaded(self, served: Served, rate: float = 20.0, headers: dict[str, str] | None = None) -> Iterator[Load]:
         """Load it steadily, most requests on kept-alive connections, while the block runs."""
-        with served.client.load(served.url, body=served.body, expected=served.expected, rate=rate) as load:
+        request = {"body": served.body, "expected": served.expected, "headers": headers}
+        with served.client.load(served.url, **request, rate=rate) as load:
+            yield load
+
+    @contextmanager
+    def crowded(self, served: Served, at_once: int) -> Iterator[Load]:
+        """Keep so many requests under way, however long each takes, while the block runs."""
+        with served.client.load(served.url, body=served.body, expected=served.expected, at_once=at_once) as load:
             yield load

@@ -42,6 +42,7 @@ IMAGES = (
     Image("base", "model_images/base/Dockerfile"),
     Image("sklearn", "model_images/sklearn/Dockerfile", base="ray"),
     Image("square", "examples/square/Dockerfile", base="base"),
+    Image("autoscaled-predictor", "examples/autoscaled-predictor/Dockerfile", base="base"),
     Image("e2e-apps", "tests/e2e/apps/Dockerfile", base="base"),
 )
 LIST = cache.REPO / "build" / "images.json"

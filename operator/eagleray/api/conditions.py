@@ -30,6 +30,14 @@ class ConditionType(_Documented):
     DEGRADED = "Degraded", "True while less is served than spec asks for, though something may still answer."
     PAUSED = "Paused", "True while a rollout waits for a person; `kubectl eagleray promote` goes on."
     STALLED = "Stalled", "True when only a change of spec or of the cluster can help; the message says which."
+    SCALING_ACTIVE = (
+        "ScalingActive",
+        "With `autoscaling`: True while every metric is known; the message names those that are not, and since when.",
+    )
+    SCALING_LIMITED = (
+        "ScalingLimited",
+        "With `autoscaling`: True while a bound, a policy or a window keeps replicas from what the metrics ask for.",
+    )
 
 
 class Reason(_Documented):
@@ -102,6 +110,26 @@ class Reason(_Documented):
     INVALID_SPEC = "InvalidSpec", "spec breaks a rule; the message names the field and what to write instead."
     NAME_CONFLICT = "NameConflict", "A child's name is taken by an object that is not Eagleray's."
     PODS_REFUSED = "PodsRefused", "The API server refuses a child, by quota, policy or validation."
-    SUSPENDED = "Suspended", "The object is suspended; nothing runs."
+    SUSPENDED = "Suspended", "spec.suspend is true; nothing runs but the router, which answers with 503."
+    IDLE = "Idle", "Nothing runs for want of requests; the next one is held while the version starts."
+    WAKING = "Waking", "A version that slept starts; the requests that woke it are held."
+    SCALING_DISABLED = "ScalingDisabled", "Nothing is scaled, as nothing runs."
+    VALID_METRIC_FOUND = "ValidMetricFound", "Every metric of `autoscaling` is known."
+    FAILED_GET_METRIC = (
+        "FailedGetMetric",
+        "A metric of `autoscaling` is not known in full; until it is, nothing is scaled down.",
+    )
+    DESIRED_WITHIN_RANGE = "DesiredWithinRange", "There are as many replicas as the metrics ask for."
+    TOO_FEW_REPLICAS = "TooFewReplicas", "The metrics ask for fewer replicas than `minReplicas` or a schedule allows."
+    TOO_MANY_REPLICAS = "TooManyReplicas", "The metrics ask for more replicas than `maxReplicas` or a schedule allows."
+    SCALE_UP_LIMIT = "ScaleUpLimit", "A policy of `behavior.scaleUp` limits how many replicas are added now."
+    SCALE_DOWN_LIMIT = "ScaleDownLimit", "A policy of `behavior.scaleDown` limits how many replicas are removed now."
+    SCALE_UP_STABILIZED = "ScaleUpStabilized", "Fewer replicas were asked for within the window of `behavior.scaleUp`."
+    SCALE_DOWN_STABILIZED = (
+        "ScaleDownStabilized",
+        "More replicas were asked for within the window of `behavior.scaleDown`, five minutes unless told.",
+    )
+    SCALE_DOWN_HELD = "ScaleDownHeld", "Nothing may be removed now; the message says why."
+    SUCCESSFUL_RESCALE = "SuccessfulRescale", "The number of replicas was changed; the message says from what to what."
     SCALED_TO_ZERO = "ScaledToZero", "spec.replicas is 0; requests are answered with 503."
     DRAINING = "Draining", "Pods that are no longer wanted finish their requests."

@@ -110,6 +110,18 @@ class ModelDeploymentSpec(VersionTemplate):
             ),
         ),
         Rule(
+            "!has(self.autoscaling) || self.replicas == 1",
+            "autoscaling sets the number of replicas; leave replicas out, and write autoscaling.minReplicas",
+            field_path=".replicas",
+            python=lambda spec: spec.autoscaling is None or spec.replicas == 1,
+        ),
+        Rule(
+            _each("!has(v.replicas) || !has(self.autoscaling) && !has(v.autoscaling)"),
+            "autoscaling sets the number of replicas of this version; leave its replicas out",
+            field_path=".versions",
+            python=lambda spec: all(t.replicas is None or t.autoscaling is None for t in spec.templates()),
+        ),
+        Rule(
             "!has(self.versions) || self.versions.map(v, v.weight).sum() == 100",
             "the weights of all versions make 100; write what each is to get, in percent",
             field_path=".versions",
@@ -147,8 +159,8 @@ class ModelDeploymentSpec(VersionTemplate):
     """The router in front of the revisions."""
     revision_history_limit: int | None = Field(None, ge=0, le=20)
     """Replaced revisions that are remembered for a rollback; 10 where it is left out."""
-    suspend: Annotated[bool | None, Later] = None
-    """Takes everything down and keeps the object."""
+    suspend: bool | None = None
+    """Takes everything down but the router, and keeps the object; requests are answered with 503."""
 
     def lanes(self) -> tuple["Lane", ...]:
         """Give every version with what it runs, what it leaves out taken from the top level."""

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, Later, Preserved, Timestamp, map_list
+from eagleray.api.base import ApiModel, Timestamp, map_list
 from eagleray.api.conditions import ConditionType
 from eagleray.api.mirror_status import MirrorStatus
+from eagleray.api.scaling_status import ScalingStatus
 
 Message = Annotated[str, Field(max_length=4096)]
 Name = Annotated[str, Field(max_length=63)]
@@ -202,21 +203,6 @@ class ShareStatus(ApiModel):
     """How many of the 10,000 parts that callers are sorted into."""
 
 
-class ScalingStatus(ApiModel):
-    """What scaling decided last, and why."""
-
-    version: Name
-    """Version that is scaled."""
-    deployment: Name
-    """Serve deployment that is scaled."""
-    desired: int = Field(0, ge=0)
-    """Replicas that it wants."""
-    last_decision: Message | None = None
-    """Why, in a sentence."""
-    history: list[Preserved] | None = Field(None, max_length=32)
-    """Decisions before."""
-
-
 class ModelDeploymentStatus(ApiModel):
     """What the operator sees."""
 
@@ -248,8 +234,8 @@ class ModelDeploymentStatus(ApiModel):
     """With `traffic.sticky`: which callers go where, in order; kept so that a change moves as few as it can."""
     mirror: MirrorStatus | None = None
     """With `traffic.mirror.compare`: how far the mirrored version agrees."""
-    scaling: Annotated[list[ScalingStatus] | None, Later] = Field(None, max_length=64)
-    """What scaling decided last, and why."""
+    scaling: Annotated[list[ScalingStatus], map_list("revision")] | None = Field(None, max_length=32)
+    """With `autoscaling`: what was decided last about each revision that answers, and why."""
 
     def condition(self, condition_type: ConditionType) -> Condition | None:
         """Give the condition of this type, if it was ever set."""
@@ -266,3 +252,7 @@ class ModelDeploymentStatus(ApiModel):
     def rollout_of(self, version: str) -> RolloutStatus | None:
         """Give the rollout of a version, if there is one."""
         return next((r for r in self.rollouts or [] if r.version == version), None)
+
+    def scaling_of(self, revision: str) -> ScalingStatus | None:
+        """Give what was decided last about a revision's number of replicas, if it is scaled."""
+        return next((s for s in self.scaling or [] if s.revision == revision), None)

@@ -62,7 +62,7 @@ class VersionTemplate(ApiModel):
     """Pods that the replicas run in."""
     head: Annotated[Head | None, Later] = None
     """The Ray head of each revision."""
-    autoscaling: Annotated[Autoscaling | None, Later] = None
+    autoscaling: Autoscaling | None = None
     """Scaling by load; excludes `replicas`."""
 
 

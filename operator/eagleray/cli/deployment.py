@@ -26,6 +26,7 @@ class Deployment:
         created_at: when it was created.
         annotations: its annotations.
         rollout: `spec.rollout`, or None where there is none that can be read.
+        replicas: `spec.replicas`, or None where load or `suspend` sets the number of replicas.
         status: what the operator says.
     """
 
@@ -36,6 +37,7 @@ class Deployment:
     created_at: datetime
     annotations: Mapping[str, str]
     rollout: Rollout | None
+    replicas: int | None
     status: ModelDeploymentStatus
 
     @property
@@ -120,6 +122,8 @@ def read(manifest: Mapping[str, Any]) -> Deployment:
             f"{e.error_count()} fields in the status of {meta['namespace']}/{meta['name']} are unknown to this plugin; "
             "install the plugin of the operator's version"
         ) from e
+    spec = manifest.get("spec", {})
+    scaled = any("autoscaling" in part for part in (spec, *spec.get("versions", [])))
     return Deployment(
         name=meta["name"],
         namespace=meta["namespace"],
@@ -127,7 +131,8 @@ def read(manifest: Mapping[str, Any]) -> Deployment:
         resource_version=meta["resourceVersion"],
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         annotations=meta.get("annotations") or {},
-        rollout=_rollout(manifest.get("spec", {}).get("rollout")),
+        rollout=_rollout(spec.get("rollout")),
+        replicas=None if spec.get("suspend") or scaled else spec.get("replicas", 1),
         status=status,
     )
 

@@ -17,7 +17,9 @@ from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
 
 # What each condition is when all is well; anything else is worth a line.
-_WELL: dict[str, str] = {kind: "True" if kind is ConditionType.READY else "False" for kind in ConditionType}
+_WELL: dict[str, str] = {
+    kind: "True" if kind in {ConditionType.READY, ConditionType.SCALING_ACTIVE} else "False" for kind in ConditionType
+}
 _BY_CONDITION = (
     (ConditionType.STALLED, "Degraded"),
     (ConditionType.DEGRADED, "Degraded"),

@@ -18,6 +18,7 @@ from eagleray.cli.draw import draw_revisions, draw_status
 from eagleray.cli.errors import CliError
 from eagleray.cli.outcome import Ended
 from eagleray.cli.rollback import rollback as decide_rollback
+from eagleray.cli.scaling import draw_scaling
 from eagleray.cli.watch import look, watch
 from eagleray.kube.errors import KubeError
 
@@ -34,7 +35,7 @@ Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="Kubeconfi
 Version = Annotated[str | None, typer.Option("--version", help="Version that is meant, where several roll out.")]
 
 app = typer.Typer(
-    help="Look at ModelDeployments, and promote, pause, abort or roll back their rollouts.",
+    help="Look at ModelDeployments and why they scale, and promote, pause, abort or roll back their rollouts.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -74,6 +75,16 @@ def revisions(
 
     async def draw(cluster: Cluster) -> RenderableType:
         return draw_revisions(await cluster.deployment(name), datetime.now(UTC))
+
+    _console().print(_run(Target(namespace, context, kubeconfig), draw))
+
+
+@app.command()
+def scaling(name: Name, *, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Say why there are as many replicas as there are."""
+
+    async def draw(cluster: Cluster) -> RenderableType:
+        return draw_scaling(await cluster.deployment(name), datetime.now(UTC))
 
     _console().print(_run(Target(namespace, context, kubeconfig), draw))
 

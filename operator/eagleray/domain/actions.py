@@ -30,9 +30,14 @@ class EnsureRevision:
 
 @dataclass(frozen=True, slots=True)
 class AskProvider:
-    """Ask a server about a candidate."""
+    """Ask a server for a figure."""
 
     query: ProviderQuery
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitRequest:
+    """Look again as soon as a request waits at a router Pod for a revision that sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class Probe:
 Action = (
     EnsureRouter
     | AskProvider
+    | AwaitRequest
     | EnsureRevision
     | CreateHead
     | CreateWorker

@@ -15,6 +15,15 @@ def pods_needed(replicas: int, replicas_per_pod: int) -> int:
     return -(-replicas // replicas_per_pod)
 
 
+def with_room(replicas: int, replicas_per_pod: int, workers: tuple[Pod, ...]) -> int:
+    """How many of `replicas` Serve is asked for: those of Pods that no node has room for come when one has.
+
+    Serve would wait for them all, and take none away meanwhile.
+    """
+    waiting = sum(bool(w.unschedulable) for w in workers)
+    return max(min(1, replicas), replicas - waiting * replicas_per_pod)
+
+
 def free_indexes(taken: set[int], count: int) -> list[int]:
     """The `count` smallest non-negative numbers that are not in `taken`."""
     found: list[int] = []

@@ -38,16 +38,21 @@ class Verdict:
 Verdicts = dict[ConditionType, Verdict]
 
 
-def serving(versions: Versions, leaving: int) -> Verdicts:
+def serving(versions: Versions, leaving: int, *, suspended: bool) -> Verdicts:
     """Judge an object whose spec can be acted on.
 
     Args:
         versions: the versions as they stand.
         leaving: how many Pods are still to go.
+        suspended: whether spec takes everything down.
     """
     problem = _worst(versions)
+    if suspended:
+        ready = Verdict("False", Reason.SUSPENDED, "spec.suspend is true: requests are answered with 503")
+    else:
+        ready = _resting(versions) or _ready(versions)
     return {
-        ConditionType.READY: _ready(versions),
+        ConditionType.READY: ready,
         ConditionType.PROGRESSING: _progressing(versions, leaving),
         ConditionType.PAUSED: _paused(versions),
         ConditionType.DEGRADED: _degraded(versions, problem),
@@ -105,6 +110,23 @@ def _ready(versions: Versions) -> Verdict:
     told = next((view for view in stable if view.problem), stable[0])
     reason = told.problem.reason if told.problem else Reason.NOT_ANSWERING
     return Verdict("False", reason, _said(told, "no replica answers"))
+
+
+def _resting(versions: Versions) -> Verdict | None:
+    """Nothing answers at once, and no request is lost; but while one waits in vain that is worth the truth."""
+    weighted = [v for v in versions if v.version.weight]
+    if not all(v.hold for v in weighted):
+        return None
+    waking = [v.stable for v in weighted if v.stable and not v.version.asleep]
+    broken = next((view for view in waking if view.problem), None)
+    if broken is not None and broken.problem is not None:
+        return Verdict("False", broken.problem.reason, broken.problem.message)
+    if waking:
+        view = waking[0]
+        return Verdict(
+            "True", Reason.WAKING, f"{view.revision.name} starts, requests wait: {_said(view, 'soon ready')}"
+        )
+    return Verdict("True", Reason.IDLE, "no requests came: nothing runs, and the next request waits while it starts")
 
 
 def _counted(view: RevisionView) -> str:
@@ -213,7 +235,7 @@ def _shifted(versions: Versions) -> str:
     for version in weighted:
         views = version.views
         lost = version.stable is not None or any(view.problem for view in views)
-        if lost and all(view.serves is False for view in views):
+        if lost and version.hold is None and all(view.serves is False for view in views):
             why = next((f": {view.problem.message}" for view in views if view.problem), "")
             name, weight = version.version.name, version.version.weight
             return f"no replica of version {name} answers, others have its {weight}% of the requests{why}"

@@ -6,20 +6,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eagleray.api.autoscaling import Autoscaling
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.revisions import Revision, revision_name
+from eagleray.domain.schedules import check_schedules
 from eagleray.domain.shares import replicas_by_weight
 from eagleray.domain.verbs import Verbs, read_verbs
 
 BASE_IMAGE = "base"
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
 DEFAULT_HISTORY_LIMIT = 10
-
-
-class InvalidSpecError(ValueError):
-    """The spec cannot be acted on; the message names the field and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,9 @@ class Version:
         revision: the revision that it is to run.
         wanted: name of the revision that spec asks for; another one than `revision` after a rollback.
         departing: whether spec has it no more, and it only goes on until others can take over.
+        autoscaling: how its load sets the number of replicas, or None where spec does.
+        candidate_replicas: how many replicas the load of its candidate asks for, whatever its share.
+        asleep: whether it is to have no Pods at all, the head included.
     """
 
     name: str
@@ -41,6 +43,9 @@ class Version:
     revision: Revision
     wanted: str
     departing: bool = False
+    autoscaling: Autoscaling | None = None
+    candidate_replicas: int = 0
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,15 @@ def parse(manifest: Mapping[str, Any], images: Mapping[str, str], revisions: Map
         raise InvalidSpecError(explain(e)) from e
     verbs = read_verbs(meta.get("annotations") or {})
     lanes = spec.lanes()
-    shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if lane.replicas is None})
+    shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if _shares(lane)})
     versions = tuple(
         _version(lane, shared.get(lane.name, lane.replicas or 0), meta, images, revisions, verbs) for lane in lanes
     )
     return Desired(meta["name"], meta["namespace"], meta["uid"], meta["generation"], spec, versions, verbs)
+
+
+def _shares(lane: Lane) -> bool:
+    return lane.replicas is None and lane.template.autoscaling is None
 
 
 def _version(
@@ -112,9 +121,12 @@ def _version(
     verbs: Verbs,
 ) -> Version:
     name = revision_name(meta["name"], lane.name, lane.template)
+    autoscaling = lane.template.autoscaling
+    if autoscaling is not None:
+        check_schedules(autoscaling)
     earlier = revisions.get(verbs.rolled_back_from(name) or "")
     if earlier is not None and earlier.version == lane.name:
-        return Version(lane.name, lane.weight, replicas, earlier, name)
+        return Version(lane.name, lane.weight, replicas, earlier, name, autoscaling=autoscaling)
     revision = revisions.get(name) or Revision(
         name=name,
         deployment=meta["name"],
@@ -123,7 +135,7 @@ def _version(
         template=lane.template,
         image=_image(lane.template, images),
     )
-    return Version(lane.name, lane.weight, replicas, revision, name)
+    return Version(lane.name, lane.weight, replicas, revision, name, autoscaling=autoscaling)
 
 
 def _image(template: VersionTemplate, images: Mapping[str, str]) -> str:

@@ -105,6 +105,7 @@ class RouterPod:
         problem: what is wrong with it, or None.
         ready: whether it gets requests; one that has just started sees no replica yet, and nobody sees it.
         comparisons: what its comparer found, by revision; empty where it has none or that does not answer.
+        held: requests that wait there, by the revision that they wait for.
     """
 
     name: str
@@ -113,6 +114,7 @@ class RouterPod:
     problem: Problem | None = None
     ready: bool = True
     comparisons: tuple[Comparison, ...] = ()
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class Observed:
         router_version: version of the router's configuration that was written last, "" before the first.
         probes: by revision, the last probe's outcome.
         samples: what the routers said at this look and at those before, the latest last.
-        readings: what others answered last about the candidates of rollouts.
+        readings: what others answered last.
+        cores: by worker Pod, how many cores its replicas use; asked for only where that is a metric.
         conflict: the name of a child that exists and is not ours, else "".
     """
 
@@ -157,4 +160,5 @@ class Observed:
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
+    cores: Mapping[str, float] = field(default_factory=dict)
     conflict: str = ""

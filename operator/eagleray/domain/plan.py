@@ -1,10 +1,12 @@
 """The heart: `plan(desired, observed, now)` says what to do next about one ModelDeployment, and what to tell of it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
 from eagleray.domain import conditions
-from eagleray.domain.actions import Action, AskProvider, DeletePod, EnsureRouter, Plan
+from eagleray.domain.actions import Action, AskProvider, AwaitRequest, DeletePod, EnsureRouter, Plan
+from eagleray.domain.autoscaler import autoscale, next_look, settle
 from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving, leaving_revisions
@@ -35,18 +37,25 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     """
     if observed.conflict:
         return refuse(desired.generation, observed, Reason.NAME_CONFLICT, observed.conflict, now)
-    versions = tuple(view_version(desired, v, observed, now) for v in desired.versions)
+    scaled = autoscale(desired, observed, now)
+    desired = replace(desired, versions=scaled.versions)
+    versions = tuple(settle(view_version(desired, v, observed, now), scaled.records, now) for v in desired.versions)
     versions += departing_versions(desired, versions, observed, now)
     views = [view for version in versions for view in version.views]
     leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
     actions: list[Action] = [action for view in views for action in view.actions]
-    actions += [AskProvider(query) for version in versions for query in version.queries]
+    queries = [*scaled.queries, *(query for version in versions for query in version.queries)]
+    actions += [AskProvider(query) for query in dict.fromkeys(queries)]
+    scaling = [record for version in versions for record in version.scaling]
+    if any(r.idle_since for r in scaling) and not any(pod.held for pod in observed.routers):
+        actions.append(AwaitRequest())
     actions += [action for view in views for action in _retire(view, desired, observed, now)]
     actions += [action for gone in leaving for action in gone.actions]
     weights = effective_weights(versions, observed)
     router = route(desired, versions, weights, leaving, observed)
     status = describe(desired, versions, weights, leaving, router, observed, now)
-    return Plan((EnsureRouter(router), *actions), status, _requeue(versions, leaving, observed, now))
+    again = min([_requeue(versions, leaving, observed, now), *(next_look(record) for record in scaling)])
+    return Plan((EnsureRouter(router), *actions), status, again)
 
 
 def refuse(generation: int, observed: Observed, reason: Reason, message: str, now: datetime) -> Plan:

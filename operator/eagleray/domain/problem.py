@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from eagleray.api.conditions import Reason
 
 
+class InvalidSpecError(ValueError):
+    """The spec cannot be acted on; the message names the field and the cause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that keeps a revision from answering.

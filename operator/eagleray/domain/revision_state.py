@@ -8,7 +8,7 @@ from eagleray.api.status import Failure, Outcome, RevisionStatus
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
 from eagleray.domain.application import ApplicationDecision, decide_application, retry_due
 from eagleray.domain.backoff import forgotten, note
-from eagleray.domain.capacity import pods_needed
+from eagleray.domain.capacity import pods_needed, with_room
 from eagleray.domain.cluster import Cluster, decide_pods, sort_out
 from eagleray.domain.images import pin
 from eagleray.domain.observed import Observed
@@ -32,6 +32,7 @@ class RevisionView:
         waiting: what is still to come, or "".
         actions: what to do for it.
         retry_at: when something that waits for its back-off is due, or None.
+        asleep: whether it is to have no Pods at all.
     """
 
     revision: Revision
@@ -45,6 +46,7 @@ class RevisionView:
     waiting: str
     actions: tuple[Action, ...]
     retry_at: datetime | None
+    asleep: bool = False
 
     @property
     def answered(self) -> bool:
@@ -68,7 +70,8 @@ class RevisionView:
     @property
     def settled(self) -> bool:
         """Whether there is nothing left to do for it."""
-        tidy = len(self.cluster.pods) == 1 + pods_needed(self.wanted, self.revision.replicas_per_pod)
+        needed = 0 if self.asleep else 1 + pods_needed(self.wanted, self.revision.replicas_per_pod)
+        tidy = len(self.cluster.pods) == needed
         return self.complete and tidy and self.running == self.wanted and self.problem is None
 
 
@@ -87,7 +90,8 @@ def view_revision(revision: Revision, replicas: int, observed: Observed, now: da
     serve = observed.serve.get(head)
     image = pin(record.image or revision.image, cluster.head)
     pods = decide_pods(replace(revision, image=image), replicas, cluster, serve, observed.nodes, record.failure, now)
-    app = decide_application(revision, replicas, cluster, serve, observed.serve_errors.get(head, ""), now)
+    room = with_room(replicas, revision.replicas_per_pod, cluster.workers)
+    app = decide_application(revision, room, cluster, serve, observed.serve_errors.get(head, ""), now)
     failure, retries = _retry(pods.failure, cluster, app, now)
     view = RevisionView(
         revision=revision,
@@ -105,6 +109,35 @@ def view_revision(revision: Revision, replicas: int, observed: Observed, now: da
         retry_at=pods.retry_at,
     )
     return _forget(_probed(view, observed, now), now)
+
+
+def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_go: bool) -> RevisionView:
+    """Look at a revision that is to have no Pods, its head included.
+
+    Args:
+        revision: the revision.
+        observed: what was seen.
+        now: the time of the decision.
+        may_go: whether its Pods may go now: nobody asks them any more.
+    """
+    record = _record(revision, observed, now)
+    cluster = sort_out(revision.name, observed.pods, record.incarnation)
+    there = [p for p in cluster.pods if not p.deleting]
+    going = tuple(DeletePod(p.name, p.uid, "the revision sleeps", idle=True) for p in there)
+    return RevisionView(
+        revision=revision,
+        wanted=0,
+        cluster=cluster,
+        running=0,
+        answering=answering(revision.name, observed),
+        serves=serves(revision.name, observed),
+        record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": None}),
+        problem=None,
+        waiting="its Pods go" if cluster.pods else "",
+        actions=(_ensure(revision, 0), *(going if may_go else ())),
+        retry_at=None,
+        asleep=True,
+    )
 
 
 def without_actions(view: RevisionView, waiting: str) -> RevisionView:

@@ -9,7 +9,7 @@ from eagleray.api.template import VersionTemplate
 HASH_LENGTH = 8
 
 # What a version may change without a change of what its Pods run.
-_NOT_CONTENT = {"replicas", "request_timeout"}
+_NOT_CONTENT = {"replicas", "request_timeout", "autoscaling"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ class Window:
         latencies: how long they took; those that never got a complete answer are in no bucket, or in the last.
         seconds: length of the time that was seen.
         missing: whether a router Pod has not told lately what it counted, so that the figures are incomplete.
+        busy: seconds that complete answers took, all together: by Little's law `busy / seconds` requests were in
+            progress on average.
     """
 
     requests: int
@@ -92,6 +94,7 @@ class Window:
     latencies: Histogram
     seconds: float
     missing: bool
+    busy: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ def window(samples: Sequence[Sample], revision: str, since: datetime) -> Window:
         latencies=_histogram(steps),
         seconds=(inside[-1].at - inside[0].at).total_seconds(),
         missing=_is_missing(samples),
+        busy=max(0.0, sum(after.latency_sum_ms - before.latency_sum_ms for before, after in steps)) / 1000,
     )
 
 

@@ -21,6 +21,7 @@ from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.router import RouterConfig
+from eagleray.domain.scaling_conditions import scaling_verdicts
 from eagleray.domain.text import clean
 from eagleray.domain.versions import Versions, VersionView
 
@@ -48,7 +49,9 @@ def describe(
         now: the time of the decision.
     """
     pods_to_go = sum(len(gone.pods) for gone in leaving)
-    verdicts = conditions.serving(versions, pods_to_go)
+    suspended = bool(desired.spec.suspend)
+    scaling = [record for version in versions for record in version.scaling]
+    verdicts = conditions.serving(versions, pods_to_go, suspended=suspended) | scaling_verdicts(scaling)
     said = tuple(_version(v, weights[v.version.name]) for v in versions)
     wanted = sum(v.replicas for v in desired.versions)
     ready = sum(v.ready_replicas for v in said)
@@ -67,6 +70,7 @@ def describe(
         revisions=[_outcome(view, v, now) for v in versions for view in v.views] + [gone.record for gone in leaving],
         rollouts=[v.rollout for v in versions if v.rollout] or None,
         mirror=_mirror(desired, router, observed, now),
+        scaling=scaling or None,
         split=[ShareStatus(revision=s.revision, slots=s.slots) for s in router.split] if sticky else None,
     )
 
@@ -88,7 +92,7 @@ def _version(version: VersionView, weight: int) -> VersionStatus:
     stable, candidate = version.stable, version.candidate
     ready = ready_replicas(version)
     running = sum(view.running for view in version.serving)
-    answers = any(view.serves is not False for view in version.serving)
+    answers = version.hold is not None or any(view.serves is not False for view in version.serving)
     return VersionStatus(
         name=version.version.name,
         weight=version.version.weight,

@@ -1,6 +1,7 @@
 """Who gets the requests: the router's configuration as it follows from versions, weights and rollouts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from eagleray.api.conditions import Reason
 from eagleray.api.traffic import Tolerance, Traffic
@@ -14,6 +15,7 @@ from eagleray.domain.router import (
     DEFAULT_ABSOLUTE_TOLERANCE,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
+    Hold,
     RouterConfig,
     RouterLane,
     RouterMirror,
@@ -21,6 +23,7 @@ from eagleray.domain.router import (
     Share,
 )
 from eagleray.domain.shares import apportion
+from eagleray.domain.sleep import hold_seconds
 from eagleray.domain.slots import resplit
 from eagleray.domain.versions import Versions, VersionView
 
@@ -44,7 +47,8 @@ def route(
         observed: what was seen.
     """
     traffic = desired.spec.traffic or Traffic()
-    targets = [_target(view) for version in versions for view in version.views]
+    targets = [_target(view, v.hold if view is v.stable else None) for v in versions for view in v.views]
+    idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
     targets += [
         _endpoints(observed.revisions[gone.record.name], gone.pods)
         for gone in leaving
@@ -62,7 +66,9 @@ def route(
         compares=compares(traffic),
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
-        unavailable=_unavailable(versions),
+        unavailable=_unavailable(desired, versions),
+        holds=bool(idles),
+        hold_timeout=max(map(hold_seconds, idles), default=0.0),
     )
 
 
@@ -86,10 +92,13 @@ def effective_weights(versions: Versions, observed: Observed) -> dict[str, int]:
 
 
 def _has_replicas(version: VersionView) -> bool:
-    return version.stable is not None and any(view.wanted > 0 for view in version.serving)
+    wanted = version.hold is not None or any(view.wanted > 0 for view in version.serving)
+    return version.stable is not None and wanted
 
 
 def _able(version: VersionView, before: Mapping[str, int]) -> bool:
+    if version.hold is not None:
+        return True
     if all(view.serves is None for view in version.serving):
         return bool(before.get(version.version.name))
     return any(view.serves for view in version.serving)
@@ -153,10 +162,10 @@ def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) ->
     )
 
 
-def _target(view: RevisionView) -> RouterTarget:
+def _target(view: RevisionView, hold: Hold | None) -> RouterTarget:
     """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered."""
     pods = [p for p in view.cluster.pods if p.incarnation == view.cluster.incarnation or not view.answered]
-    return _endpoints(view.revision, pods)
+    return replace(_endpoints(view.revision, pods), hold=hold)
 
 
 def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
@@ -171,7 +180,9 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
     )
 
 
-def _unavailable(versions: Versions) -> str:
+def _unavailable(desired: Desired, versions: Versions) -> str:
+    if desired.spec.suspend:
+        return f"{Reason.SUSPENDED}: spec.suspend is true"
     if all(v.version.replicas == 0 for v in versions if v.version.weight):
         return f"{Reason.SCALED_TO_ZERO}: spec.replicas is 0"
     if any(v.stable and v.stable.wanted == 0 for v in versions):

@@ -28,7 +28,7 @@ class Transition:
 def transitions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Transition, ...]:
     """Name what changed between two statuses."""
     found = [t for kind in _GOOD if (t := _condition(before.condition(kind), after.condition(kind)))]
-    return (*found, *_rollouts(before, after), *_replaced(before, after))
+    return (*found, *_rollouts(before, after), *_replaced(before, after), *_rescaled(before, after))
 
 
 def _condition(before: Condition | None, after: Condition | None) -> Transition | None:
@@ -51,6 +51,18 @@ def _replaced(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> li
         for v in after.versions
         if v.stable is not None and v.stable != old.get(v.name)
     ]
+
+
+def _rescaled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Transition]:
+    """HPA's event, for each change of a number of replicas."""
+    found = []
+    for record in after.scaling or []:
+        known = before.scaling_of(record.revision)
+        last = next(iter(record.changes or []), None)
+        if last is not None and known is not None and last not in (known.changes or []):
+            said = f"revision {record.revision}: new size {last.to}, was {last.from_}; reason: {last.message}"
+            found.append(Transition("Normal", Reason.SUCCESSFUL_RESCALE, said))
+    return found
 
 
 def _rollouts(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> list[Transition]:

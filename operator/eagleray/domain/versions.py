@@ -4,15 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from eagleray.api.conditions import ConditionType, Reason
+from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import RolloutPhase, RolloutStatus
 from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired, Version
 from eagleray.domain.evidence import Evidence, ProviderQuery
 from eagleray.domain.measure import due_queries
 from eagleray.domain.observed import Observed, Role
-from eagleray.domain.revision_state import RevisionView, answering, view_revision, without_actions
+from eagleray.domain.revision_state import RevisionView, answering, view_revision, view_sleeping, without_actions
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout import Situation, advance, begin
+from eagleray.domain.router import Hold
 from eagleray.domain.steps import Course, Room, Sides, course_of, sides, steps_hash
 
 
@@ -26,6 +29,8 @@ class VersionView:
         candidate: the revision that is to take over, or None.
         rollout: the rollout between them, one that was taken back included, or None.
         queries: what others are to be asked about the candidate.
+        hold: how requests wait for the stable revision, which sleeps or wakes; None where they do not.
+        scaling: what its load asks for, for each revision; empty where spec sets the number of replicas.
     """
 
     version: Version
@@ -33,6 +38,8 @@ class VersionView:
     candidate: RevisionView | None
     rollout: RolloutStatus | None = None
     queries: tuple[ProviderQuery, ...] = ()
+    hold: Hold | None = None
+    scaling: tuple[ScalingStatus, ...] = ()
 
     @property
     def share(self) -> int:
@@ -73,8 +80,12 @@ def view_version(desired: Desired, version: Version, observed: Observed, now: da
     """Look at a version's revisions, and take a step of its rollout."""
     known = observed.status.version(version.name)
     stable = observed.revisions.get(known.stable) if known and known.stable else None
+    if desired.spec.suspend:
+        view = _sleeping(stable or version.revision, desired, observed, now)
+        rollout = observed.status.rollout_of(version.name)
+        return VersionView(version, view if stable else None, None if stable else view, rollout)
     if stable is None or stable.name == version.revision.name:
-        view = view_revision(version.revision, version.replicas, observed, now)
+        view = _wanted(version.revision, version, desired, observed, now)
         first = stable is None and not view.complete
         return VersionView(version, None, view) if first else VersionView(version, view, None)
     return _roll(desired, version, stable, observed, now)
@@ -119,8 +130,31 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
     if not step.done:
         record = step.record.model_copy(update={"effective_weight": _share(step.record, old, new)})
         return VersionView(version, old, new, record, due_queries(record, course, situation.evidence))
-    full = new if new.wanted == version.replicas else view_revision(new.revision, version.replicas, observed, now)
+    replicas = max(version.replicas, version.candidate_replicas)
+    full = new if new.wanted == replicas else view_revision(new.revision, replicas, observed, now)
     return VersionView(version, full, None)
+
+
+def _wanted(revision: Revision, version: Version, desired: Desired, observed: Observed, now: datetime) -> RevisionView:
+    if version.asleep:
+        return _sleeping(revision, desired, observed, now)
+    return view_revision(revision, version.replicas, observed, now)
+
+
+def _sleeping(revision: Revision, desired: Desired, observed: Observed, now: datetime) -> RevisionView:
+    """A revision that is to have no Pods: they go when every router lets requests wait, or refuses them.
+
+    What was under way by then ends first, as long as a request may take. The routers were told in an earlier look than
+    that which says so in the status.
+    """
+    record, ready = observed.status.scaling_of(revision.name), observed.status.condition(ConditionType.READY)
+    suspended = ready.last_transition_time if ready and ready.reason == Reason.SUSPENDED else None
+    since = suspended if desired.spec.suspend else record.idle_since if record else None
+    may_go = False
+    if since is not None and routers_confirm(observed, [revision.name]):
+        late = (now - since).total_seconds() >= desired.request_timeout
+        may_go = late or all(r.stats is not None and not r.stats.of(revision.name).active for r in observed.routers)
+    return view_sleeping(revision, observed, now, may_go=may_go)
 
 
 def _evidence(candidate: RevisionView, observed: Observed, now: datetime) -> Evidence:
@@ -177,7 +211,9 @@ def _views(
     version: Version, stable: Revision, room: Sides, course: Course, observed: Observed, now: datetime
 ) -> tuple[RevisionView, RevisionView]:
     old = view_revision(stable, room.stable, observed, now)
-    new = view_revision(version.revision, room.candidate, observed, now)
+    # Where there is room without end it is scaled by its own load as well; else the share alone says how many.
+    own = version.candidate_replicas if course.surge is None and not course.recreate else 0
+    new = view_revision(version.revision, max(room.candidate, own), observed, now)
     # With `Recreate` the candidate gets the room of Pods that are gone, not of those that go.
     there = any(p.role is Role.WORKER and not p.terminated for p in old.cluster.pods)
     waits = course.recreate and there and not new.cluster.pods
@@ -194,7 +230,7 @@ def _taken_back(
     now: datetime,
 ) -> VersionView:
     """The stable revision has everything back at once; the candidate stays a while for a look, where there is room."""
-    old = view_revision(stable, version.replicas, observed, now)
+    old = _wanted(stable, version, desired, observed, now)
     room = not course.recreate and (course.surge is None or record.replicas <= course.surge)
     waited = (now - (record.aborted_at or now)).total_seconds()
     stays = room and waited < course.abort_delay and not desired.verbs.retried(record.to, record.attempt)

@@ -1,6 +1,7 @@
 """Do what a plan asks for: each action by one short method, each safe to be repeated."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import aiohttp
@@ -9,6 +10,7 @@ import structlog
 from eagleray.domain.actions import (
     Action,
     AskProvider,
+    AwaitRequest,
     CreateHead,
     CreateWorker,
     DeletePod,
@@ -23,7 +25,7 @@ from eagleray.domain.actions import (
 )
 from eagleray.domain.desired import Desired
 from eagleray.domain.evidence import ProviderQuery, Reading
-from eagleray.domain.observed import Pod
+from eagleray.domain.observed import Pod, RouterPod
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
@@ -48,11 +50,16 @@ from eagleray.resources.secret import auth_token, build_auth_secret
 from eagleray.resources.service import build_revision_service
 from eagleray.resources.worker import build_worker_pod
 from eagleray.router.config import config_version, render
+from eagleray.router.held import HolderError, fetch_held
 
 log = structlog.get_logger(__name__)
 
 # A worker that is asked to end waits for its replicas to move to other Pods; an idle one has none to wait for.
 IDLE_GRACE_SECONDS = 5
+# A router Pod is listened to so long in one request …
+AWAIT_SECONDS = 25.0
+# … and so much later again where it did not answer.
+AWAIT_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ class Executor:
                 await self._delete(Ref(SERVICE, self._desired.namespace, service_name(revision)))
             case DeleteRevision(revision):
                 await self._delete(Ref(CONTROLLER_REVISION, self._desired.namespace, revision))
-            case AskProvider() | PutApplication() | SetReplicas() | Probe():
+            case AskProvider() | AwaitRequest() | PutApplication() | SetReplicas() | Probe():
                 self._beside(action)
             case DrainNode(head, pod):
                 await self._drain(head, pod)
@@ -211,12 +218,16 @@ class Executor:
         self._memory.probes[action.revision.name] = result
         log.info("Probed revision", revision=action.revision.name, ok=result.ok, message=result.message)
 
-    def _beside(self, action: AskProvider | PutApplication | SetReplicas | Probe) -> None:
+    def _beside(self, action: AskProvider | AwaitRequest | PutApplication | SetReplicas | Probe) -> None:
         """Do what may take seconds while the next look goes on."""
-        if isinstance(action, AskProvider):
-            self._memory.start(repr(action), lambda: self._ask(action.query), self._look_again)
-        else:
-            self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
+        match action:
+            case AskProvider(query):
+                self._memory.start(repr(action), lambda: self._ask(query), self._look_again)
+            case AwaitRequest():
+                for router in self._snapshot.observed.routers:
+                    self._memory.start(f"await a request at {router.name}", self._request_at(router), self._look_again)
+            case PutApplication() | SetReplicas() | Probe():
+                self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
 
     async def _ask(self, query: ProviderQuery) -> None:
         try:
@@ -224,6 +235,16 @@ class Executor:
         except NoValueError as e:
             reading = Reading(value=None, error=str(e), at=self._observer.now())
         self._memory.read(query, reading)
+
+    def _request_at(self, router: RouterPod) -> Callable[[], Coroutine[None, None, None]]:
+        async def wait() -> None:
+            try:
+                await fetch_held(self._session, router.ip, wait=AWAIT_SECONDS)
+            except HolderError as e:
+                log.info("Requests that wait cannot be listened for", pod=router.name, error=str(e))
+                await asyncio.sleep(AWAIT_AGAIN_SECONDS)
+
+        return wait
 
     async def _drain(self, head_name: str, pod: str) -> None:
         """Ask Ray to give the node up if it is idle; refused while anything still runs there."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from eagleray.api.status import RolloutStatus
+from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import ProbeResult, RouterPod
 from eagleray.domain.signals import Sample, record
@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 # A measurement looks back to the last change of a share; what lies further back than this counts no more.
 SAMPLES_KEPT = timedelta(hours=1)
+# Scaling looks back less far.
+LOAD_KEPT = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Memory:
         ray_errors: by head Pod, why its last request failed.
         taken: places where an object stands that is not ours.
         samples: what the routers said, the latest last.
-        readings: what others answered last about candidates.
+        readings: what others answered last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
         running: long requests under way, by what they do.
     """
@@ -41,12 +43,14 @@ class Memory:
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def sample(self, now: datetime, routers: Iterable[RouterPod], rollouts: Iterable[RolloutStatus]) -> None:
-        """Keep what the routers said just now of revisions that are compared; without a rollout, nothing is kept."""
-        going = [r for r in rollouts if r.aborted_at is None]
-        compared = {name for r in going for name in (r.from_, r.to)}
-        seen = {r.name: r.stats.only(compared) for r in routers if r.stats is not None}
-        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT) if going else ()
+    def sample(self, now: datetime, routers: Iterable[RouterPod], status: ModelDeploymentStatus) -> None:
+        """Keep what the routers said just now, where somebody decides on it: a rollout, or scaling by load."""
+        rolling = any(r.aborted_at is None for r in status.rollouts or [])
+        if not rolling and not status.scaling:
+            self.samples = ()
+            return
+        seen = {r.name: r.stats for r in routers if r.stats is not None}
+        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT if rolling else LOAD_KEPT)
 
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""

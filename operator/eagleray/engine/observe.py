@@ -40,11 +40,14 @@ from eagleray.kube.kinds import (
 )
 from eagleray.ray.errors import RayError
 from eagleray.ray.gcs import GcsClient
+from eagleray.ray.node_metrics import fetch_replica_cores
 from eagleray.ray.serve import ServeClient
 from eagleray.resources.names import router_name
+from eagleray.resources.pod import METRICS_PORT
 from eagleray.resources.revision import read_revision
-from eagleray.resources.router import COMPARER
+from eagleray.resources.router import COMPARER, HOLDER
 from eagleray.resources.secret import auth_token
+from eagleray.router.held import HolderError, fetch_held
 from eagleray.router.report import NoReportError, fetch_report
 from eagleray.router.stats import RouterUnreachableError, scrape
 
@@ -101,14 +104,15 @@ class Observer:
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
         ray = tuple(read_pod(p) for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER})
         known = {r.name: r for r in map(read_revision, revisions)}
-        (serve, errors), nodes, seen, conflict = await asyncio.gather(
+        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        (serve, errors), nodes, cores, seen, conflict = await asyncio.gather(
             self._serve(ray, known, memory),
             self._nodes(ray, known, memory),
+            self._cores(ray, status),
             asyncio.gather(*(self._router(p) for p in routers)),
             self._conflict(memory),
         )
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
-        memory.sample(self.now(), seen, status.rollouts or [])
+        memory.sample(self.now(), seen, status)
         observed = Observed(
             status=status,
             pods=ray,
@@ -122,6 +126,7 @@ class Observer:
             probes=dict(memory.probes),
             samples=memory.samples,
             readings=dict(memory.readings),
+            cores=cores,
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
@@ -189,6 +194,22 @@ class Observer:
         async with self.gcs_client(revision, head_ip) as gcs:
             return await gcs.node_states()
 
+    async def _cores(self, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, float]:
+        """What replicas use, of the revisions that are scaled by it; a Pod that does not tell is left out."""
+        scaled = {r.revision for r in status.scaling or [] if any(m.name.startswith("CPU") for m in r.metrics or [])}
+        workers = [p for p in pods if p.role is Role.WORKER and p.revision in scaled and p.live and p.ready and p.ip]
+        asked = (fetch_replica_cores(self._session, p.ip, METRICS_PORT) for p in workers)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        cores: dict[str, float] = {}
+        for pod, answer in zip(workers, answers, strict=True):
+            if isinstance(answer, float):
+                cores[pod.name] = answer
+            elif isinstance(answer, RayError):
+                log.info("no use of CPU", pod=pod.name, error=str(answer))
+            else:
+                raise answer
+        return cores
+
     async def _router(self, manifest: Manifest) -> RouterPod:
         pod = read_pod(manifest)
         problem = pod_problem(pod)
@@ -198,12 +219,22 @@ class Observer:
                 stats = await scrape(self._session, pod.ip)
             except RouterUnreachableError as e:
                 problem = problem or Problem(Reason.ROUTER_STARTING, f"Pod {pod.name}: {e}")
-        return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, await self._comparisons(manifest, pod))
+        comparisons, held = await asyncio.gather(self._comparisons(manifest, pod), self._held(manifest, pod))
+        return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, comparisons, held)
+
+    async def _held(self, manifest: Manifest, pod: Pod) -> dict[str, int]:
+        """The requests that wait at the Pod."""
+        if not _has(manifest, HOLDER) or not (pod.ip and pod.started):
+            return {}
+        try:
+            return await fetch_held(self._session, pod.ip)
+        except HolderError as e:
+            log.info("no word of requests that wait", pod=pod.name, error=str(e))
+            return {}
 
     async def _comparisons(self, manifest: Manifest, pod: Pod) -> tuple[Comparison, ...]:
         """What the Pod's comparer found; one that is silent is no fault of the router."""
-        containers = {c["name"] for c in manifest["spec"]["containers"]}
-        if COMPARER not in containers or not (pod.ip and pod.started):
+        if not _has(manifest, COMPARER) or not (pod.ip and pod.started):
             return ()
         try:
             return await fetch_report(self._session, pod.ip)
@@ -219,6 +250,10 @@ class Observer:
     def gcs_client(self, revision: Revision, head_ip: str) -> GcsClient:
         """The GCS client of the head at `head_ip`."""
         return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision))
+
+
+def _has(router: Manifest, container: str) -> bool:
+    return any(c["name"] == container for c in router["spec"]["containers"])
 
 
 def _heads(pods: tuple[Pod, ...]) -> list[Pod]:

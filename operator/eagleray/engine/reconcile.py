@@ -1,18 +1,20 @@
 """One look at one object: observe, plan, execute, and say what is true."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
 import structlog
 
 from eagleray.api.conditions import Reason
+from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.actions import DrainNode, Plan
-from eagleray.domain.desired import Desired, InvalidSpecError, parse
+from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Role
 from eagleray.domain.plan import plan, refuse
+from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.transitions import transitions
 from eagleray.engine.children import NameTakenError
 from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
@@ -37,6 +39,7 @@ class Reconciler:
         kube: the API server.
         settings: images and keys.
         look_again: puts a key into the queue.
+        decided: is told what scaling decided about an object.
         now: the wall clock.
     """
 
@@ -45,11 +48,13 @@ class Reconciler:
         kube: KubeClient,
         settings: EngineSettings,
         look_again: Callable[[Key], None],
+        decided: Callable[[Key, Sequence[ScalingStatus]], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kube = kube
         self._events = EventRecorder(kube, settings.instance, now)
         self._look_again = look_again
+        self._decided = decided
         self._now = now
         session = aiohttp.ClientSession()
         self._tools = Tools(kube, session, Observer(kube, session, settings.token_key, now), settings)
@@ -77,6 +82,7 @@ class Reconciler:
         snapshot = await self._tools.observer.look(key, manifest, memory)
         decision = await self._decide_and_do(key, manifest, snapshot, memory)
         await self._say(manifest, snapshot.observed.status, decision.status)
+        self._decided(key, decision.status.scaling or [])
         return decision.requeue_after
 
     async def close(self) -> None:
@@ -86,6 +92,7 @@ class Reconciler:
         await self._tools.session.close()
 
     async def _forget(self, key: Key) -> None:
+        self._decided(key, [])
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()

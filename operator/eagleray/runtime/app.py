@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
 import structlog
 
+from eagleray.api.scaling_status import ScalingStatus
 from eagleray.engine.queue import Key, WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
@@ -39,7 +40,8 @@ class Reconciler(Protocol):
         """Close its connections."""
 
 
-MakeReconciler = Callable[[KubeClient, EngineSettings, Callable[[Key], None]], Reconciler]
+Decided = Callable[[Key, Sequence[ScalingStatus]], None]
+MakeReconciler = Callable[[KubeClient, EngineSettings, Callable[[Key], None], Decided], Reconciler]
 
 
 async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: str) -> None:
@@ -115,7 +117,7 @@ class Operator:
         if not await before(stop, served(self._client, self._settings.watch_namespaces)):
             return
         settings = await self._engine_settings()
-        reconciler = self._make_reconciler(self._client, settings, self._queue.add)
+        reconciler = self._make_reconciler(self._client, settings, self._queue.add, self._metrics.scaling.decided)
         source = Source(
             add=self._queue.add,
             on_start=lambda: self._start(reconciler),

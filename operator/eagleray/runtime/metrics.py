@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from eagleray.engine.queue import QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
+from eagleray.runtime.scaling_metrics import ScalingMetrics
 
 CONTROLLER = "modeldeployment"
 RESULTS = ("success", "requeue_after", "error")
@@ -33,6 +34,8 @@ class Metrics(QueueMetrics, ReconcileMetrics):
         leader = self._gauge("leader_election_master_status", "1 on the leader", ["name"])
         self._leader = leader.labels(lease)
         self._leader.set(0)
+        self.scaling = ScalingMetrics()
+        self.registry.register(self.scaling)
 
     def _reconciles(self, concurrency: int) -> None:
         prefix = "controller_runtime_"

@@ -4,10 +4,11 @@ import asyncio
 import os
 import random
 import threading
+from collections.abc import AsyncIterator
 
 from ray import serve
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 
 class Raises:
@@ -54,8 +55,10 @@ class Knobs:
         self._differs = differs
         self._answered = 0
 
-    async def __call__(self, request: Request) -> JSONResponse:
-        """Answer one request."""
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; below /stream with one line a second, five of them."""
+        if request.url.path == "/stream":
+            return StreamingResponse(lines())
         body = await request.json()
         await asyncio.sleep(self._delay)
         self._answered += 1
@@ -68,9 +71,16 @@ class Knobs:
         return JSONResponse({"name": self._name, "num": num, "predictions": [label]})
 
 
+async def lines() -> AsyncIterator[str]:
+    """Five lines, one a second."""
+    for number in range(5):
+        yield f"{number}\n"
+        await asyncio.sleep(1)
+
+
 def knobs(args: dict[str, object]) -> serve.Application:
     """Build the application from `app.args`."""
-    return serve.deployment(Knobs).bind(**args)
+    return serve.deployment(max_ongoing_requests=100)(Knobs).bind(**args)
 
 
 raises = serve.deployment(Raises).bind()

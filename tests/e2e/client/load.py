@@ -1,9 +1,10 @@
 """Steady load from inside the cluster: python load.py URL --rate 30 --body '{"num": 7}'.
 
-Requests start on time whether or not earlier ones were answered (open loop), most of them on kept-alive connections
-and some on fresh ones. The first right answer is announced by a line `started`; when standard input ends, what is
-under way is waited for and the last line is the result, one JSON object. A request fails when it is not answered 2xx,
-not answered in time, answered wrongly, or not answered at all.
+Requests start on time whether or not earlier ones were answered (open loop); with --at-once so many are always under
+way, each followed by the next (closed loop). Most are sent on kept-alive connections, some on fresh ones. The first
+right answer is announced by a line `started`; when standard input ends, what is under way is waited for and the last
+line is the result, one JSON object. A request fails when it is not answered 2xx, not answered in time, answered
+wrongly, or not answered at all.
 """
 
 import argparse
@@ -71,11 +72,12 @@ class Call:
     body: bytes
     expected: Any
     timeout: float
+    headers: dict[str, str]
 
     async def send(self, session: aiohttp.ClientSession, seen: Seen, connection: str) -> None:
         """Send one and note what comes of it."""
         began = time.time()
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **self.headers}
         try:
             async with session.post(
                 self.url, data=self.body, headers=headers, timeout=aiohttp.ClientTimeout(self.timeout)
@@ -103,9 +105,10 @@ class Call:
 class Load:
     """Sends on time until it is told to stop."""
 
-    def __init__(self, call: Call, rate: float, fresh_every: int) -> None:
+    def __init__(self, call: Call, rate: float, at_once: int, fresh_every: int) -> None:
         self._call = call
         self._rate = rate
+        self._at_once = at_once
         self._fresh_every = fresh_every
         self._seen = Seen()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,7 +120,7 @@ class Load:
         sessions = [aiohttp.ClientSession() for _ in range(SESSIONS)]
         try:
             while not stop.is_set() and time.monotonic() - start < limit:
-                await asyncio.sleep(max(0.0, start + sent / self._rate - time.monotonic()))
+                await self._turn(start + sent / self._rate)
                 self._spawn(sessions[sent % SESSIONS], fresh=sent % self._fresh_every == 0)
                 sent += 1
                 self._announce()
@@ -127,6 +130,13 @@ class Load:
             for session in sessions:
                 await session.close()
         return self._seen.result(sent, began)
+
+    async def _turn(self, due: float) -> None:
+        """Wait until the next request may be sent."""
+        if not self._at_once:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        elif len(self._tasks) >= self._at_once:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def _spawn(self, session: aiohttp.ClientSession, *, fresh: bool) -> None:
         work = self._fresh() if fresh else self._call.send(session, self._seen, "kept")
@@ -150,7 +160,9 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--rate", type=float, default=20.0, help="requests per second")
+    parser.add_argument("--at-once", type=int, default=0, help="requests under way; 0: as many as the rate brings")
     parser.add_argument("--body", required=True, help="JSON")
+    parser.add_argument("--header", action="append", default=[], help="name=value")
     parser.add_argument("--expected", help="JSON that every answer must equal")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds for one request")
     parser.add_argument("--fresh-every", type=int, default=5, help="every n-th request opens a connection of its own")
@@ -163,8 +175,10 @@ async def main() -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_end, daemon=True).start()
-    call = Call(args.url, args.body.encode(), json.loads(args.expected) if args.expected else None, args.timeout)
-    result = await Load(call, args.rate, args.fresh_every).run(stop, args.limit)
+    expected = json.loads(args.expected) if args.expected else None
+    headers = dict(header.split("=", 1) for header in args.header)
+    call = Call(args.url, args.body.encode(), expected, args.timeout, headers)
+    result = await Load(call, args.rate, args.at_once, args.fresh_every).run(stop, args.limit)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
 

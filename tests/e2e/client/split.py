@@ -12,8 +12,6 @@ from collections import Counter, defaultdict
 
 import aiohttp
 
-AT_ONCE = 16
-
 
 class Count:
     """What came back."""
@@ -22,11 +20,13 @@ class Count:
         self.versions: Counter[str] = Counter()
         self.revisions: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
+        self.retry_after: Counter[str] = Counter()
         self.users: defaultdict[str, set[str]] = defaultdict(set)
 
     def told(self) -> str:
         users = {user: sorted(seen) for user, seen in self.users.items()}
         counted = {"versions": self.versions, "revisions": self.revisions, "statuses": self.statuses, "users": users}
+        counted["retry_after"] = self.retry_after
         return json.dumps(counted)
 
 
@@ -41,6 +41,8 @@ async def ask(session: aiohttp.ClientSession, args: argparse.Namespace, number: 
             await response.read()
             status, version = str(response.status), response.headers.get("x-eagleray-version", "")
             count.revisions[response.headers.get("x-eagleray-revision", "")] += 1
+            if "retry-after" in response.headers:
+                count.retry_after[response.headers["retry-after"]] += 1
     except (aiohttp.ClientError, TimeoutError) as error:
         status, version = type(error).__name__, ""
     count.statuses[status] += 1
@@ -54,6 +56,8 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--timeout", type=float, default=10, help="seconds for one request")
     parser.add_argument("--users", type=int, default=0)
     parser.add_argument("--user-header", default="x-user-id")
     parser.add_argument("--header", action="append", default=[], help="name=value")
@@ -65,8 +69,9 @@ async def main() -> None:
         for number in numbers:
             await ask(session, args, number, count)
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
-        await asyncio.gather(*(worker(session) for _ in range(AT_ONCE)))
+    connections = aiohttp.TCPConnector(limit=args.at_once)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(args.timeout), connector=connections) as session:
+        await asyncio.gather(*(worker(session) for _ in range(args.at_once)))
     sys.stdout.write(count.told() + "\n")
 
 

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from eagleray.cli.deployment import read
 from eagleray.cli.draw import draw_revisions, draw_status, health_of
 from eagleray.cli.pods import read_pod
+from eagleray.cli.scaling import draw_scaling
 from unit.cli.objects import (
     ANALYSIS,
     NEW,
@@ -141,6 +142,70 @@ def test_revisions() -> None:
         revision(NEW, "Pending", createdAt=ago(minutes=5), uri=None),
     ]
     compare("revisions", text(draw_revisions(read(manifest(rollout(), revisions=revisions)), NOW)))
+
+
+SCALING: dict[str, list[dict[str, Any]]] = {
+    "scaling": [
+        {
+            "version": "default",
+            "revision": OLD,
+            "desired": 8,
+            "minReplicas": 2,
+            "maxReplicas": 10,
+            "reason": "ScaleUpLimit",
+            "message": "OngoingRequests 12 per replica, target 5: 10 replicas are asked for; bit by bit",
+            "startSeconds": 14,
+            "metrics": [
+                {"name": "OngoingRequests", "value": "12", "target": "5", "replicas": 10},
+                {"name": "Prometheus", "target": "3", "message": "p answered 500", "missingSince": ago(minutes=4)},
+            ],
+            "changes": [
+                {"at": ago(seconds=15), "from": 4, "to": 8, "message": "OngoingRequests 24 per replica"},
+                {"at": ago(hours=5), "from": 5, "to": 4, "message": "OngoingRequests 2 per replica"},
+            ],
+        },
+        {
+            "version": "default",
+            "revision": NEW,
+            "desired": 1,
+            "minReplicas": 1,
+            "maxReplicas": 10,
+            "reason": "DesiredWithinRange",
+            "message": "1 replica",
+        },
+    ],
+    "asleep": [
+        {
+            "version": "default",
+            "revision": OLD,
+            "desired": 0,
+            "minReplicas": 1,
+            "maxReplicas": 2,
+            "reason": "DesiredWithinRange",
+            "message": "no request for 15m",
+            "idleSince": ago(minutes=20),
+            "changes": [{"at": ago(minutes=20), "from": 1, "to": 0, "message": "no request for 15m"}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SCALING)
+def test_scaling(name: str) -> None:
+    given = read(manifest(scaling=SCALING[name], versions=[version(candidate=NEW)]))
+    compare(name, text(draw_scaling(given, NOW)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"replicas": 3}, "no autoscaling: spec.replicas is 3"),
+        ({"autoscaling": {"maxReplicas": 3}}, "the operator has not seen spec.autoscaling yet"),
+        ({"suspend": True}, "spec.suspend is true"),
+    ],
+)
+def test_without_a_decision_it_says_who_decides(spec: dict[str, Any], said: str) -> None:
+    assert said in text(draw_scaling(read(manifest(spec=spec)), NOW))
 
 
 def test_only_the_last_column_gives_way_on_a_narrow_terminal() -> None:

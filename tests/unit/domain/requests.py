@@ -19,6 +19,7 @@ class Requests:
         errors: by revision, the share of answers with an error.
         latency_ms: by revision, how long an answer takes; 10 ms unless told.
         failed: requests that met a revision without a replica, or nobody.
+        held: by revision, requests that wait for it to start.
     """
 
     rate: float = 0.0
@@ -27,14 +28,20 @@ class Requests:
     failed: float = 0.0
     answered: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
     _rest: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def send(self, router: RouterConfig, seconds: float, answering: Callable[[str], int]) -> None:
         """Send what comes in so many seconds."""
         if not router.split:
             self.failed += self.rate * seconds
+        holding = {t.revision for t in router.targets if t.hold}
         for share in router.split:
             sent = self.rate * seconds * share.slots / SLOTS
+            if share.revision in holding:
+                self.held[share.revision] += self._whole("sent", share.revision, sent)
+                continue
+            sent += self.held.pop(share.revision, 0)
             if not answering(share.revision):
                 self.failed += sent
                 continue

@@ -116,7 +116,8 @@ class World:
 
     def _router(self, name: str, seen: dict[str, RouterStats]) -> RouterPod:
         found = (Comparison(revision, of, agreed) for revision, (agreed, of) in self.agreed.items())
-        return RouterPod(name, f"10.0.9.{name[1:]}", seen.get(name), comparisons=tuple(found))
+        waiting = {revision: n for revision, n in self.traffic.held.items() if n and name in seen}
+        return RouterPod(name, f"10.0.9.{name[1:]}", seen.get(name), comparisons=tuple(found), held=waiting)
 
     def step(self, seconds: float = 1, crash_after: int | None = None) -> Plan:
         """Decide once, do what was decided, and let time pass.

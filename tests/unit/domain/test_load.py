@@ -1,0 +1,143 @@
+"""What each metric says of a revision's load."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from eagleray.api.autoscaling import Autoscaling, ScalingMetric
+from eagleray.api.template import VersionTemplate
+from eagleray.domain.evidence import ProviderQuery, Reading
+from eagleray.domain.load import Signals, due_queries, in_progress, loads
+from eagleray.domain.revisions import Revision
+from eagleray.domain.router import RevisionStats, RouterStats
+from eagleray.domain.scaling import Load
+from eagleray.domain.signals import Sample
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+TEMPLATE = VersionTemplate.model_validate({"resources": {"requests": {"cpu": "500m"}}})
+REVISION = Revision("m-v-1", "m", "ns", "v", TEMPLATE, "image")
+QUERY = ProviderQuery("http://p:9090", promql='queue{of="m-v-1"}')
+
+
+def stats(**figures: Any) -> RouterStats:
+    return RouterStats("1", {"m-v-1": RevisionStats(**figures)})
+
+
+def samples(*active: int, every: float = 5.0, **rates: float) -> tuple[Sample, ...]:
+    """Looks at two routers until now: so many in progress at each; requests and busy ms grow by so many a second."""
+    found = []
+    for i, count in enumerate(active):
+        seconds = i * every
+        grown = {name: round(per_second * seconds) for name, per_second in rates.items()}
+        at = NOW - timedelta(seconds=(len(active) - 1 - i) * every)
+        found.append(Sample(at, {"r0": stats(active=count, **grown), "r1": stats(active=0)}))
+    return tuple(found)
+
+
+def signals(seen: tuple[Sample, ...] = (), **fields: Any) -> Signals:
+    given: dict[str, Any] = {"current": 2, "cores": {}, "pods": (), "readings": {}, "now": NOW}
+    return Signals(revision=REVISION, samples=seen, **{**given, **fields})
+
+
+def load(metric: dict[str, Any], given: Signals) -> Load:
+    (found,) = loads(Autoscaling(max_replicas=10, metrics=[ScalingMetric.model_validate(metric)]), given)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("active", "meant_for", "wanted"),
+    [
+        ((4, 4, 4, 4), 10, 4),
+        ((0, 0, 0, 8), 10, 2),  # an average over the window …
+        ((0, 0, 0, 20), 10, 20),  # … but a sudden doubling counts at once
+        ((99, 4, 4, 4, 4), 10, 4),  # what is older than the window does not
+    ],
+)
+def test_in_progress_is_a_mean_until_it_doubles(active: tuple[int, ...], meant_for: float, wanted: float) -> None:
+    assert in_progress(samples(*active), "m-v-1", meant_for) == pytest.approx(wanted)
+
+
+def test_requests_that_hide_between_two_looks_are_counted_by_littles_law() -> None:
+    """Ten a second, 300 ms each: three are in progress, whenever one looks."""
+    seen = samples(0, 0, 0, 0, requests=10, latency_count=10, latency_sum_ms=3000)
+    assert in_progress(seen, "m-v-1", 10) == pytest.approx(3)
+
+
+def test_a_blocked_model_is_seen_though_it_answers_nothing() -> None:
+    assert in_progress(samples(30, 30, 30, 30), "m-v-1", 10) == 30
+
+
+def test_nobody_has_told_is_not_zero() -> None:
+    assert in_progress((), "m-v-1", 10) is None
+    assert in_progress((Sample(NOW, {}),), "m-v-1", 10) is None
+    assert load({"type": "OngoingRequests", "target": 5}, signals()).total is None
+
+
+def test_a_router_pod_that_falls_silent_makes_it_a_lower_bound() -> None:
+    seen = (*samples(4, 4), Sample(NOW + timedelta(seconds=5), {"r0": stats(active=4)}))
+    found = load({"type": "OngoingRequests", "target": 5}, signals(seen))
+    assert (found.complete, found.total) == (False, 4)
+    assert "router" in found.message
+
+
+def test_the_rate_is_that_of_the_window() -> None:
+    found = load({"type": "RequestRate", "target": 20}, signals(samples(0, 0, 0, 0, requests=50)))
+    assert (found.total, found.complete) == (50, True)
+
+
+def answered(ms: float) -> dict[str, Any]:
+    """So long takes every answer, one a second."""
+    buckets = tuple((edge, 15 if ms < edge else 0) for edge in (10.0, 100.0, 1000.0, 10_000.0, math.inf))
+    return {"requests": 15, "latency_count": 15, "latency_buckets": buckets, "latency_sum_ms": 15 * ms}
+
+
+@pytest.mark.parametrize(
+    ("active", "current", "ms", "allowed"),
+    [
+        # Eight in progress on two replicas, 10 s at most: a lone one takes 2.3 s, so 0.2 s hold for one at a time.
+        (8, 2, 9_000, 1.0),
+        (1, 2, 50, 2.17),  # alone it takes up to 91 ms (the bucket's share): two hold within 200 ms
+    ],
+)
+def test_latency_says_how_many_a_replica_may_have(active: int, current: int, ms: float, allowed: float) -> None:
+    first = Sample(NOW - timedelta(seconds=15), {"r0": stats(active=active)})
+    last = Sample(NOW, {"r0": stats(active=active, **answered(ms))})
+    found = load({"type": "Latency", "target": "200ms"}, signals((first, last), current=current))
+    assert found.target == pytest.approx(allowed, abs=0.05)
+    assert found.shown.endswith("ms")
+    assert found.target_text == "200ms"
+
+
+def test_latency_without_requests_asks_for_nothing() -> None:
+    found = load({"type": "Latency", "target": "200ms"}, signals(samples(0, 0)))
+    assert (found.total, found.shown) == (0, "0ms")
+
+
+def test_use_of_cpu_is_in_percent_of_the_request() -> None:
+    given = signals(pods=("a", "b", "c"), cores={"a": 0.25, "b": 0.5})
+    found = load({"type": "CPU", "target": "70%"}, given)
+    assert (found.pods, found.target) == ((50.0, 100.0, None), 70)
+    assert found.message == "Pod c does not tell its use"
+
+
+@pytest.mark.parametrize(
+    ("age", "value", "total", "said"),
+    [(10, 7.0, 7.0, ""), (10, None, None, "p answered nan"), (50, 7.0, None, "no answer for 50 s")],
+)
+def test_prometheus_is_believed_while_it_answers(
+    age: float, value: float | None, total: float | None, said: str
+) -> None:
+    reading = Reading(NOW - timedelta(seconds=age), value, "" if value else "p answered nan")
+    metric = {"type": "Prometheus", "target": 1, "server": "http://p:9090", "query": 'queue{of="$(revision)"}'}
+    found = load(metric, signals(readings={QUERY: reading}))
+    assert (found.total, found.complete, found.message) == (total, total is not None, said)
+    rules = Autoscaling(max_replicas=2, metrics=[ScalingMetric.model_validate(metric)])
+    assert list(due_queries(rules, signals(readings={QUERY: reading}))) == ([QUERY] if age >= 15 else [])
+
+
+def test_several_of_one_type_are_told_apart() -> None:
+    metric = ScalingMetric(type="RequestRate", target="5")
+    rules = Autoscaling(max_replicas=2, metrics=[metric, ScalingMetric(type="OngoingRequests", target="5"), metric])
+    assert [found.name for found in loads(rules, signals())] == ["RequestRate 1", "OngoingRequests", "RequestRate 2"]

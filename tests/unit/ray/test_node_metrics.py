@@ -1,0 +1,44 @@
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from eagleray.ray.errors import RejectedError, UnreachableError
+from eagleray.ray.node_metrics import fetch_replica_cores, parse_replica_cores
+
+# Of a worker Pod of Ray 2.60, labels of no interest left out.
+TEXT = """\
+# HELP ray_component_cpu_percentage Total CPU usage of the components on a node.
+# TYPE ray_component_cpu_percentage gauge
+ray_component_cpu_percentage{Component="raylet",Version="2.60.0",ip="10.244.2.135",pid="19"} 0.6
+ray_component_cpu_percentage{Component="ray::DashboardAgent",Version="2.60.0",ip="10.244.2.135",pid=""} 0.6
+ray_component_cpu_percentage{Component="ray::ServeReplica:churn:Model",Version="2.60.0",ip="10.244.2.135",pid=""} 97.5
+ray_component_cpu_percentage{Component="ray::ServeReplica:churn:Model.handle",Version="2.60.0",pid=""} 2.5e+01
+ray_node_cpu_utilization{IsHeadNode="false",ip="10.244.2.135"} 3.6
+"""
+
+
+def test_the_replicas_processes_are_added_up() -> None:
+    assert parse_replica_cores(TEXT) == pytest.approx(1.225)
+
+
+def test_a_node_without_replicas_uses_none() -> None:
+    assert parse_replica_cores('ray_component_cpu_percentage{Component="raylet"} 5\n') == 0
+
+
+def test_what_is_not_rays_is_not_taken_for_zero() -> None:
+    with pytest.raises(RejectedError):
+        parse_replica_cores("up 1\n")
+
+
+async def test_it_is_fetched() -> None:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(text=TEXT)
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        assert await fetch_replica_cores(session, "127.0.0.1", server.port or 0) == pytest.approx(1.225)
+        await server.close()
+        with pytest.raises(UnreachableError):
+            await fetch_replica_cores(session, "127.0.0.1", server.port or 0)
