@@ -51,22 +51,26 @@ def external_metrics(square: Served) -> Iterator[Figures]:
     """Kubernetes' API of external metrics, answered by the client's Pod."""
     client = square.client
     meta = {"name": "figures", "namespace": client.namespace}
-    port = FIGURES_PORTS[1]
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
-    service["spec"] = {"selector": {"app": client.name}, "ports": [{"port": 443, "targetPort": port}]}
+    address = client.cluster.get("pod", client.name, client.namespace)["status"]["podIP"]
+    # By its address, as an API server need not reach the addresses of Services.
+    service: dict[str, Any] = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
+    service["spec"] = {"type": "ExternalName", "externalName": address}
     version, group = "v1beta1", "external.metrics.k8s.io"
     api: dict[str, Any] = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService"}
     api["metadata"] = {"name": f"{version}.{group}"}
     api["spec"] = {"group": group, "version": version, "groupPriorityMinimum": 100, "versionPriority": 100}
-    api["spec"] |= {"insecureSkipTLSVerify": True, "service": {**meta, "port": 443}}
-    with client.figures() as figures:
-        figures.say("4")
-        client.cluster.apply(service, api)
-        ready = ("wait", "--for=condition=Available", f"apiservice/{version}.{group}", "--timeout=60s")
-        client.cluster.kubectl(*ready, timeout=70)
-        yield figures
-    client.cluster.delete("apiservice", f"{version}.{group}")
-    client.cluster.delete("service", meta["name"], meta["namespace"])
+    api["spec"] |= {"insecureSkipTLSVerify": True, "service": {**meta, "port": FIGURES_PORTS[1]}}
+    try:
+        with client.figures() as figures:
+            figures.say("4")
+            client.cluster.apply(service, api)
+            ready = ("wait", "--for=condition=Available", f"apiservice/{version}.{group}", "--timeout=60s")
+            client.cluster.kubectl(*ready, timeout=70)
+            yield figures
+    finally:
+        # One that does not answer would spoil everybody's discovery.
+        client.cluster.delete("apiservice", f"{version}.{group}")
+        client.cluster.delete("service", meta["name"], meta["namespace"])
 
 
 def test_a_horizontal_pod_autoscaler_has_the_last_word(
