@@ -7,7 +7,7 @@ from itertools import islice
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingRules
 from eagleray.api.scaling_status import ScalingStatus  # noqa: TC001 -- no import for types alone
-from eagleray.domain.load import SUDDEN, WINDOW_SECONDS
+from eagleray.domain.load import WINDOW_SECONDS, believed
 from eagleray.domain.scaling import Bounds, Load, Subject, decide
 from simulation.model import CONCURRENCY, Seen
 
@@ -47,8 +47,7 @@ class Eagleray:
         if second % 5 and not rising:
             return seen.wanted
         mean = sum(self._seen) / len(self._seen)
-        total = max(mean, seen.in_progress) if seen.in_progress >= SUDDEN * TARGET * seen.wanted else mean
-        load = Load("OngoingRequests", TARGET, "5", total)
+        load = Load("OngoingRequests", TARGET, "5", believed(mean, seen.in_progress, TARGET * seen.wanted))
         subject = Subject("v", "m-v-1", seen.wanted)
         now = START + timedelta(seconds=second)
         self._known = decide(subject, self._behavior, self._bounds, [load], self._known, now)

@@ -55,7 +55,7 @@ class Holder:
     @property
     def held(self) -> dict[str, int]:
         """Requests that wait, by revision."""
-        return {revision: count for revision, count in self._held.items() if count}
+        return dict(self._held)
 
     async def somebody(self, seconds: float) -> None:
         """Return when a request waits, or after so many seconds."""

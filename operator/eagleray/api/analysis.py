@@ -6,13 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from eagleray.api.base import ApiModel, Duration, PositiveDuration, Rule, map_list, matches
-from eagleray.api.units import parse_duration
+from eagleray.api.units import DURATION_PATTERN, parse_duration
 
 ERROR_RATE = "error-rate"
 MIRROR_AGREEMENT = "mirror-agreement"
 _LATENCIES = ("latency-p50", "latency-p90", "latency-p95", "latency-p99")
 _PERCENT = r"^[0-9]{1,3}([.][0-9]{1,3})?%$"
-_LATENCY = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 _NUMBER = r"^-?[0-9]{1,12}([.][0-9]{1,9})?$"
 _CEL_LATENCIES = f"[{', '.join(repr(name) for name in _LATENCIES)}]"
 _CEL_OWN = f"[{', '.join(repr(name) for name in (ERROR_RATE, MIRROR_AGREEMENT, *_LATENCIES))}]"
@@ -52,7 +51,7 @@ class Web(ApiModel):
 
 
 def _max_fits(metric: "AnalysisMetric") -> bool:
-    pattern = _PERCENT if metric.name == ERROR_RATE else _LATENCY if metric.name in _LATENCIES else _NUMBER
+    pattern = _PERCENT if metric.name == ERROR_RATE else DURATION_PATTERN if metric.name in _LATENCIES else _NUMBER
     return metric.max is None or re.search(pattern, metric.max) is not None
 
 
@@ -99,7 +98,7 @@ class AnalysisMetric(ApiModel):
         ),
         Rule(
             f"!has(self.max) || self.max.matches(self.name == '{ERROR_RATE}' ? '{_PERCENT}' : "
-            f"self.name in {_CEL_LATENCIES} ? '{_LATENCY}' : '{_NUMBER}')",
+            f"self.name in {_CEL_LATENCIES} ? '{DURATION_PATTERN}' : '{_NUMBER}')",
             "write the max of error-rate as a share such as 1%, that of a latency as a duration such as 200ms, and any "
             "other as a number in quotes, such as '0.05'",
             field_path=".max",

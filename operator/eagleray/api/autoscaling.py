@@ -16,17 +16,17 @@ from eagleray.api.base import (
     matches,
     quantity_text,
 )
+from eagleray.api.units import DURATION_PATTERN
 
 _NUMBER = r"^[0-9]{1,9}([.][0-9]{1,3})?$"
 _PERCENT = r"^[0-9]{1,3}%$"
-_DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 
 ScalingTarget = Annotated[str, WithJsonSchema(INT_OR_STRING), BeforeValidator(quantity_text)]
 """A target per replica: `5`, `70%` or `200ms`; whole numbers need no quotes."""
 
 
 def _target_fits(metric: "ScalingMetric") -> bool:
-    pattern = _PERCENT if metric.type == "CPU" else _DURATION if metric.type == "Latency" else _NUMBER
+    pattern = _PERCENT if metric.type == "CPU" else DURATION_PATTERN if metric.type == "Latency" else _NUMBER
     return re.search(pattern, metric.target) is not None and re.search("[1-9]", metric.target) is not None
 
 
@@ -36,7 +36,7 @@ class ScalingMetric(ApiModel):
     cel_rules = (
         Rule(
             f"string(self.target).matches(self.type == 'CPU' ? '{_PERCENT}' : self.type == 'Latency' ?"
-            f" '{_DURATION}' : '{_NUMBER}') && string(self.target).matches('[1-9]')",
+            f" '{DURATION_PATTERN}' : '{_NUMBER}') && string(self.target).matches('[1-9]')",
             "write the target of OngoingRequests, RequestRate and Prometheus as a number such as 5, that of CPU as a"
             " share such as 70%, that of Latency as a duration such as 200ms; all are above zero",
             field_path=".target",

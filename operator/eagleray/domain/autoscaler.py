@@ -77,8 +77,9 @@ def _version(desired: Desired, version: Version, observed: Observed, now: dateti
         candidate = _decide(version, rules, version.revision.name, observed, now, moving, least=max(1, least))
         scaled = replace(scaled, candidate_replicas=candidate.desired)
         records.append(candidate)
-    asked = (_signals(version, r.revision, r.desired, observed, now) for r in records)
-    return Scaled((scaled,), tuple(records), tuple(query for signals in asked for query in due_queries(rules, signals)))
+    revisions = (replace(version.revision, name=record.revision) for record in records)
+    queries = (query for r in revisions for query in due_queries(rules, r, observed.readings, now))
+    return Scaled((scaled,), tuple(records), tuple(queries))
 
 
 def _stable(version: Version, observed: Observed) -> str:

@@ -28,6 +28,19 @@ class ProviderQuery:
     about: tuple[tuple[str, str], ...] = ()
 
 
+def prometheus_query(server: str, query: str, about: Mapping[str, str]) -> ProviderQuery:
+    """A question to a Prometheus server.
+
+    Args:
+        server: where it answers.
+        query: PromQL, in which `$(name)` stands for what `about` says of it.
+        about: by name, what is to stand there.
+    """
+    for name, value in about.items():
+        query = query.replace(f"$({name})", value)
+    return ProviderQuery(server, promql=query)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """An answer.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from eagleray.api.autoscaling import Autoscaling, ScalingMetric
 from eagleray.api.units import parse_duration, parse_quantity
-from eagleray.domain.evidence import ProviderQuery, Reading
+from eagleray.domain.evidence import ProviderQuery, Reading, prometheus_query
 from eagleray.domain.revisions import Revision
 from eagleray.domain.scaling import Load
 from eagleray.domain.signals import Sample, Window, window
@@ -55,8 +55,10 @@ def loads(rules: Autoscaling, signals: Signals) -> tuple[Load, ...]:
         rules: the spec.
         signals: what is known.
     """
-    metrics = metrics_of(rules)
-    return tuple(_load(name, metric, signals) for name, metric in zip(_names(metrics), metrics, strict=True))
+    metrics, recent = metrics_of(rules), _recent(signals.samples)
+    begin = recent[0].at if recent else signals.now
+    seen = window(signals.samples, signals.revision.name, begin)
+    return tuple(_load(name, metric, signals, seen) for name, metric in zip(_names(metrics), metrics, strict=True))
 
 
 def metrics_of(rules: Autoscaling) -> list[ScalingMetric]:
@@ -64,53 +66,68 @@ def metrics_of(rules: Autoscaling) -> list[ScalingMetric]:
     return rules.metrics or [DEFAULT_METRIC]
 
 
-def due_queries(rules: Autoscaling, signals: Signals) -> Iterator[ProviderQuery]:
-    """What to ask Prometheus now."""
+def due_queries(
+    rules: Autoscaling, revision: Revision, readings: Mapping[ProviderQuery, Reading], now: datetime
+) -> Iterator[ProviderQuery]:
+    """What to ask Prometheus now about a revision.
+
+    Args:
+        rules: the spec.
+        revision: the revision.
+        readings: what was answered last.
+        now: the time.
+    """
     for metric in metrics_of(rules):
         if metric.type != "Prometheus":
             continue
-        query = query_of(metric, signals.revision)
-        reading = signals.readings.get(query)
-        if reading is None or (signals.now - reading.at).total_seconds() >= QUERY_SECONDS:
+        query = query_of(metric, revision)
+        reading = readings.get(query)
+        if reading is None or (now - reading.at).total_seconds() >= QUERY_SECONDS:
             yield query
 
 
 def query_of(metric: ScalingMetric, revision: Revision) -> ProviderQuery:
     """What a Prometheus server is asked about a revision."""
-    text = metric.query or ""
     about = {
         "name": revision.deployment,
         "namespace": revision.namespace,
         "version": revision.version,
         "revision": revision.name,
     }
-    for name, value in about.items():
-        text = text.replace(f"$({name})", value)
-    return ProviderQuery(metric.server or "", promql=text)
+    return prometheus_query(metric.server or "", metric.query or "", about)
 
 
-def in_progress(samples: Sequence[Sample], revision: str, meant_for: float) -> float | None:
-    """Requests of `revision` in progress, those that wait for a replica included.
+def in_progress(signals: Signals, seen: Window, meant_for: float) -> float | None:
+    """Requests in progress, those that wait for a replica included.
 
     The mean over `WINDOW_SECONDS`: of what was seen at each look, or by Little's law where that is more, as short
-    requests hide between two looks. Where the last look alone has `SUDDEN` times what the replicas are meant for, that
-    counts: an average would lag behind.
+    requests hide between two looks.
 
     Args:
-        samples: what the routers said, the latest last.
-        revision: name of the revision.
+        signals: what is known.
+        seen: what the revision did over `WINDOW_SECONDS`.
         meant_for: requests that its replicas are to have in progress.
 
     Returns:
         The number, or None where no router has told.
     """
-    recent = _recent(samples)
-    seen = [sum(stats.of(revision).active for stats in s.stats.values()) for s in recent if s.stats]
-    if not seen:
+    name = signals.revision.name
+    looks = [sum(s.of(name).active for s in look.stats.values()) for look in _recent(signals.samples) if look.stats]
+    if not looks:
         return None
-    took = window(samples, revision, recent[0].at)
-    mean = max(sum(seen) / len(seen), took.busy / took.seconds if took.seconds else 0.0)
-    return max(mean, seen[-1]) if seen[-1] >= SUDDEN * meant_for else mean
+    mean = max(sum(looks) / len(looks), seen.busy / seen.seconds if seen.seconds else 0.0)
+    return believed(mean, looks[-1], meant_for)
+
+
+def believed(mean: float, latest: float, meant_for: float) -> float:
+    """The mean, or the last look where that alone has `SUDDEN` times what is meant to be: an average would lag behind.
+
+    Args:
+        mean: requests in progress, on average.
+        latest: the same at the last look.
+        meant_for: how many are to be in progress.
+    """
+    return max(mean, latest) if latest >= SUDDEN * meant_for else mean
 
 
 def covered(samples: Sequence[Sample]) -> float:
@@ -131,33 +148,26 @@ def _names(metrics: Sequence[ScalingMetric]) -> list[str]:
     return [t if types.count(t) == 1 else f"{t} {types[: i + 1].count(t)}" for i, t in enumerate(types)]
 
 
-def _load(name: str, metric: ScalingMetric, signals: Signals) -> Load:
+def _load(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -> Load:
     match metric.type:
         case "OngoingRequests":
-            return _ongoing(name, metric, signals)
+            return _ongoing(name, metric, signals, seen)
         case "RequestRate":
-            return _rate(name, metric, signals)
+            return _rate(name, metric, seen)
         case "Latency":
-            return _latency(name, metric, signals)
+            return _latency(name, metric, signals, seen)
         case "CPU":
             return _use(name, metric, signals)
         case "Prometheus":
             return _answered(name, metric, signals)
 
 
-def _window(signals: Signals) -> Window:
-    recent = _recent(signals.samples)
-    return window(signals.samples, signals.revision.name, recent[0].at if recent else signals.now)
-
-
-def _ongoing(name: str, metric: ScalingMetric, signals: Signals) -> Load:
+def _ongoing(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -> Load:
     target = float(metric.target)
-    total = in_progress(signals.samples, signals.revision.name, signals.current * target)
-    return _of_routers(name, metric, target, total, _window(signals))
+    return _of_routers(name, metric, target, in_progress(signals, seen, signals.current * target), seen)
 
 
-def _rate(name: str, metric: ScalingMetric, signals: Signals) -> Load:
-    seen = _window(signals)
+def _rate(name: str, metric: ScalingMetric, seen: Window) -> Load:
     return _of_routers(name, metric, float(metric.target), seen.requests / seen.seconds if seen.seconds else None, seen)
 
 
@@ -166,7 +176,7 @@ def _of_routers(name: str, metric: ScalingMetric, target: float, total: float | 
     return Load(name, target, metric.target, total, complete=not seen.missing, message=missing)
 
 
-def _latency(name: str, metric: ScalingMetric, signals: Signals) -> Load:
+def _latency(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -> Load:
     """How many requests a replica may have in progress, so that the quantile stays below the limit.
 
     A replica that works on n requests answers each in n times its service time. Measured is the time to the answer and
@@ -174,9 +184,8 @@ def _latency(name: str, metric: ScalingMetric, signals: Signals) -> Load:
     longer than the limit, more replicas than requests would not help.
     """
     limit, quantile = parse_duration(metric.target), metric.quantile or DEFAULT_QUANTILE
-    seen = _window(signals)
     took = seen.latencies.quantile(int(quantile[1:]) / 100)
-    total = in_progress(signals.samples, signals.revision.name, math.inf)
+    total = in_progress(signals, seen, math.inf)
     base = _of_routers(name, metric, 1.0, None, seen)
     if total is None or (took is None and total > 0):
         return base

@@ -6,7 +6,7 @@ from datetime import datetime
 from eagleray.api.analysis import AnalysisMetric, Prometheus, Web
 from eagleray.api.status import RolloutStatus
 from eagleray.domain.analysis import Measurement
-from eagleray.domain.evidence import Inquiry, ProviderQuery, Reading
+from eagleray.domain.evidence import Inquiry, ProviderQuery, Reading, prometheus_query
 from eagleray.domain.revisions import Revision
 
 DEFAULT_PATH = "value"
@@ -29,10 +29,7 @@ def query_of(provider: Prometheus | Web, record: RolloutStatus, candidate: Revis
     }
     if isinstance(provider, Web):
         return ProviderQuery(provider.url, path=provider.path or DEFAULT_PATH, about=tuple(about.items()))
-    text = provider.query
-    for name, value in about.items():
-        text = text.replace(f"$({name})", value)
-    return ProviderQuery(provider.server, promql=text)
+    return prometheus_query(provider.server, provider.query, about)
 
 
 def due_queries(inquiry: Inquiry) -> Iterator[ProviderQuery]:

@@ -87,8 +87,8 @@ def decide(
     Returns:
         The decision. While the metrics say the same it equals the one before.
     """
-    current = subject.current
-    allowed = hpa.tolerance(rules.scale_up if rules else None, rules.scale_down if rules else None)
+    current, rules = subject.current, rules or ScalingBehavior()
+    allowed = hpa.tolerance(rules.scale_up, rules.scale_down)
     asked = [_proposal(load, current, allowed) for load in loads]
     metrics = [_metric(load, asks, current, known, now) for load, asks in zip(loads, asked, strict=True)]
     safe = [a if _is_complete(load) else None for load, a in zip(loads, asked, strict=True)]
@@ -110,7 +110,7 @@ def decide(
         recommendations=history,
         **({name: getattr(known, name) for name in _OTHERS} if known else {}),
     )
-    kept = hpa.longest_period(rules.scale_up if rules else None, rules.scale_down if rules else None)
+    kept = hpa.longest_period(rules.scale_up, rules.scale_down)
     return changed(record, replicas, now, record.message, seconds=kept)
 
 
@@ -138,11 +138,11 @@ def changed(record: ScalingStatus, replicas: int, now: datetime, why: str, *, se
 
 
 def _is_complete(load: Load) -> bool:
-    return load.complete and (bool(load.pods) or _known(load.total))
+    return load.complete and (bool(load.pods) or _total(load) is not None)
 
 
-def _known(total: float | None) -> bool:
-    return total is not None and math.isfinite(total)
+def _total(load: Load) -> float | None:
+    return load.total if load.total is not None and math.isfinite(load.total) else None
 
 
 def _proposal(load: Load, current: int, allowed: hpa.Tolerance) -> int | None:
@@ -150,9 +150,8 @@ def _proposal(load: Load, current: int, allowed: hpa.Tolerance) -> int | None:
         if all(value is None for value in load.pods):
             return None
         return hpa.by_utilization(load.pods, load.target, current, allowed)
-    if load.total is None or not _known(load.total):
-        return None
-    return hpa.by_total(max(0.0, load.total), load.target, current, allowed)
+    total = _total(load)
+    return None if total is None else hpa.by_total(max(0.0, total), load.target, current, allowed)
 
 
 def _metric(
@@ -177,20 +176,21 @@ def _value(load: Load, current: int) -> str | None:
     known = [v for v in load.pods if v is not None]
     if known:
         return f"{hpa.utilization(known)}%"
-    if load.total is None or not _known(load.total):
+    total = _total(load)
+    if total is None:
         return None
     # Two digits: a third one changes with every look, and each change is written.
-    return f"{load.total / current:.2g}" if load.total < 100 * current else f"{load.total / current:.0f}"
+    return f"{total / current:.2g}" if total < 100 * current else f"{total / current:.0f}"
 
 
 def _history(
-    known: ScalingStatus | None, wanted: int, current: int, rules: ScalingBehavior | None, now: datetime
+    known: ScalingStatus | None, wanted: int, current: int, rules: ScalingBehavior, now: datetime
 ) -> list[Recommendation]:
     """What was asked for, as a function of time that changes in steps; at first what there is counts as asked for."""
     before = known.recommendations or [] if known else []
     steps = list(before) or [Recommendation(at=now, replicas=current)]
-    down = hpa.window_seconds(rules.scale_down if rules else None, hpa.DOWN_WINDOW_SECONDS)
-    up = hpa.window_seconds(rules.scale_up if rules else None, hpa.UP_WINDOW_SECONDS)
+    down = hpa.window_seconds(rules.scale_down, hpa.DOWN_WINDOW_SECONDS)
+    up = hpa.window_seconds(rules.scale_up, hpa.UP_WINDOW_SECONDS)
     at = now
     while not up and steps and steps[-1].replicas <= wanted:
         # No window will see this one without the higher one after it: that takes its place in time.
@@ -227,7 +227,7 @@ class _Past:
 
 
 def _limited(
-    current: int, wanted: int | None, rules: ScalingBehavior | None, bounds: Bounds, past: _Past, hold: str
+    current: int, wanted: int | None, rules: ScalingBehavior, bounds: Bounds, past: _Past, hold: str
 ) -> tuple[int, Reason]:
     """The number of replicas, and what kept it from what is wanted.
 
@@ -238,7 +238,7 @@ def _limited(
         return inside, Reason.TOO_FEW_REPLICAS if inside > current else Reason.TOO_MANY_REPLICAS
     if wanted is None:
         return current, Reason.FAILED_GET_METRIC
-    up, down = (rules.scale_up, rules.scale_down) if rules else (None, None)
+    up, down = rules.scale_up, rules.scale_down
     if wanted > current:
         lowest = min([wanted, *past.seen(hpa.window_seconds(up, hpa.UP_WINDOW_SECONDS))])
         stable = max(current, lowest)

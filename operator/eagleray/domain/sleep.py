@@ -55,7 +55,7 @@ def rest(
             return _woken(record, now, "a request waits")
         if circumstances.needed:
             return _woken(record, now, circumstances.needed)
-        return record.model_copy(update={"desired": 0, "message": f"no request for {idle.after}"})
+        return record.model_copy(update={"message": f"no request for {idle.after}"})
     record = _active(record, parse_duration(idle.after), observed, now, copied=circumstances.copied)
     since = record.active_at or now
     stays = bool(circumstances.needed or circumstances.blind) or record.wakes_since is not None

@@ -224,7 +224,7 @@ class Observer:
 
     async def _held(self, manifest: Manifest, pod: Pod) -> dict[str, int]:
         """The requests that wait at the Pod."""
-        if not _has(manifest, HOLDER) or not (pod.ip and pod.started):
+        if not _runs(HOLDER, manifest, pod):
             return {}
         try:
             return await fetch_held(self._session, pod.ip)
@@ -234,7 +234,7 @@ class Observer:
 
     async def _comparisons(self, manifest: Manifest, pod: Pod) -> tuple[Comparison, ...]:
         """What the Pod's comparer found; one that is silent is no fault of the router."""
-        if not _has(manifest, COMPARER) or not (pod.ip and pod.started):
+        if not _runs(COMPARER, manifest, pod):
             return ()
         try:
             return await fetch_report(self._session, pod.ip)
@@ -252,8 +252,9 @@ class Observer:
         return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision))
 
 
-def _has(router: Manifest, container: str) -> bool:
-    return any(c["name"] == container for c in router["spec"]["containers"])
+def _runs(container: str, router: Manifest, pod: Pod) -> bool:
+    """Whether a router Pod has such a container beside Envoy, and can be asked."""
+    return bool(pod.ip) and pod.started and any(c["name"] == container for c in router["spec"]["containers"])
 
 
 def _heads(pods: tuple[Pod, ...]) -> list[Pod]:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from eagleray.domain.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
-from eagleray.router.xds import ANYWHERE, extension, json_reply, loopback_cluster, seconds, set_header, typed
+from eagleray.router.xds import ANYWHERE, ONLY_GET, extension, json_reply, loopback_cluster, seconds, set_header, typed
 
 # What tells a replica that it was asked with a copy, whose answer nobody gets.
 MIRROR_HEADER = "x-eagleray-mirror"
@@ -80,9 +80,8 @@ def unanswered_replies() -> dict[str, Any]:
 
 def report_routes() -> list[dict[str, Any]]:
     """The routes of the ops port to what was found."""
-    only_get = {"name": ":method", "string_match": {"exact": "GET"}}
     to_comparer = {"cluster": REPORT_CLUSTER, "timeout": "5s"}
-    return [{"match": {"path": path, "headers": [only_get]}, "route": to_comparer} for path in REPORT_PATHS]
+    return [{"match": {"path": path, "headers": [ONLY_GET]}, "route": to_comparer} for path in REPORT_PATHS]
 
 
 def comparer_clusters(layout: RouterLayout) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from eagleray.domain.router import RouterConfig, RouterLayout
-from eagleray.router.xds import extension, loopback_cluster, seconds, typed
+from eagleray.router.xds import ONLY_GET, extension, loopback_cluster, seconds, typed
 
 HELD_PATH = "/held"
 CHECKS_CLUSTER = "holder"
@@ -58,9 +58,8 @@ def holds_file(config: RouterConfig) -> str:
 
 def held_route() -> dict[str, Any]:
     """The route of the ops port to how many wait."""
-    only_get = {"name": ":method", "string_match": {"exact": "GET"}}
     to_holder = {"cluster": HELD_CLUSTER, "timeout": seconds(LONGEST_REPORT_SECONDS)}
-    return {"match": {"path": HELD_PATH, "headers": [only_get]}, "route": to_holder}
+    return {"match": {"path": HELD_PATH, "headers": [ONLY_GET]}, "route": to_holder}
 
 
 def holder_clusters(layout: RouterLayout) -> list[dict[str, Any]]:

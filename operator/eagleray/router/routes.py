@@ -8,7 +8,7 @@ from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
 from eagleray.router.forward import forward
 from eagleray.router.hold import held_route
-from eagleray.router.xds import ANYWHERE, json_reply, typed
+from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, typed
 
 ROUTES = "ingress"
 OPS_ROUTES = "ops"
@@ -32,8 +32,8 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
     to_admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
     table: list[dict[str, Any]] = [
         {"match": {"path": "/config-version"}, **json_reply(200, version)},
-        {"match": {"path": "/ready", "headers": [_only_get()]}, "route": to_admin},
-        {"match": {"path": "/stats/prometheus", "headers": [_only_get()]}, "route": to_admin},
+        {"match": {"path": "/ready", "headers": [ONLY_GET]}, "route": to_admin},
+        {"match": {"path": "/stats/prometheus", "headers": [ONLY_GET]}, "route": to_admin},
     ]
     if config.compares:
         table += report_routes()
@@ -41,10 +41,6 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
         table.append(held_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
-
-
-def _only_get() -> dict[str, Any]:
-    return {"name": ":method", "string_match": {"exact": "GET"}}
 
 
 def _too_large(config: RouterConfig) -> dict[str, Any]:

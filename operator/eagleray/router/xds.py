@@ -6,6 +6,7 @@ from typing import Any
 from eagleray.domain.router import KUBELET_DATA, RouterLayout
 
 ANYWHERE = {"prefix": "/"}
+ONLY_GET = {"name": ":method", "string_match": {"exact": "GET"}}
 _TYPES = "type.googleapis.com/"
 
 

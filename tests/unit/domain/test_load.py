@@ -9,11 +9,11 @@ import pytest
 from eagleray.api.autoscaling import Autoscaling, ScalingMetric
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.evidence import ProviderQuery, Reading
-from eagleray.domain.load import Signals, due_queries, in_progress, loads
+from eagleray.domain.load import WINDOW_SECONDS, Signals, due_queries, in_progress, loads
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RevisionStats, RouterStats
 from eagleray.domain.scaling import Load
-from eagleray.domain.signals import Sample
+from eagleray.domain.signals import Sample, window
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TEMPLATE = VersionTemplate.model_validate({"resources": {"requests": {"cpu": "500m"}}})
@@ -41,6 +41,12 @@ def signals(seen: tuple[Sample, ...] = (), **fields: Any) -> Signals:
     return Signals(revision=REVISION, samples=seen, **{**given, **fields})
 
 
+def counted(seen: tuple[Sample, ...], meant_for: float) -> float | None:
+    """Requests in progress, of what the window of these looks has."""
+    since = NOW - timedelta(seconds=WINDOW_SECONDS)
+    return in_progress(signals(seen), window(seen, "m-v-1", since), meant_for)
+
+
 def load(metric: dict[str, Any], given: Signals) -> Load:
     (found,) = loads(Autoscaling(max_replicas=10, metrics=[ScalingMetric.model_validate(metric)]), given)
     return found
@@ -56,22 +62,22 @@ def load(metric: dict[str, Any], given: Signals) -> Load:
     ],
 )
 def test_in_progress_is_a_mean_until_it_doubles(active: tuple[int, ...], meant_for: float, wanted: float) -> None:
-    assert in_progress(samples(*active), "m-v-1", meant_for) == pytest.approx(wanted)
+    assert counted(samples(*active), meant_for) == pytest.approx(wanted)
 
 
 def test_requests_that_hide_between_two_looks_are_counted_by_littles_law() -> None:
     """Ten a second, 300 ms each: three are in progress, whenever one looks."""
     seen = samples(0, 0, 0, 0, requests=10, latency_count=10, latency_sum_ms=3000)
-    assert in_progress(seen, "m-v-1", 10) == pytest.approx(3)
+    assert counted(seen, 10) == pytest.approx(3)
 
 
 def test_a_blocked_model_is_seen_though_it_answers_nothing() -> None:
-    assert in_progress(samples(30, 30, 30, 30), "m-v-1", 10) == 30
+    assert counted(samples(30, 30, 30, 30), 10) == 30
 
 
 def test_nobody_has_told_is_not_zero() -> None:
-    assert in_progress((), "m-v-1", 10) is None
-    assert in_progress((Sample(NOW, {}),), "m-v-1", 10) is None
+    assert counted((), 10) is None
+    assert counted((Sample(NOW, {}),), 10) is None
     assert load({"type": "OngoingRequests", "target": 5}, signals()).total is None
 
 
@@ -134,7 +140,7 @@ def test_prometheus_is_believed_while_it_answers(
     found = load(metric, signals(readings={QUERY: reading}))
     assert (found.total, found.complete, found.message) == (total, total is not None, said)
     rules = Autoscaling(max_replicas=2, metrics=[ScalingMetric.model_validate(metric)])
-    assert list(due_queries(rules, signals(readings={QUERY: reading}))) == ([QUERY] if age >= 15 else [])
+    assert list(due_queries(rules, REVISION, {QUERY: reading}, NOW)) == ([QUERY] if age >= 15 else [])
 
 
 def test_several_of_one_type_are_told_apart() -> None:
