@@ -12,7 +12,8 @@ from eagleray.domain.scaling import Bounds, Load, Subject, decide
 from simulation.model import CONCURRENCY, Seen
 
 TARGET = 5.0
-CPU_PERCENT = 100 * TARGET / CONCURRENCY
+# Whole percents, as HPA has them.
+CPU_PERCENT = 100 * round(TARGET) // CONCURRENCY
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -70,7 +71,7 @@ class HpaOnCpu:
         if second % 15 or not seen.running:
             return seen.wanted
         percent = 100 * sum(self._busy) / len(self._busy)
-        load = Load("CPU", CPU_PERCENT, "62%", None, pods=(percent,) * seen.running)
+        load = Load("CPU", CPU_PERCENT, f"{CPU_PERCENT}%", None, pods=(percent,) * seen.running)
         subject = Subject("v", "m-v-1", seen.wanted)
         now = START + timedelta(seconds=second)
         self._known = decide(subject, None, Bounds(1, self._most), [load], self._known, now)
