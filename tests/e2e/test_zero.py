@@ -55,6 +55,9 @@ def test_one_request_wakes_it_and_fifty_wait_at_a_router(sleeper: Served) -> Non
     asleep(sleeper)
     assert len(sleeper.md.pods("router")) == ROUTERS
     assert ask(sleeper, 1).statuses == {"200": 1}
+    start = sleeper.md.status()["revisions"][0]["start"]
+    assert "phase" not in start
+    assert {"head", "load"} <= set(start["seconds"]) <= {"schedule", "image", "head", "worker", "load", "warm-up"}
     asleep(sleeper)
     router = sleeper.md.pods("router")[0]["status"]["podIP"]
     found = ask(sleeper, HELD + 5, router)

@@ -1,7 +1,7 @@
 """Scaling by load, with the types of autoscaling/v2 where they fit."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -26,7 +26,7 @@ ScalingTarget = Annotated[str, WithJsonSchema(INT_OR_STRING), BeforeValidator(qu
 
 
 def _target_fits(metric: "ScalingMetric") -> bool:
-    pattern = _PERCENT if metric.type == "CPU" else DURATION_PATTERN if metric.type == "Latency" else _NUMBER
+    pattern = _PERCENT if metric.type in {"CPU", "GPU"} else DURATION_PATTERN if metric.type == "Latency" else _NUMBER
     return re.search(pattern, metric.target) is not None and re.search("[1-9]", metric.target) is not None
 
 
@@ -35,10 +35,10 @@ class ScalingMetric(ApiModel):
 
     cel_rules = (
         Rule(
-            f"string(self.target).matches(self.type == 'CPU' ? '{_PERCENT}' : self.type == 'Latency' ?"
+            f"string(self.target).matches(self.type in ['CPU', 'GPU'] ? '{_PERCENT}' : self.type == 'Latency' ?"
             f" '{DURATION_PATTERN}' : '{_NUMBER}') && string(self.target).matches('[1-9]')",
-            "write the target of OngoingRequests, RequestRate and Prometheus as a number such as 5, that of CPU as a"
-            " share such as 70%, that of Latency as a duration such as 200ms; all are above zero",
+            "write the target of OngoingRequests, RequestRate and Prometheus as a number such as 5, that of CPU and"
+            " GPU as a share such as 70%, that of Latency as a duration such as 200ms; all are above zero",
             field_path=".target",
             python=_target_fits,
         ),
@@ -55,19 +55,19 @@ class ScalingMetric(ApiModel):
         ),
     )
 
-    type: Literal["OngoingRequests", "RequestRate", "Latency", "CPU", "Prometheus"]
+    type: Literal["OngoingRequests", "RequestRate", "Latency", "CPU", "GPU", "Prometheus"]
     """What is measured. `OngoingRequests`: requests in progress, waiting ones included; `RequestRate`: requests in a
-    second; `Latency`: the time to the answer; `CPU`: what a replica uses, in percent of what it requests; `Prometheus`:
-    what a query answers, over all replicas."""
+    second; `Latency`: the time to the answer; `CPU`: what a replica uses, in percent of what it requests; `GPU`: how
+    busy the GPUs of a replica's Pod are, in percent; `Prometheus`: what a query answers, over all replicas."""
     target: ScalingTarget
-    """Target per replica: `5` or `2.5`, `70%` of CPU, `200ms` of Latency."""
+    """Target per replica: `5` or `2.5`, `70%` of CPU or GPU, `200ms` of Latency."""
     quantile: Literal["p50", "p90", "p95", "p99"] | None = None
     """Quantile of `Latency` that is kept below the target; `p90` where it is left out."""
     server: Url | None = None
     """Where a Prometheus server answers, without `/api/v1/query`."""
     query: str | None = Field(None, min_length=1, max_length=2048)
-    """PromQL for one number, over all replicas. `$(name)`, `$(namespace)`, `$(version)` and `$(revision)` stand for
-    this object, the version and the revision that is scaled."""
+    """PromQL for one number, over all replicas. `$(name)`, `$(namespace)`, `$(version)`, `$(revision)` and
+    `$(deployment)` stand for this object, and for the version, the revision and the Serve deployment that is scaled."""
 
 
 class ScalingPolicy(ApiModel):
@@ -145,10 +145,10 @@ class ScalingSchedule(ApiModel):
     """Most replicas while it holds."""
 
 
-class Autoscaling(ApiModel):
-    """Scaling of a version by its own load."""
+class Scaling(ApiModel):
+    """Scaling of something by its own load."""
 
-    cel_rules = (
+    cel_rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "(has(self.minReplicas) ? self.minReplicas : 1) <= self.maxReplicas",
             "minReplicas is at most maxReplicas; write a larger maxReplicas",
@@ -167,7 +167,7 @@ class Autoscaling(ApiModel):
     )
 
     min_replicas: int | None = Field(None, ge=1, le=1000)
-    """Fewest replicas while there are requests; 1 where it is left out. `idle` goes below."""
+    """Fewest replicas while there are requests; 1 where it is left out."""
     max_replicas: int = Field(ge=1, le=1000)
     """Most replicas."""
     metrics: list[ScalingMetric] | None = Field(None, min_length=1, max_length=8)
@@ -175,7 +175,27 @@ class Autoscaling(ApiModel):
     out."""
     behavior: ScalingBehavior | None = None
     """How fast replicas are added and removed."""
-    idle: Idle | None = None
-    """When the version goes to zero; never where it is left out."""
     schedules: Annotated[list[ScalingSchedule], map_list("name")] | None = Field(None, max_length=16)
     """Bounds that hold at certain hours, in place of `minReplicas` and `maxReplicas`."""
+
+
+class Autoscaling(Scaling):
+    """Scaling of a version by its own load."""
+
+    idle: Idle | None = None
+    """When the version goes to zero, below `minReplicas`; never where it is left out."""
+
+
+class DeploymentAutoscaling(Scaling):
+    """Scaling of one deployment of an application by its own load, which Serve and Ray's nodes tell."""
+
+    cel_rules: ClassVar[tuple[Rule, ...]] = (
+        *Scaling.cel_rules,
+        Rule(
+            "!has(self.metrics) || self.metrics.all(m, !(m.type in ['RequestRate', 'Latency']))",
+            "RequestRate and Latency are those of the whole version, in spec.autoscaling; write OngoingRequests, CPU,"
+            " GPU or Prometheus for one deployment",
+            field_path=".metrics",
+            python=lambda a: all(m.type not in {"RequestRate", "Latency"} for m in a.metrics or []),
+        ),
+    )

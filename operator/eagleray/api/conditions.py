@@ -95,6 +95,10 @@ class Reason(_Documented):
         "A deployment's constructor raised; the message has the exception.",
     )
     REPLICA_STARTING = "ReplicaStarting", "A replica's constructor is still running."
+    DEPLOYMENT_NOT_NAMED = (
+        "DeploymentNotNamed",
+        "`app.deployments` leaves out a deployment of the application; it has all of them, or none.",
+    )
     DEPLOY_FAILED = "DeployFailed", "Ray Serve could not deploy the application for another reason."
 
     HEAD_STARTING = "HeadStarting", "The Ray head's Pod is starting."

@@ -53,6 +53,8 @@ class ScalingStatus(ApiModel):
     """Version that is scaled."""
     revision: Annotated[str, Field(max_length=63)]
     """Revision that is scaled: during a rollout each of the two by its own load."""
+    deployment: Annotated[str, Field(max_length=63)]
+    """Serve deployment that is scaled on its own; empty where it is the version as a whole."""
     desired: int = Field(ge=0)
     """Replicas that it is to have."""
     min_replicas: int = Field(ge=0)
@@ -77,3 +79,8 @@ class ScalingStatus(ApiModel):
     """Since when it starts again, for a request that waits."""
     start_seconds: int | None = Field(None, ge=0)
     """How long its last start took, which is what `Retry-After` says."""
+
+    @property
+    def subject(self) -> str:
+        """What is scaled, for people."""
+        return f"{self.deployment} of {self.revision}" if self.deployment else self.revision

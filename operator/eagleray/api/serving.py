@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from eagleray.api.autoscaling import Autoscaling
+from eagleray.api.autoscaling import DeploymentAutoscaling
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
 from eagleray.api.placement import Placement, ResourceRequirements, Workers
 
@@ -97,20 +97,36 @@ class Model(ApiModel):
 class AppDeployment(ApiModel):
     """One deployment of a Serve application, and the worker group it gets."""
 
-    name: str = Field(max_length=63)
+    cel_rules = (
+        Rule(
+            "!has(self.replicas) || !has(self.autoscaling)",
+            "autoscaling sets the number of replicas of this deployment; leave its replicas out",
+            field_path=".replicas",
+            python=lambda d: d.replicas is None or d.autoscaling is None,
+        ),
+    )
+
+    name: Annotated[
+        str,
+        Field(max_length=63),
+        matches(
+            r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+            "write the deployment's name as Serve knows it: letters, digits, -, _ and . (it becomes a label's value)",
+        ),
+    ]
     """Name of the Serve deployment in the application."""
-    replicas: int | None = Field(None, ge=0, le=1000)
-    """Number of replicas of this deployment."""
+    replicas: int | None = Field(None, ge=1, le=1000)
+    """Number of replicas of this deployment; as many as the version has where it and `autoscaling` are left out."""
     resources: ResourceRequirements | None = None
-    """Resources of one replica of this deployment."""
+    """Resources of one replica of this deployment; those of the version, as a whole, where they are left out."""
     placement: Placement | None = None
-    """Nodes that this deployment's workers run on."""
+    """Nodes that this deployment's workers run on; those of the version, as a whole, where it is left out."""
     workers: Workers | None = None
-    """Pods of this deployment's worker group."""
-    autoscaling: Autoscaling | None = None
+    """Pods of this deployment's worker group; those of the version where it is left out."""
+    autoscaling: DeploymentAutoscaling | None = None
     """Scaling of this deployment by its own load."""
     concurrency: "Concurrency | None" = None
-    """Requests in flight per replica of this deployment."""
+    """Requests in flight per replica of this deployment; what the code says where it is left out."""
 
 
 class App(ApiModel):
@@ -132,8 +148,9 @@ class App(ApiModel):
     """Arguments of the function that builds the application."""
     runtime_env: Annotated[Preserved | None, Later] = None
     """Ray runtime environment of the application."""
-    deployments: Annotated[list[AppDeployment] | None, Later, map_list("name")] = Field(None, max_length=32)
-    """Replicas, resources and placement of each deployment of the application."""
+    deployments: Annotated[list[AppDeployment] | None, map_list("name")] = Field(None, min_length=1, max_length=8)
+    """Each deployment of the application with its own replicas, resources and placement, in Pods of its own: all of
+    them, or none. Where none is named they share the same Pods, and the one that answers requests is scaled."""
 
 
 class Batching(ApiModel):

@@ -110,6 +110,16 @@ class ModelDeploymentSpec(VersionTemplate):
             ),
         ),
         Rule(
+            "!has(self.rollout) || !has(self.rollout.maxSurge) || !(has(self.app) && has(self.app.deployments))"
+            " && (!has(self.versions) || self.versions.all(v, !has(v.app) || !has(v.app.deployments)))",
+            "maxSurge counts the replicas of one worker group; leave it out with app.deployments",
+            field_path=".rollout",
+            python=lambda spec: (
+                not (spec.rollout and spec.rollout.max_surge)
+                or all(not (lane.template.app and lane.template.app.deployments) for lane in spec.lanes())
+            ),
+        ),
+        Rule(
             "!has(self.autoscaling) || self.replicas == 1",
             "autoscaling sets the number of replicas; leave replicas out, and write autoscaling.minReplicas",
             field_path=".replicas",

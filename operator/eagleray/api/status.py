@@ -9,6 +9,7 @@ from eagleray.api.base import ApiModel, Timestamp, map_list
 from eagleray.api.conditions import ConditionType
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.scaling_status import ScalingStatus
+from eagleray.api.start_status import StartStatus
 
 Message = Annotated[str, Field(max_length=4096)]
 Name = Annotated[str, Field(max_length=63)]
@@ -111,6 +112,8 @@ class RevisionStatus(ApiModel):
     """Number of its Ray cluster, from 1; a lost head is followed by the next cluster."""
     answered_incarnation: int | None = Field(None, ge=1)
     """Number of the Ray cluster that answered a real request last."""
+    start: StartStatus | None = None
+    """How its last start went, or goes."""
     failure: Failure | None = None
     """Why it does not answer."""
     removing_since: Timestamp | None = None
@@ -234,7 +237,7 @@ class ModelDeploymentStatus(ApiModel):
     """With `traffic.sticky`: which callers go where, in order; kept so that a change moves as few as it can."""
     mirror: MirrorStatus | None = None
     """With `traffic.mirror.compare`: how far the mirrored version agrees."""
-    scaling: Annotated[list[ScalingStatus], map_list("revision")] | None = Field(None, max_length=32)
+    scaling: Annotated[list[ScalingStatus], map_list("revision", "deployment")] | None = Field(None, max_length=160)
     """With `autoscaling`: what was decided last about each revision that answers, and why."""
 
     def condition(self, condition_type: ConditionType) -> Condition | None:
@@ -253,6 +256,11 @@ class ModelDeploymentStatus(ApiModel):
         """Give the rollout of a version, if there is one."""
         return next((r for r in self.rollouts or [] if r.version == version), None)
 
-    def scaling_of(self, revision: str) -> ScalingStatus | None:
-        """Give what was decided last about a revision's number of replicas, if it is scaled."""
-        return next((s for s in self.scaling or [] if s.revision == revision), None)
+    def scaling_of(self, revision: str, deployment: str = "") -> ScalingStatus | None:
+        """Give what was decided last about a revision's number of replicas, if it is scaled.
+
+        Args:
+            revision: the revision.
+            deployment: a Serve deployment that is scaled on its own; "" for the revision as a whole.
+        """
+        return next((s for s in self.scaling or [] if (s.revision, s.deployment) == (revision, deployment)), None)

@@ -40,8 +40,8 @@ def _unscaled(deployment: Deployment) -> str:
 def _record(deployment: Deployment, record: ScalingStatus, now: datetime) -> Iterator[RenderableType]:
     version = deployment.version(record.version)
     candidate = version is not None and version.candidate == record.revision
-    yield Text(f"{record.revision} (version {record.version}{', candidate' if candidate else ''})", "bold")
-    ready = f", {version.ready_replicas} of the version answer" if version else ""
+    yield Text(f"{record.subject} (version {record.version}{', candidate' if candidate else ''})", "bold")
+    ready = f", {version.ready_replicas} of the version answer" if version and not record.deployment else ""
     yield _indented(
         pairs(
             ("Desired", f"{record.desired} of {record.min_replicas} to {record.max_replicas}{ready}"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.evidence import ProviderQuery
+from eagleray.domain.groups import Counts
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RouterConfig
 
@@ -50,9 +51,10 @@ class CreateHead:
 
 @dataclass(frozen=True, slots=True)
 class CreateWorker:
-    """Create a worker Pod."""
+    """Create a worker Pod of a worker group."""
 
     revision: Revision
+    group: str
     incarnation: int
     index: int
 
@@ -90,11 +92,11 @@ class DeleteRevision:
 
 @dataclass(frozen=True, slots=True)
 class PutApplication:
-    """Make the Serve application of the incarnation under `head` what the revision says, with `replicas`."""
+    """Make the Serve application of the incarnation under `head` what the revision says, with so many replicas."""
 
     revision: Revision
     head: str
-    replicas: int
+    replicas: Counts
 
 
 @dataclass(frozen=True, slots=True)

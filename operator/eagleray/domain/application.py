@@ -1,12 +1,13 @@
 """The Serve application of a revision: when it is deployed, how many replicas it is told to run, what ails it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
 from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, PutApplication, SetReplicas
 from eagleray.domain.cluster import Cluster
+from eagleray.domain.groups import Counts, named_deployments
 from eagleray.domain.problem import Problem
 from eagleray.domain.revisions import Revision
 from eagleray.domain.serve import Application, AppStatus, Deployment, ReplicaState, ServeState
@@ -27,31 +28,35 @@ class ApplicationDecision:
     """What to do about a revision's Serve application, and what was seen of it.
 
     Attributes:
-        actions: at most one PUT, or one new target.
-        running: replicas of the ingress deployment that run.
+        actions: at most one PUT, or new targets.
+        reachable: whether Serve's REST API answers.
+        ingress: the worker group that answers requests, "" before Serve has told.
+        running: replicas that run, by worker group.
         problem: what Serve complains of, or None.
         failed: whether Serve has given up on it.
         waiting: what is still to come, for people, or "".
     """
 
     actions: tuple[Action, ...] = ()
-    running: int = 0
+    reachable: bool = False
+    ingress: str = ""
+    running: Counts = field(default_factory=dict)
     problem: Problem | None = None
     failed: bool = False
     waiting: str = ""
 
 
 def decide_application(
-    revision: Revision, replicas: int, cluster: Cluster, serve: ServeState | None, error: str, now: datetime
+    revision: Revision, counts: Counts, cluster: Cluster, serve: ServeState | None, error: str, now: datetime
 ) -> ApplicationDecision:
     """Decide about the application of the current incarnation.
 
     A revision never changes, so an application that is there is the right one: it is deployed once for each
-    incarnation, and from then on only its number of replicas is set.
+    incarnation, and from then on only its numbers of replicas are set.
 
     Args:
         revision: the revision.
-        replicas: how many replicas it is to have.
+        counts: how many replicas each worker group is to have.
         cluster: its Pods.
         serve: what the head's REST API says, or None while it does not answer.
         error: why it does not, or why the last request was refused, or "".
@@ -67,26 +72,60 @@ def decide_application(
     if application is None:
         problem = Problem(Reason.DEPLOY_FAILED, f"Serve has not taken the application: {error}") if error else None
         return ApplicationDecision(
-            (PutApplication(revision, cluster.head.name, replicas),),
+            (PutApplication(revision, cluster.head.name, counts),),
+            reachable=True,
             problem=problem,
             waiting="Serve is asked to deploy",
         )
-    return _of(application, revision, replicas, cluster.head.name, now)
+    return _of(application, revision, counts, cluster.head.name, now)
 
 
-def _of(application: Application, revision: Revision, replicas: int, head: str, now: datetime) -> ApplicationDecision:
+def _of(application: Application, revision: Revision, counts: Counts, head: str, now: datetime) -> ApplicationDecision:
     failed = application.status is AppStatus.DEPLOY_FAILED
     problem = _complaint(application)
     ingress = application.ingress()
     if ingress is None:
-        return ApplicationDecision(problem=problem, failed=failed, waiting="Serve builds the application")
+        return ApplicationDecision(
+            reachable=True, problem=problem, failed=failed, waiting="Serve builds the application"
+        )
+    named = bool(named_deployments(revision.template))
+    aims = _aims(application, ingress, counts, named=named)
     actions: tuple[Action, ...] = ()
-    if ingress.target_num_replicas != replicas and application.status is not AppStatus.DELETING:
-        actions = (SetReplicas(revision, head, ingress.name, replicas),)
-    running = sum(r.state is ReplicaState.RUNNING for r in ingress.replicas)
-    waiting = "" if running >= replicas else f"{running} of {replicas} replicas of {ingress.name} run"
-    slow = None if problem else _slow_start(ingress, now)
-    return ApplicationDecision(actions, running, problem or slow, failed, waiting)
+    if application.status is not AppStatus.DELETING:
+        changed = ((d, n) for d, n in aims if d.target_num_replicas != n)
+        actions = tuple(SetReplicas(revision, head, d.name, n) for d, n in changed)
+    lacking = next(((d, n) for d, n in aims if d.running < n), None)
+    unnamed = _unnamed(application, counts) if named else None
+    slow = next((found for d, _ in aims if (found := _slow_start(d, now))), None)
+    return ApplicationDecision(
+        actions,
+        reachable=True,
+        ingress=ingress.name if named else revision.groups[0].name,
+        running={d.name if named else revision.groups[0].name: d.running for d, _ in aims},
+        problem=problem or unnamed or slow,
+        failed=failed,
+        waiting=f"{lacking[0].running} of {lacking[1]} replicas of {lacking[0].name} run" if lacking else "",
+    )
+
+
+def _aims(
+    application: Application, ingress: Deployment, counts: Counts, *, named: bool
+) -> list[tuple[Deployment, int]]:
+    """The deployments that are scaled, each with its number; of a group that all share, the one that answers."""
+    if not named:
+        return [(ingress, next(iter(counts.values())))]
+    return [(d, counts[d.name]) for d in application.deployments if d.name in counts]
+
+
+def _unnamed(application: Application, counts: Counts) -> Problem | None:
+    """A deployment without Pods of its own takes up room that was measured for others."""
+    found = next((d.name for d in application.deployments if d.name not in counts), None)
+    if found is None:
+        return None
+    return Problem(
+        Reason.DEPLOYMENT_NOT_NAMED,
+        f"the application also has the deployment {found}: name it in app.deployments, which has all of them or none",
+    )
 
 
 def _complaint(application: Application) -> Problem | None:

@@ -1,16 +1,18 @@
 """How many replicas each version is to have: as spec says, or as its load asks for."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eagleray.api.autoscaling import Autoscaling
+from eagleray.api.autoscaling import Scaling
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import RolloutPhase
 from eagleray.domain.desired import Desired, Version
 from eagleray.domain.evidence import ProviderQuery
 from eagleray.domain.load import Signals, covered, due_queries, loads
 from eagleray.domain.observed import Observed, Role
+from eagleray.domain.revisions import Revision
 from eagleray.domain.scaling import Bounds, Subject, decide
 from eagleray.domain.schedules import bounds
 from eagleray.domain.sleep import Circumstances, awake, hold, rest
@@ -59,34 +61,82 @@ def autoscale(desired: Desired, observed: Observed, now: datetime) -> Scaled:
 
 
 def _version(desired: Desired, version: Version, observed: Observed, now: datetime) -> Scaled:
+    stable = _stable(version, observed)
+    moving = "a rollout is under way" if _moves(version, stable.name, observed) else ""
+    whole = _whole(desired, version, stable, observed, now, moving)
+    parts = _deployments(whole.versions[0], stable, observed, now, moving)
+    return Scaled(parts.versions, whole.records + parts.records, whole.queries + parts.queries)
+
+
+def _whole(
+    desired: Desired, version: Version, stable: Revision, observed: Observed, now: datetime, moving: str
+) -> Scaled:
+    """Scale the version by the requests of its users."""
     rules = version.autoscaling
     if rules is None:
         return Scaled((version,))
-    stable = _stable(version, observed)
-    moving = "a rollout is under way" if _moves(version, stable, observed) else ""
     traffic = desired.spec.traffic
     copied = bool(traffic and traffic.mirror and traffic.mirror.version == version.name)
-    record = _decide(version, rules, stable, observed, now, moving)
+    record = _decide(version, _Subject(stable, rules), observed, now, moving)
     circumstances = Circumstances(needed=moving, blind=_blind(observed), copied=copied)
     record = rest(record, rules.idle, observed, now, circumstances)
     scaled = replace(version, replicas=record.desired, asleep=record.idle_since is not None)
-    records = [record]
+    subjects, records = [_Subject(stable, rules)], [record]
     if moving:
         rollout = observed.status.rollout_of(version.name)
         least = rollout.replicas if rollout and rollout.to == version.revision.name else 0
-        candidate = _decide(version, rules, version.revision.name, observed, now, moving, least=max(1, least))
-        scaled = replace(scaled, candidate_replicas=candidate.desired)
-        records.append(candidate)
-    revisions = (replace(version.revision, name=record.revision) for record in records)
-    queries = (query for r in revisions for query in due_queries(rules, r, observed.readings, now))
-    return Scaled((scaled,), tuple(records), tuple(queries))
+        subjects.append(_Subject(version.revision, rules, least=max(1, least)))
+        records.append(_decide(version, subjects[-1], observed, now, moving))
+        scaled = replace(scaled, candidate_replicas=records[-1].desired)
+    return Scaled((scaled,), tuple(records), _queries(subjects, observed, now))
 
 
-def _stable(version: Version, observed: Observed) -> str:
+def _deployments(version: Version, stable: Revision, observed: Observed, now: datetime, moving: str) -> Scaled:
+    """Scale each deployment of the version's applications that is scaled by its own load."""
+    revisions = [stable, version.revision] if moving else [stable]
+    subjects = [
+        _Subject(revision, deployment.autoscaling, deployment.name)
+        for revision in revisions
+        for deployment in version.deployments_of(revision)
+        if deployment.autoscaling is not None
+    ]
+    if version.asleep:
+        kept = (observed.status.scaling_of(s.revision.name, s.deployment) for s in subjects)
+        return Scaled((version,), tuple(record for record in kept if record is not None))
+    records = tuple(_decide(version, subject, observed, now, moving) for subject in subjects)
+    scaled: dict[str, dict[str, int]] = {}
+    for record in records:
+        scaled.setdefault(record.revision, {})[record.deployment] = record.desired
+    return Scaled((replace(version, scaled=scaled),), records, _queries(subjects, observed, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is decided about.
+
+    Attributes:
+        revision: the revision.
+        rules: how it is scaled.
+        deployment: the Serve deployment; "" for the revision as a whole.
+        least: of a candidate, what its share asks for.
+    """
+
+    revision: Revision
+    rules: Scaling
+    deployment: str = ""
+    least: int = 0
+
+
+def _queries(subjects: Sequence[_Subject], observed: Observed, now: datetime) -> tuple[ProviderQuery, ...]:
+    return tuple(
+        query for s in subjects for query in due_queries(s.rules, s.revision, s.deployment, observed.readings, now)
+    )
+
+
+def _stable(version: Version, observed: Observed) -> Revision:
     """The revision that answers, or the first one."""
     known = observed.status.version(version.name)
-    stable = known.stable if known else None
-    return stable if stable and stable in observed.revisions else version.revision.name
+    return observed.revisions.get((known and known.stable) or "", version.revision)
 
 
 def _moves(version: Version, stable: str, observed: Observed) -> bool:
@@ -97,52 +147,54 @@ def _moves(version: Version, stable: str, observed: Observed) -> bool:
     return known is None or known.to != version.revision.name or known.phase is not RolloutPhase.ABORTED
 
 
-def _decide(
-    version: Version,
-    rules: Autoscaling,
-    revision: str,
-    observed: Observed,
-    now: datetime,
-    moving: str,
-    *,
-    least: int = 0,
-) -> ScalingStatus:
-    """Decide about one revision; of a candidate, never about fewer than `least`, which its share asks for."""
+def _decide(version: Version, subject: _Subject, observed: Observed, now: datetime, moving: str) -> ScalingStatus:
+    """Decide about one subject."""
+    revision, rules, least = subject.revision.name, subject.rules, subject.least
     allowed = bounds(rules, now)
-    known = observed.status.scaling_of(revision)
+    known = observed.status.scaling_of(revision, subject.deployment)
     if known is not None and known.idle_since is not None:
         return known.model_copy(update={"min_replicas": allowed.least, "max_replicas": allowed.most})
-    current = max(known.desired, least) if known else least or _first(version, allowed, observed)
+    current = max(known.desired, least) if known else least or _first(version, subject, allowed, observed)
     if known is not None and known.desired != current:
         known = known.model_copy(update={"desired": current})
     if least:
         allowed = Bounds(least, max(least, allowed.most))
-    signals = _signals(version, revision, current, observed, now)
     held = moving or _blind(observed)
-    return decide(
-        Subject(version.name, revision, current), rules.behavior, allowed, loads(rules, signals), known, now, hold=held
-    )
+    of = Subject(version.name, revision, current, subject.deployment)
+    load = loads(rules, _signals(version, subject, current, observed, now))
+    return decide(of, rules.behavior, allowed, load, known, now, hold=held)
 
 
-def _first(version: Version, allowed: Bounds, observed: Observed) -> int:
-    """What a revision begins with: what its version has, by scaling or as spec said before; else the fewest."""
+def _first(version: Version, subject: _Subject, allowed: Bounds, observed: Observed) -> int:
+    """What it begins with: what its version has, by scaling or as spec said before; else the fewest."""
+    records = observed.status.scaling or []
+    others = [s.desired for s in records if (s.version, s.deployment) == (version.name, subject.deployment)]
     before = observed.status.version(version.name)
-    others = [s.desired for s in observed.status.scaling or [] if s.version == version.name]
-    return max([*others, before.replicas if before else 0]) or allowed.least
+    if before is not None and not subject.deployment:
+        others.append(before.replicas)
+    return max(others, default=0) or allowed.least
 
 
 def _blind(observed: Observed) -> str:
     return "the operator has just started" if covered(observed.samples) < START_SECONDS else ""
 
 
-def _signals(version: Version, revision: str, current: int, observed: Observed, now: datetime) -> Signals:
-    pods = (p.name for p in observed.pods if p.revision == revision and p.role is Role.WORKER and p.live and p.ready)
+def _signals(version: Version, subject: _Subject, current: int, observed: Observed, now: datetime) -> Signals:
+    revision, deployment = subject.revision, subject.deployment
+    ready = [p for p in observed.pods if p.revision == revision.name and p.role is Role.WORKER and p.live and p.ready]
+    if not deployment:
+        own = {d.name for d in version.deployments_of(revision) if d.replicas is not None or d.autoscaling is not None}
+        counted = {g.name: g for g in revision.groups if g.name not in own}
+    else:
+        counted = {g.name: g for g in revision.groups if g.name == deployment}
     return Signals(
-        revision=replace(version.revision, name=revision),
+        revision=revision,
+        deployment=deployment,
         current=max(1, current),
         samples=observed.samples,
-        cores=observed.cores,
-        pods=tuple(sorted(pods)),
+        use=observed.use,
+        pods={p.name: counted[p.group] for p in sorted(ready, key=lambda p: p.name) if p.group in counted},
+        others=tuple(p.name for p in ready if p.group not in counted),
         readings=observed.readings,
         now=now,
     )
@@ -162,14 +214,24 @@ def settle(version: VersionView, records: Sequence[ScalingStatus], now: datetime
         return replace(version, scaling=tuple(own))
     name = stable.revision.name
     answered = stable.record.answered_at
-    own = [awake(r, answered, now) if r.revision == name and stable.ready else r for r in own]
-    record = next((r for r in own if r.revision == name), None)
+    own = [awake(r, answered, now) if _whole_of(name, r) and stable.ready else r for r in own]
+    record = next((r for r in own if _whole_of(name, r)), None)
     return replace(version, scaling=tuple(own), hold=hold(record, rules.idle) if record else None)
 
 
-def next_look(record: ScalingStatus) -> float:
-    """Seconds until the load of a revision is to be looked at again; a request that wakes it comes as an event."""
-    if record.idle_since is not None:
-        return ASLEEP_SECONDS
-    rising = any((metric.replicas or 0) > record.desired for metric in record.metrics or [])
-    return RISING_SECONDS if rising or record.wakes_since is not None else STEADY_SECONDS
+def _whole_of(revision: str, record: ScalingStatus) -> bool:
+    return (record.revision, record.deployment) == (revision, "")
+
+
+def next_look(records: Sequence[ScalingStatus]) -> float:
+    """Seconds until loads are to be looked at again; a request that wakes a revision comes as an event.
+
+    Args:
+        records: what was decided about all revisions.
+    """
+    asleep = {r.revision for r in records if r.idle_since is not None}
+    awake = [r for r in records if r.revision not in asleep]
+    if not awake:
+        return ASLEEP_SECONDS if records else math.inf
+    rising = any((metric.replicas or 0) > record.desired for record in awake for metric in record.metrics or [])
+    return RISING_SECONDS if rising or any(r.wakes_since for r in awake) else STEADY_SECONDS

@@ -1,8 +1,9 @@
 """How many worker Pods a number of replicas needs, and which Pods may go when there are more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from eagleray.domain.actions import Action, DeletePod, DrainNode
+from eagleray.domain.groups import Counts, WorkerGroup
 from eagleray.domain.observed import Pod
 from eagleray.domain.ray_nodes import NodeState, NodeStatus
 from eagleray.domain.serve import ServeState
@@ -15,13 +16,23 @@ def pods_needed(replicas: int, replicas_per_pod: int) -> int:
     return -(-replicas // replicas_per_pod)
 
 
-def with_room(replicas: int, replicas_per_pod: int, workers: tuple[Pod, ...]) -> int:
-    """How many of `replicas` Serve is asked for: those of Pods that no node has room for come when one has.
+def pods_by_group(groups: Sequence[WorkerGroup], counts: Counts) -> dict[str, int]:
+    """Worker Pods that each group needs for its replicas."""
+    return {group.name: pods_needed(counts[group.name], group.replicas_per_pod) for group in groups}
+
+
+def with_room(groups: Sequence[WorkerGroup], counts: Counts, workers: Sequence[Pod]) -> dict[str, int]:
+    """How many replicas of each group Serve is asked for: those of Pods that no node has room for come when one has.
 
     Serve would wait for them all, and take none away meanwhile.
     """
-    waiting = sum(bool(w.unschedulable) for w in workers)
-    return max(min(1, replicas), replicas - waiting * replicas_per_pod)
+    room = {}
+    for group in groups:
+        wanted = counts[group.name]
+        waiting = sum(bool(w.unschedulable) for w in workers if w.group == group.name)
+        placed = pods_needed(wanted, group.replicas_per_pod) - waiting
+        room[group.name] = max(min(1, wanted), min(wanted, placed * group.replicas_per_pod))
+    return room
 
 
 def free_indexes(taken: set[int], count: int) -> list[int]:

@@ -12,7 +12,8 @@ from datetime import datetime
 from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
 from eagleray.domain.backoff import next_try, note
-from eagleray.domain.capacity import free_indexes, pods_needed, shrink
+from eagleray.domain.capacity import free_indexes, pods_by_group, shrink
+from eagleray.domain.groups import Counts
 from eagleray.domain.images import replace_others
 from eagleray.domain.observed import Pod, Role
 from eagleray.domain.pod_health import pod_problem
@@ -46,6 +47,19 @@ class Cluster:
     def started_workers(self) -> int:
         """How many of the workers' Ray containers run."""
         return sum(w.started for w in self.workers)
+
+    def group(self, name: str) -> tuple[Pod, ...]:
+        """The live workers of one worker group, by index."""
+        return tuple(w for w in self.workers if w.group == name)
+
+    def short(self, wanted: Counts) -> dict[str, int]:
+        """How many Pods each worker group lacks, of those that lack any.
+
+        Args:
+            wanted: Pods that each is to have.
+        """
+        missing = {name: number - len(self.group(name)) for name, number in wanted.items()}
+        return {name: number for name, number in missing.items() if number > 0}
 
 
 def sort_out(revision: str, pods: tuple[Pod, ...], last_incarnation: int) -> Cluster:
@@ -90,15 +104,15 @@ class PodsDecision:
 
 def decide_pods(
     revision: Revision,
-    replicas: int,
+    counts: Counts,
     cluster: Cluster,
     serve: ServeState | None,
     nodes: Mapping[str, NodeState],
     failure: Failure | None,
     now: datetime,
 ) -> PodsDecision:
-    """Bring the Pods of `revision` to what `replicas` replicas need."""
-    wanted = pods_needed(replicas, revision.replicas_per_pod)
+    """Bring the Pods of each worker group of `revision` to what its replicas need."""
+    wanted = pods_by_group(revision.groups, counts)
     actions: list[Action] = [DeletePod(p.name, p.uid, _GONE) for p in cluster.pods if p.terminated and not p.deleting]
     if broken := _failures(cluster, wanted):
         failure = note(failure, broken[0], now)
@@ -108,31 +122,33 @@ def decide_pods(
         return PodsDecision(tuple(actions), failure, problem, due if _incomplete(cluster, wanted) else None)
     actions += [*replace_others(revision.image, cluster.workers), *_create(revision, cluster, wanted)]
     if cluster.head is not None:
-        actions += shrink(cluster.workers, wanted, cluster.head, serve, nodes)
+        for group, number in wanted.items():
+            actions += shrink(cluster.group(group), number, cluster.head, serve, nodes)
     return PodsDecision(tuple(actions), failure, problem)
 
 
-def _incomplete(cluster: Cluster, wanted: int) -> bool:
-    return cluster.head is None or len(cluster.workers) < wanted
+def _incomplete(cluster: Cluster, wanted: Counts) -> bool:
+    return cluster.head is None or bool(cluster.short(wanted))
 
 
-def _create(revision: Revision, cluster: Cluster, wanted: int) -> list[Action]:
+def _create(revision: Revision, cluster: Cluster, wanted: Counts) -> list[Action]:
     actions: list[Action] = []
     if cluster.head is None:
         actions.append(CreateHead(revision, cluster.incarnation))
     taken = {p.index for p in cluster.pods if p.role is Role.WORKER and p.incarnation == cluster.incarnation}
-    missing = max(0, wanted - len(cluster.workers))
-    actions += [CreateWorker(revision, cluster.incarnation, i) for i in free_indexes(taken, missing)]
+    missing = [group for group, number in cluster.short(wanted).items() for _ in range(number)]
+    indexes = free_indexes(taken, len(missing))
+    actions += [CreateWorker(revision, g, cluster.incarnation, i) for g, i in zip(missing, indexes, strict=True)]
     return actions
 
 
-def _failures(cluster: Cluster, wanted: int) -> list[Problem]:
+def _failures(cluster: Cluster, wanted: Counts) -> list[Problem]:
     """The problems of Pods that ended although they were needed, heads first; a drained surplus Pod is none."""
     ended = [p for p in cluster.pods if p.terminated and not p.deleting]
     heads = [p for p in ended if p.role is Role.HEAD]
-    workers = [p for p in ended if p.role is Role.WORKER and p.incarnation == cluster.incarnation]
-    needed = heads + (workers if len(cluster.workers) < wanted else [])
-    return [problem for p in needed if (problem := pod_problem(p))]
+    short = cluster.short(wanted)
+    workers = [p for p in ended if p.group in short and p.incarnation == cluster.incarnation]
+    return [problem for p in heads + workers if (problem := pod_problem(p))]
 
 
 def _first_problem(cluster: Cluster) -> Problem | None:

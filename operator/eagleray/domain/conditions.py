@@ -18,6 +18,7 @@ _NEED_A_PERSON = {
     Reason.CHECKSUM_MISMATCH,
     Reason.CONSTRUCTOR_FAILED,
     Reason.DEPLOY_FAILED,
+    Reason.DEPLOYMENT_NOT_NAMED,
     Reason.DOWNLOAD_FAILED,
     Reason.IMPORT_FAILED,
     Reason.INVALID_SPEC,
@@ -149,7 +150,7 @@ def _phase(view: RevisionView) -> Reason:
         return Reason.HEAD_STARTING
     if view.cluster.started_workers < len(view.cluster.workers):
         return Reason.WORKERS_STARTING
-    if view.running < view.wanted:
+    if not view.runs:
         return Reason.APPLICATION_STARTING
     if view.answering is None:
         return Reason.ROUTER_STARTING

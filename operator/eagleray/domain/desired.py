@@ -1,15 +1,17 @@
 """What the user asks for: a ModelDeployment's manifest turned into versions and their revisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from eagleray.api.autoscaling import Autoscaling
+from eagleray.api.serving import AppDeployment
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain.groups import Counts, Scale, named_deployments, part_of
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.revisions import Revision, revision_name
 from eagleray.domain.schedules import check_schedules
@@ -35,6 +37,8 @@ class Version:
         autoscaling: how its load sets the number of replicas, or None where spec does.
         candidate_replicas: how many replicas the load of its candidate asks for, whatever its share.
         asleep: whether it is to have no Pods at all, the head included.
+        deployments: the deployments of its application as spec scales them now, whatever its revision says.
+        scaled: by revision, the replicas of the deployments that are scaled by their own load.
     """
 
     name: str
@@ -46,6 +50,29 @@ class Version:
     autoscaling: Autoscaling | None = None
     candidate_replicas: int = 0
     asleep: bool = False
+    deployments: tuple[AppDeployment, ...] = ()
+    scaled: Mapping[str, Counts] = field(default_factory=dict)
+
+    def deployments_of(self, revision: Revision) -> tuple[AppDeployment, ...]:
+        """The deployments of a revision that have Pods of their own, each scaled as spec says now."""
+        now = {d.name: d for d in self.deployments}
+        return tuple(now.get(d.name, d) for d in named_deployments(revision.template))
+
+    def scale(self, revision: Revision, replicas: int) -> Scale:
+        """How many replicas each worker group of a revision has.
+
+        Args:
+            revision: the revision.
+            replicas: what it has for its share of the version's requests. Groups whose number spec says have the same
+                part of it; those that are scaled by their own load have what that asks for.
+        """
+        counts = dict.fromkeys((group.name for group in revision.groups), replicas)
+        for deployment in self.deployments_of(revision):
+            if deployment.replicas is not None:
+                counts[deployment.name] = part_of(deployment.replicas, replicas, self.replicas)
+        if replicas:
+            counts.update(self.scaled.get(revision.name, {}))
+        return Scale(replicas, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +149,15 @@ def _version(
 ) -> Version:
     name = revision_name(meta["name"], lane.name, lane.template)
     autoscaling = lane.template.autoscaling
-    if autoscaling is not None:
-        check_schedules(autoscaling)
+    deployments = named_deployments(lane.template)
+    for scaling in (autoscaling, *(deployment.autoscaling for deployment in deployments)):
+        if scaling is not None:
+            check_schedules(scaling)
     earlier = revisions.get(verbs.rolled_back_from(name) or "")
     if earlier is not None and earlier.version == lane.name:
-        return Version(lane.name, lane.weight, replicas, earlier, name, autoscaling=autoscaling)
+        return Version(
+            lane.name, lane.weight, replicas, earlier, name, autoscaling=autoscaling, deployments=deployments
+        )
     revision = revisions.get(name) or Revision(
         name=name,
         deployment=meta["name"],
@@ -135,7 +166,7 @@ def _version(
         template=lane.template,
         image=_image(lane.template, images),
     )
-    return Version(lane.name, lane.weight, replicas, revision, name, autoscaling=autoscaling)
+    return Version(lane.name, lane.weight, replicas, revision, name, autoscaling=autoscaling, deployments=deployments)
 
 
 def _image(template: VersionTemplate, images: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ VERSION = "eagleray.dev/version"
 REVISION = "eagleray.dev/revision"
 ROLE = "eagleray.dev/role"
 INCARNATION = "eagleray.dev/incarnation"
+# Of a worker: its worker group. Ray's node carries it too, so that replicas find it.
+GROUP = "eagleray.dev/group"
 HASH_ANNOTATION = "eagleray.dev/hash"
 
 # What kopf watches and observe lists: our children alone.

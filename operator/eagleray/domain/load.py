@@ -1,13 +1,16 @@
 """The load of a revision, metric by metric, as scaling decides on it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from eagleray.api.autoscaling import Autoscaling, ScalingMetric
+from eagleray.api.autoscaling import Scaling, ScalingMetric
+from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.evidence import ProviderQuery, Reading, prometheus_query
+from eagleray.domain.groups import WorkerGroup
+from eagleray.domain.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
 from eagleray.domain.scaling import Load
 from eagleray.domain.signals import Sample, Window, window
@@ -27,14 +30,16 @@ LONGEST_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is known of one revision's load.
+    """What is known of the load of one revision, or of one Serve deployment of it.
 
     Attributes:
         revision: the revision.
+        deployment: the Serve deployment; "" for the revision as a whole.
         current: replicas that it is to have.
         samples: what the routers said, the latest last.
-        cores: by worker Pod, how many cores its replicas use; a Pod that did not tell is absent.
-        pods: names of its worker Pods.
+        use: by worker Pod of the revision, what its replicas use and do; a Pod that did not tell is absent.
+        pods: worker groups of the worker Pods that are scaled, by name.
+        others: names of the revision's other worker Pods, which may have requests for those.
         readings: what others answered last.
         now: the time.
     """
@@ -42,13 +47,15 @@ class Signals:
     revision: Revision
     current: int
     samples: tuple[Sample, ...]
-    cores: Mapping[str, float]
-    pods: tuple[str, ...]
+    use: Mapping[str, NodeUse]
+    pods: Mapping[str, WorkerGroup]
     readings: Mapping[ProviderQuery, Reading]
     now: datetime
+    deployment: str = ""
+    others: tuple[str, ...] = ()
 
 
-def loads(rules: Autoscaling, signals: Signals) -> tuple[Load, ...]:
+def loads(rules: Scaling, signals: Signals) -> tuple[Load, ...]:
     """What each metric says now, in the order of spec.
 
     Args:
@@ -61,38 +68,45 @@ def loads(rules: Autoscaling, signals: Signals) -> tuple[Load, ...]:
     return tuple(_load(name, metric, signals, seen) for name, metric in zip(_names(metrics), metrics, strict=True))
 
 
-def metrics_of(rules: Autoscaling) -> list[ScalingMetric]:
+def metrics_of(rules: Scaling) -> list[ScalingMetric]:
     """The metrics that count."""
     return rules.metrics or [DEFAULT_METRIC]
 
 
+def by_nodes(record: ScalingStatus) -> bool:
+    """Whether the figures of Ray's nodes are needed to decide again: the routers do not see inside a revision."""
+    return bool(record.deployment) or any(m.name.startswith(("CPU", "GPU")) for m in record.metrics or [])
+
+
 def due_queries(
-    rules: Autoscaling, revision: Revision, readings: Mapping[ProviderQuery, Reading], now: datetime
+    rules: Scaling, revision: Revision, deployment: str, readings: Mapping[ProviderQuery, Reading], now: datetime
 ) -> Iterator[ProviderQuery]:
     """What to ask Prometheus now about a revision.
 
     Args:
         rules: the spec.
         revision: the revision.
+        deployment: the Serve deployment that is scaled; "" for the revision as a whole.
         readings: what was answered last.
         now: the time.
     """
     for metric in metrics_of(rules):
         if metric.type != "Prometheus":
             continue
-        query = query_of(metric, revision)
+        query = query_of(metric, revision, deployment)
         reading = readings.get(query)
         if reading is None or (now - reading.at).total_seconds() >= QUERY_SECONDS:
             yield query
 
 
-def query_of(metric: ScalingMetric, revision: Revision) -> ProviderQuery:
-    """What a Prometheus server is asked about a revision."""
+def query_of(metric: ScalingMetric, revision: Revision, deployment: str) -> ProviderQuery:
+    """What a Prometheus server is asked about a revision, or about a Serve deployment of it."""
     about = {
         "name": revision.deployment,
         "namespace": revision.namespace,
         "version": revision.version,
         "revision": revision.name,
+        "deployment": deployment,
     }
     return prometheus_query(metric.server or "", metric.query or "", about)
 
@@ -157,14 +171,30 @@ def _load(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -> L
         case "Latency":
             return _latency(name, metric, signals, seen)
         case "CPU":
-            return _use(name, metric, signals)
+            return _use(name, metric, signals, _cpu_percent)
+        case "GPU":
+            return _use(name, metric, signals, _gpu_percent)
         case "Prometheus":
             return _answered(name, metric, signals)
 
 
 def _ongoing(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -> Load:
     target = float(metric.target)
+    if signals.deployment:
+        return _ongoing_inside(name, metric, target, signals)
     return _of_routers(name, metric, target, in_progress(signals, seen, signals.current * target), seen)
+
+
+def _ongoing_inside(name: str, metric: ScalingMetric, target: float, signals: Signals) -> Load:
+    """Of a deployment behind others, as Serve tells: what its replicas work on, and what waits for them elsewhere."""
+    nodes = [*signals.pods, *signals.others]
+    told = [signals.use[node] for node in nodes if node in signals.use]
+    silent = next((node for node in nodes if node not in signals.use), None)
+    total = sum(u.ongoing.get(signals.deployment, 0.0) + u.queued.get(signals.deployment, 0.0) for u in told)
+    message = f"Pod {silent} does not tell its requests" if silent else ""
+    return Load(
+        name, target, metric.target, total if told else None, complete=bool(told) and not silent, message=message
+    )
 
 
 def _rate(name: str, metric: ScalingMetric, seen: Window) -> Load:
@@ -205,23 +235,33 @@ def _latency(name: str, metric: ScalingMetric, signals: Signals, seen: Window) -
     )
 
 
-def _use(name: str, metric: ScalingMetric, signals: Signals) -> Load:
-    """Of each Pod, what its replicas use in percent of what they request."""
+def _use(
+    name: str, metric: ScalingMetric, signals: Signals, percent: Callable[[NodeUse, WorkerGroup], float | str]
+) -> Load:
+    """What each Pod uses, in percent of what it may."""
     target = float(metric.target[:-1])
-    resources = signals.revision.template.resources
-    request = (resources.requests or {}).get("cpu") if resources else None
+    told = {
+        pod: percent(signals.use[pod], group) if pod in signals.use else f"Pod {pod} does not tell its use"
+        for pod, group in signals.pods.items()
+    }
+    silent = next((why for why in told.values() if isinstance(why, str)), "")
+    values = tuple(value if isinstance(value, float) else None for value in told.values())
+    return Load(name, target, metric.target, None, complete=bool(values), message=silent, pods=values)
+
+
+def _cpu_percent(use: NodeUse, group: WorkerGroup) -> float | str:
+    request = ((group.resources and group.resources.requests) or {}).get("cpu")
     if request is None:
-        return Load(name, target, metric.target, None, complete=False, message="write resources.requests.cpu")
-    requested = float(parse_quantity(request)) * signals.revision.replicas_per_pod
-    told = [signals.cores.get(pod) for pod in signals.pods]
-    values = tuple(None if cores is None else 100 * cores / requested for cores in told)
-    silent = [pod for pod, value in zip(signals.pods, values, strict=True) if value is None]
-    message = f"Pod {silent[0]} does not tell its use" if silent else ""
-    return Load(name, target, metric.target, None, complete=bool(values), message=message, pods=values)
+        return "write resources.requests.cpu"
+    return 100 * use.cores / (float(parse_quantity(request)) * group.replicas_per_pod)
+
+
+def _gpu_percent(use: NodeUse, _: WorkerGroup) -> float | str:
+    return sum(use.gpus) / len(use.gpus) if use.gpus else "Ray tells no use of a GPU; a share of one (MIG) has none"
 
 
 def _answered(name: str, metric: ScalingMetric, signals: Signals) -> Load:
-    reading = signals.readings.get(query_of(metric, signals.revision))
+    reading = signals.readings.get(query_of(metric, signals.revision, signals.deployment))
     target = float(metric.target)
     if reading is None:
         return Load(name, target, metric.target, None, complete=False, message="no answer yet")

@@ -9,7 +9,7 @@ from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.comparison import Comparison
 from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.ray_nodes import NodeState, NodeUse
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RouterStats
 from eagleray.domain.serve import ServeState
@@ -54,12 +54,14 @@ class Pod:
         role: what it does.
         incarnation: the number of the Ray cluster that it belongs to, counted within the revision.
         index: a worker's number within its incarnation; 0 for a head.
+        group: a worker's worker group; "" for others.
         phase: Kubernetes' Pod phase.
         reason: the Pod's own reason and message where it has one (`Evicted` …), else "".
         ip: address, or "" before it has one.
         deleting: whether a deletion is under way.
         created_at: when the API server took it.
         unschedulable: the scheduler's words while no node fits, else "".
+        scheduled: whether it has a node.
         started: whether its main container runs.
         ready: whether it passes its readiness probe.
         digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
@@ -74,10 +76,12 @@ class Pod:
     index: int
     phase: str
     created_at: datetime
+    group: str = ""
     reason: str = ""
     ip: str = ""
     deleting: bool = False
     unschedulable: str = ""
+    scheduled: bool = False
     started: bool = False
     ready: bool = False
     digest: str = ""
@@ -144,7 +148,7 @@ class Observed:
         probes: by revision, the last probe's outcome.
         samples: what the routers said at this look and at those before, the latest last.
         readings: what others answered last.
-        cores: by worker Pod, how many cores its replicas use; asked for only where that is a metric.
+        use: by worker Pod, what its replicas use and do; asked for only where that is a metric.
         conflict: the name of a child that exists and is not ours, else "".
     """
 
@@ -160,5 +164,5 @@ class Observed:
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
-    cores: Mapping[str, float] = field(default_factory=dict)
+    use: Mapping[str, NodeUse] = field(default_factory=dict)
     conflict: str = ""

@@ -54,7 +54,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     weights = effective_weights(versions, observed)
     router = route(desired, versions, weights, leaving, observed)
     status = describe(desired, versions, weights, leaving, router, observed, now)
-    again = min([_requeue(versions, leaving, observed, now), *(next_look(record) for record in scaling)])
+    again = min(_requeue(versions, leaving, observed, now), next_look(scaling))
     return Plan((EnsureRouter(router), *actions), status, again)
 
 

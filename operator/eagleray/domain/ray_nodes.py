@@ -1,6 +1,7 @@
 """Nodes of a Ray cluster as its GCS reports them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -27,3 +28,20 @@ class NodeState:
     pod: str
     node_id: bytes
     status: NodeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """What the replicas on one worker Pod use and do.
+
+    Attributes:
+        cores: CPU cores that they use.
+        gpus: how busy each of the Pod's GPUs is, in percent; of those that tell.
+        ongoing: by Serve deployment, requests that its replicas here work on.
+        queued: by Serve deployment, requests that wait here for a replica of it, wherever that is.
+    """
+
+    cores: float = 0.0
+    gpus: tuple[float, ...] = ()
+    ongoing: Mapping[str, float] = field(default_factory=dict)
+    queued: Mapping[str, float] = field(default_factory=dict)

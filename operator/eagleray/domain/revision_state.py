@@ -8,12 +8,14 @@ from eagleray.api.status import Failure, Outcome, RevisionStatus
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
 from eagleray.domain.application import ApplicationDecision, decide_application, retry_due
 from eagleray.domain.backoff import forgotten, note
-from eagleray.domain.capacity import pods_needed, with_room
+from eagleray.domain.capacity import pods_by_group, with_room
 from eagleray.domain.cluster import Cluster, decide_pods, sort_out
+from eagleray.domain.groups import Counts, Scale
 from eagleray.domain.images import pin
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import Problem
 from eagleray.domain.revisions import Revision
+from eagleray.domain.starting import start_phase, timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,9 @@ class RevisionView:
 
     Attributes:
         revision: the revision.
-        wanted: replicas that it is to have.
+        scale: how much there is to be of it.
         cluster: its Pods.
-        running: replicas that Serve says run.
+        app: its Serve application.
         answering: endpoints that every router Pod sees answering; None while no router Pod can be asked.
         serves: whether any router Pod sees one answering; None while none can be asked.
         record: its block of the status, brought up to date.
@@ -36,9 +38,9 @@ class RevisionView:
     """
 
     revision: Revision
-    wanted: int
+    scale: Scale
     cluster: Cluster
-    running: int
+    app: ApplicationDecision
     answering: int | None
     serves: bool | None
     record: RevisionStatus
@@ -47,6 +49,21 @@ class RevisionView:
     actions: tuple[Action, ...]
     retry_at: datetime | None
     asleep: bool = False
+
+    @property
+    def wanted(self) -> int:
+        """Replicas that are to answer requests: of the most of a group before it is known which one does."""
+        return self.scale.groups.get(self.app.ingress, max(self.scale.groups.values()))
+
+    @property
+    def running(self) -> int:
+        """Replicas of those that run."""
+        return self.app.running.get(self.app.ingress, 0)
+
+    @property
+    def runs(self) -> bool:
+        """Whether every wanted replica of every worker group runs."""
+        return all(self.app.running.get(group, 0) >= n for group, n in self.scale.groups.items())
 
     @property
     def answered(self) -> bool:
@@ -65,22 +82,23 @@ class RevisionView:
 
     @property
     def _answers_fully(self) -> bool:
-        return self.answered and self.running >= self.wanted and (self.answering or 0) >= self.wanted
+        return self.answered and self.runs and (self.answering or 0) >= self.wanted
 
     @property
     def settled(self) -> bool:
         """Whether there is nothing left to do for it."""
-        needed = 0 if self.asleep else 1 + pods_needed(self.wanted, self.revision.replicas_per_pod)
+        needed = 0 if self.asleep else 1 + sum(pods_by_group(self.revision.groups, self.scale.groups).values())
         tidy = len(self.cluster.pods) == needed
-        return self.complete and tidy and self.running == self.wanted and self.problem is None
+        exact = all(self.app.running.get(group, 0) == n for group, n in self.scale.groups.items())
+        return self.complete and tidy and exact and self.problem is None
 
 
-def view_revision(revision: Revision, replicas: int, observed: Observed, now: datetime) -> RevisionView:
+def view_revision(revision: Revision, scale: Scale, observed: Observed, now: datetime) -> RevisionView:
     """Look at one revision that is to be there, and decide what it needs.
 
     Args:
         revision: the revision.
-        replicas: how many replicas it is to have.
+        scale: how much there is to be of it.
         observed: what was seen.
         now: the time of the decision.
     """
@@ -89,26 +107,29 @@ def view_revision(revision: Revision, replicas: int, observed: Observed, now: da
     head = cluster.head.name if cluster.head else ""
     serve = observed.serve.get(head)
     image = pin(record.image or revision.image, cluster.head)
-    pods = decide_pods(replace(revision, image=image), replicas, cluster, serve, observed.nodes, record.failure, now)
-    room = with_room(replicas, revision.replicas_per_pod, cluster.workers)
+    pods = decide_pods(
+        replace(revision, image=image), scale.groups, cluster, serve, observed.nodes, record.failure, now
+    )
+    room = with_room(revision.groups, scale.groups, cluster.workers)
     app = decide_application(revision, room, cluster, serve, observed.serve_errors.get(head, ""), now)
     failure, retries = _retry(pods.failure, cluster, app, now)
     view = RevisionView(
         revision=revision,
-        wanted=replicas,
+        scale=scale,
         cluster=cluster,
-        running=app.running,
+        app=app,
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
         record=record.model_copy(
             update={"image": image, "incarnation": _incarnation(cluster, record), "failure": failure}
         ),
-        problem=pods.problem or app.problem or _remembered(failure, app, replicas) or _router_problem(observed),
+        problem=pods.problem or app.problem,
         waiting=app.waiting,
-        actions=(_ensure(revision, replicas), *pods.actions, *app.actions, *retries),
+        actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retries),
         retry_at=pods.retry_at,
     )
-    return _forget(_probed(view, observed, now), now)
+    view = replace(view, problem=view.problem or _remembered(view) or _router_problem(observed))
+    return _timed(_forget(_probed(view, observed, now), now), now)
 
 
 def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_go: bool) -> RevisionView:
@@ -123,18 +144,19 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
     record = _record(revision, observed, now)
     cluster = sort_out(revision.name, observed.pods, record.incarnation)
     there = [p for p in cluster.pods if not p.deleting]
+    none = dict.fromkeys((group.name for group in revision.groups), 0)
     going = tuple(DeletePod(p.name, p.uid, "the revision sleeps", idle=True) for p in there)
     return RevisionView(
         revision=revision,
-        wanted=0,
+        scale=Scale(0, none),
         cluster=cluster,
-        running=0,
+        app=ApplicationDecision(),
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
         record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": None}),
         problem=None,
         waiting="its Pods go" if cluster.pods else "",
-        actions=(_ensure(revision, 0), *(going if may_go else ())),
+        actions=(_ensure(revision, none), *(going if may_go else ())),
         retry_at=None,
         asleep=True,
     )
@@ -193,8 +215,8 @@ def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionSt
     return new_record(revision, now)
 
 
-def _ensure(revision: Revision, replicas: int) -> EnsureRevision:
-    pods = pods_needed(replicas, revision.replicas_per_pod)
+def _ensure(revision: Revision, counts: Counts) -> EnsureRevision:
+    pods = sum(pods_by_group(revision.groups, counts).values())
     return EnsureRevision(revision, max(0, pods - 1))
 
 
@@ -212,9 +234,10 @@ def _retry(
     return failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),)
 
 
-def _remembered(failure: Failure | None, app: ApplicationDecision, replicas: int) -> Problem | None:
+def _remembered(view: RevisionView) -> Problem | None:
     """What went wrong last, until as many replicas run as are wanted: the next try is no news yet."""
-    if failure is None or app.running >= replicas:
+    failure = view.record.failure
+    if failure is None or view.runs:
         return None
     return Problem(Reason(failure.reason), failure.message)
 
@@ -235,7 +258,7 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     if result is not None and current and result.ok:
         answered = {"answered_incarnation": view.cluster.incarnation, "answered_at": now}
         return replace(view, record=view.record.model_copy(update=answered))
-    if view.running < view.wanted or (view.answering or 0) < view.wanted:
+    if not view.runs or (view.answering or 0) < view.wanted:
         waiting = view.waiting or "the router's health checks are to pass"
         return replace(view, waiting=waiting)
     problem = view.problem
@@ -245,6 +268,12 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     return replace(
         view, actions=(*view.actions, probe), problem=problem, waiting="the first requests are to be answered"
     )
+
+
+def _timed(view: RevisionView, now: datetime) -> RevisionView:
+    phase = None if view.answered else start_phase(view.cluster, reachable=view.app.reachable, runs=view.runs)
+    start = timed(view.record.start, view.cluster.incarnation, phase, now) if view.wanted else view.record.start
+    return replace(view, record=view.record.model_copy(update={"start": start}))
 
 
 def _forget(view: RevisionView, now: datetime) -> RevisionView:

@@ -3,13 +3,20 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from eagleray.api.template import VersionTemplate
+from eagleray.domain.groups import WorkerGroup, groups_of
 
 HASH_LENGTH = 8
 
 # What a version may change without a change of what its Pods run.
-_NOT_CONTENT = {"replicas", "request_timeout", "autoscaling"}
+_NOT_CONTENT: dict[str, Any] = {
+    "replicas": True,
+    "request_timeout": True,
+    "autoscaling": True,
+    "app": {"deployments": {"__all__": {"replicas", "autoscaling"}}},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +40,14 @@ class Revision:
     image: str
 
     @property
-    def replicas_per_pod(self) -> int:
-        """How many replicas of the model share one worker Pod."""
-        return self.template.workers.replicas_per_pod if self.template.workers else 1
+    def groups(self) -> tuple[WorkerGroup, ...]:
+        """Its worker groups, in the order of spec."""
+        return groups_of(self.template)
+
+    @property
+    def most_per_pod(self) -> int:
+        """The most replicas that share one worker Pod."""
+        return max(group.replicas_per_pod for group in self.groups)
 
 
 def revision_name(deployment: str, version: str, template: VersionTemplate) -> str:

@@ -50,7 +50,7 @@ class Situation:
     def enough(self) -> bool:
         """Whether as many replicas of the candidate answer as the present step needs, warm-up included."""
         view = self.candidate
-        return view.ready and view.wanted >= self.goal
+        return view.ready and view.scale.replicas >= self.goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _clocks(record: RolloutStatus, at: Situation) -> RolloutStatus:
     if record.weight and changed is None and at.confirmed:
         changed = at.now
     on_its_way = record.weight > 0 and changed is None
-    since = record.waiting_since if view.wanted == record.replicas else None
+    since = record.waiting_since if view.scale.replicas == record.replicas else None
     unseen = view.serves is None and since is None
     waiting = None if (at.enough and not on_its_way) or unseen else since or at.now
     lost = record.weight > 0 and record.waiting_since is None and view.serves is False
@@ -122,7 +122,7 @@ def _clocks(record: RolloutStatus, at: Situation) -> RolloutStatus:
             "waiting_since": waiting,
             "weight_changed_at": changed,
             "interruptions": record.interruptions + lost,
-            "replicas": view.wanted,
+            "replicas": view.scale.replicas,
         }
     )
 
@@ -229,8 +229,8 @@ def _weigh(record: RolloutStatus, weight: int) -> RolloutStatus:
 def _grow(record: RolloutStatus, at: Situation, aim: int) -> RolloutStatus | None:
     """Where there is no room for all of the candidate yet, its share follows the replicas that it has."""
     view = at.candidate
-    share = share_of(view.wanted, at.replicas, aim)
-    may_grow = view.ready and 0 < view.wanted < at.goal
+    share = share_of(view.scale.replicas, at.replicas, aim)
+    may_grow = view.ready and 0 < view.scale.replicas < at.goal
     return _weigh(record, share) if may_grow and share > record.weight else None
 
 

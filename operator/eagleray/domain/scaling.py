@@ -55,12 +55,14 @@ class Subject:
     Attributes:
         version: the version.
         revision: its revision.
+        deployment: the Serve deployment that is scaled on its own; "" for the revision as a whole.
         current: replicas that it is to have now, above zero.
     """
 
     version: str
     revision: str
     current: int
+    deployment: str = ""
 
 
 def decide(
@@ -100,6 +102,7 @@ def decide(
     record = ScalingStatus(
         version=subject.version,
         revision=subject.revision,
+        deployment=subject.deployment,
         desired=current,
         min_replicas=bounds.least,
         max_replicas=bounds.most,

@@ -15,10 +15,11 @@ def scaling_verdicts(records: Sequence[ScalingStatus]) -> Verdicts:
     """
     if not records:
         return {}
-    awake = [r for r in records if r.idle_since is None]
+    asleep = {r.revision for r in records if r.idle_since is not None}
+    awake = [r for r in records if r.revision not in asleep]
     if not awake:
-        asleep = Verdict("False", Reason.SCALING_DISABLED, "nothing is scaled, as nothing runs")
-        return {ConditionType.SCALING_ACTIVE: asleep, ConditionType.SCALING_LIMITED: asleep}
+        said = Verdict("False", Reason.SCALING_DISABLED, "nothing is scaled, as nothing runs")
+        return {ConditionType.SCALING_ACTIVE: said, ConditionType.SCALING_LIMITED: said}
     return {ConditionType.SCALING_ACTIVE: _active(awake), ConditionType.SCALING_LIMITED: _limited(awake)}
 
 
@@ -31,7 +32,7 @@ def _active(records: Sequence[ScalingStatus]) -> Verdict:
 
 def _missing(record: ScalingStatus, metric: ScalingMetricStatus) -> str:
     return (
-        f"{metric.name} of {record.revision} is not known in full since {metric.missing_since:%Y-%m-%d %H:%M:%S} UTC,"
+        f"{metric.name} of {record.subject} is not known in full since {metric.missing_since:%Y-%m-%d %H:%M:%S} UTC,"
         f" so nothing is scaled down: {metric.message or 'no figures'}"
     )
 
@@ -40,4 +41,4 @@ def _limited(records: Sequence[ScalingStatus]) -> Verdict:
     limited = next((r for r in records if r.reason != Reason.DESIRED_WITHIN_RANGE), None)
     if limited is None or limited.reason == Reason.FAILED_GET_METRIC:
         return Verdict("False", Reason.DESIRED_WITHIN_RANGE, "there are as many replicas as the metrics ask for")
-    return Verdict("True", Reason(limited.reason), f"{limited.revision}: {limited.message}")
+    return Verdict("True", Reason(limited.reason), f"{limited.subject}: {limited.message}")

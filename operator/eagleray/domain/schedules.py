@@ -5,21 +5,21 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from eagleray.api.autoscaling import Autoscaling, ScalingSchedule
+from eagleray.api.autoscaling import Scaling, ScalingSchedule
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.scaling import Bounds
 
 UTC_NAME = "UTC"
 
 
-def check_schedules(rules: Autoscaling) -> None:
+def check_schedules(rules: Scaling) -> None:
     """Refuse a schedule that no clock can follow: CEL can read neither cron nor names of time zones.
 
     Raises:
         InvalidSpecError: it names the schedule and the field.
     """
     for schedule in rules.schedules or []:
-        where = f"spec.autoscaling.schedules[{schedule.name}]"
+        where = f"autoscaling.schedules[{schedule.name}]"
         try:
             zone = _zone(schedule)
         except (KeyError, ValueError, OSError) as e:
@@ -32,7 +32,7 @@ def check_schedules(rules: Autoscaling) -> None:
             raise InvalidSpecError(f"{where}.cron: {schedule.cron!r} is no cron; write for example 0 18 * * 1-5") from e
 
 
-def bounds(rules: Autoscaling, now: datetime) -> Bounds:
+def bounds(rules: Scaling, now: datetime) -> Bounds:
     """Fewest and most replicas that are allowed at `now`.
 
     Args:

@@ -87,6 +87,11 @@ class Deployment:
     replicas: tuple[Replica, ...] = ()
     failing: bool = False
 
+    @property
+    def running(self) -> int:
+        """How many of its replicas run."""
+        return sum(r.state is ReplicaState.RUNNING for r in self.replicas)
+
 
 @dataclass(frozen=True, slots=True)
 class Application:

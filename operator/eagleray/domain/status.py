@@ -53,7 +53,7 @@ def describe(
     scaling = [record for version in versions for record in version.scaling]
     verdicts = conditions.serving(versions, pods_to_go, suspended=suspended) | scaling_verdicts(scaling)
     said = tuple(_version(v, weights[v.version.name]) for v in versions)
-    wanted = sum(v.replicas for v in desired.versions)
+    wanted = sum(wanted_replicas(v) for v in versions if not v.version.departing)
     ready = sum(v.ready_replicas for v in said)
     sticky = router.sticky is not None
     return ModelDeploymentStatus(
@@ -109,7 +109,15 @@ def _version(version: VersionView, weight: int) -> VersionStatus:
 def ready_replicas(version: VersionView) -> int:
     """Replicas that answer users, of those that are wanted."""
     answering = sum(min(view.answering or 0, view.wanted) for view in version.serving)
-    return min(answering, version.version.replicas)
+    return min(answering, wanted_replicas(version))
+
+
+def wanted_replicas(version: VersionView) -> int:
+    """Replicas that are to answer users when all is as spec says; none of what sleeps."""
+    lane, view = version.version, version.stable or version.candidate
+    if view is None:
+        return lane.replicas
+    return lane.scale(view.revision, lane.replicas).groups.get(view.app.ingress, lane.replicas)
 
 
 def _message(version: VersionView) -> str | None:

@@ -175,7 +175,7 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
         revision=revision.name,
         version=revision.version,
         addresses=tuple(sorted(addresses)),
-        ports=replica_ports(revision.replicas_per_pod),
+        ports=replica_ports(revision.most_per_pod),
         retry_in_flight=revision.template.model is not None,
     )
 

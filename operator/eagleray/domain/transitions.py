@@ -57,10 +57,10 @@ def _rescaled(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> li
     """HPA's event, for each change of a number of replicas."""
     found = []
     for record in after.scaling or []:
-        known = before.scaling_of(record.revision)
+        known = before.scaling_of(record.revision, record.deployment)
         last = next(iter(record.changes or []), None)
         if last is not None and known is not None and last not in (known.changes or []):
-            said = f"revision {record.revision}: new size {last.to}, was {last.from_}; reason: {last.message}"
+            said = f"{record.subject}: new size {last.to}, was {last.from_}; reason: {last.message}"
             found.append(Transition("Normal", Reason.SUCCESSFUL_RESCALE, said))
     return found
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.scaling_status import ScalingStatus
-from eagleray.api.status import RolloutPhase, RolloutStatus
+from eagleray.api.status import RolloutPhase, RolloutStatus, VersionStatus
 from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired, Version
 from eagleray.domain.evidence import Evidence, ProviderQuery
@@ -104,9 +104,24 @@ def departing_versions(desired: Desired, present: Iterable[VersionView], observe
         stable = observed.revisions.get(known.stable or "")
         if known.name in names or stable is None or not known.weight:
             continue
-        lane = Version(known.name, known.weight, known.replicas or 1, stable, stable.name, departing=True)
-        found.append(VersionView(lane, view_revision(stable, lane.replicas, observed, now), None))
+        found.append(_departing(known, stable, observed, now))
     return tuple(found)
+
+
+def _departing(known: VersionStatus, stable: Revision, observed: Observed, now: datetime) -> VersionView:
+    """It keeps what it has: its load is not looked at any more."""
+    kept = tuple(s for s in observed.status.scaling or [] if s.revision == stable.name)
+    lane = Version(
+        name=known.name,
+        weight=known.weight,
+        replicas=known.replicas or 1,
+        revision=stable,
+        wanted=stable.name,
+        departing=True,
+        scaled={stable.name: {s.deployment: s.desired for s in kept if s.deployment}},
+    )
+    view = view_revision(stable, lane.scale(stable, lane.replicas), observed, now)
+    return VersionView(lane, view, None, scaling=kept)
 
 
 def _roll(desired: Desired, version: Version, stable: Revision, observed: Observed, now: datetime) -> VersionView:
@@ -131,14 +146,15 @@ def _roll(desired: Desired, version: Version, stable: Revision, observed: Observ
         record = step.record.model_copy(update={"effective_weight": _share(step.record, old, new)})
         return VersionView(version, old, new, record, due_queries(record, course, situation.evidence))
     replicas = max(version.replicas, version.candidate_replicas)
-    full = new if new.wanted == replicas else view_revision(new.revision, replicas, observed, now)
-    return VersionView(version, full, None)
+    full = version.scale(new.revision, replicas)
+    new = new if new.scale == full else view_revision(new.revision, full, observed, now)
+    return VersionView(version, new, None)
 
 
 def _wanted(revision: Revision, version: Version, desired: Desired, observed: Observed, now: datetime) -> RevisionView:
     if version.asleep:
         return _sleeping(revision, desired, observed, now)
-    return view_revision(revision, version.replicas, observed, now)
+    return view_revision(revision, version.scale(revision, version.replicas), observed, now)
 
 
 def _sleeping(revision: Revision, desired: Desired, observed: Observed, now: datetime) -> RevisionView:
@@ -182,12 +198,14 @@ def _with_steps(record: RolloutStatus, course: Course, now: datetime) -> Rollout
 
 def _room(version: Version, stable: Revision, record: RolloutStatus, observed: Observed) -> Room:
     pods = [p for p in observed.pods if p.revision == stable.name and p.role is Role.WORKER and not p.terminated]
+    # A bound to the surge is for revisions with one worker group.
+    per_pod = stable.groups[0].replicas_per_pod
     return Room(
         replicas=version.replicas,
-        per_pod=stable.replicas_per_pod,
+        per_pod=per_pod,
         before=record.replicas,
         answering=answering(version.revision.name, observed) or 0,
-        leaving=len(pods) * stable.replicas_per_pod,
+        leaving=len(pods) * per_pod,
         weight=record.weight if record.weight_changed_at else 0,
     )
 
@@ -210,10 +228,10 @@ def _share(record: RolloutStatus, stable: RevisionView, candidate: RevisionView)
 def _views(
     version: Version, stable: Revision, room: Sides, course: Course, observed: Observed, now: datetime
 ) -> tuple[RevisionView, RevisionView]:
-    old = view_revision(stable, room.stable, observed, now)
+    old = view_revision(stable, version.scale(stable, room.stable), observed, now)
     # Where there is room without end it is scaled by its own load as well; else the share alone says how many.
     own = version.candidate_replicas if course.surge is None and not course.recreate else 0
-    new = view_revision(version.revision, max(room.candidate, own), observed, now)
+    new = view_revision(version.revision, version.scale(version.revision, max(room.candidate, own)), observed, now)
     # With `Recreate` the candidate gets the room of Pods that are gone, not of those that go.
     there = any(p.role is Role.WORKER and not p.terminated for p in old.cluster.pods)
     waits = course.recreate and there and not new.cluster.pods
@@ -235,7 +253,8 @@ def _taken_back(
     waited = (now - (record.aborted_at or now)).total_seconds()
     stays = room and waited < course.abort_delay and not desired.verbs.retried(record.to, record.attempt)
     pods = any(p.revision == record.to for p in observed.pods)
-    new = view_revision(version.revision, record.replicas, observed, now) if stays and pods else None
+    kept = version.scale(version.revision, record.replicas)
+    new = view_revision(version.revision, kept, observed, now) if stays and pods else None
     return VersionView(version, old, new, record.model_copy(update={"effective_weight": 0}))
 
 

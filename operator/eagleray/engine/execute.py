@@ -119,8 +119,9 @@ class Executor:
             case CreateHead(revision, incarnation):
                 await self._create_token(revision)
                 await self._create(build_head_pod(revision, incarnation, self._owner, self._pods))
-            case CreateWorker(revision, incarnation, index):
-                await self._create(build_worker_pod(revision, incarnation, index, self._owner, self._pods))
+            case CreateWorker(revision, name, incarnation, index):
+                group = next(group for group in revision.groups if group.name == name)
+                await self._create(build_worker_pod(revision, group, incarnation, index, self._owner, self._pods))
             case DeletePod():
                 await self._delete_pod(action)
             case RetireRevision(revision):
@@ -195,11 +196,13 @@ class Executor:
         try:
             match action:
                 case PutApplication():
-                    await serve.put_applications(build_application(revision, max(1, action.replicas)))
+                    await serve.put_applications(build_application(revision, action.replicas))
                     log.info("Deployed application", revision=revision.name, head=head.name)
                 case SetReplicas():
                     await serve.scale(revision.deployment, action.deployment, action.replicas)
-                    log.info("Set replicas", revision=revision.name, replicas=action.replicas)
+                    log.info(
+                        "Set replicas", revision=revision.name, deployment=action.deployment, replicas=action.replicas
+                    )
                 case Probe():
                     await self._probe(action)
             self._memory.ray_errors.pop(head.name, None)

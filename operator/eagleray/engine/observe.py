@@ -13,11 +13,12 @@ from eagleray.api.conditions import Reason
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.comparison import Comparison
+from eagleray.domain.load import by_nodes
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
 from eagleray.domain.pod_health import pod_problem
 from eagleray.domain.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.ray_nodes import NodeState, NodeUse
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.domain.serve import ServeState
@@ -40,7 +41,7 @@ from eagleray.kube.kinds import (
 )
 from eagleray.ray.errors import RayError
 from eagleray.ray.gcs import GcsClient
-from eagleray.ray.node_metrics import fetch_replica_cores
+from eagleray.ray.node_metrics import fetch_node_use
 from eagleray.ray.serve import ServeClient
 from eagleray.resources.names import router_name
 from eagleray.resources.pod import METRICS_PORT
@@ -105,10 +106,10 @@ class Observer:
         ray = tuple(read_pod(p) for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER})
         known = {r.name: r for r in map(read_revision, revisions)}
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
-        (serve, errors), nodes, cores, seen, conflict = await asyncio.gather(
+        (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
             self._serve(ray, known, memory),
             self._nodes(ray, known, memory),
-            self._cores(ray, status),
+            self._use(ray, status),
             asyncio.gather(*(self._router(p) for p in routers)),
             self._conflict(memory),
         )
@@ -126,7 +127,7 @@ class Observer:
             probes=dict(memory.probes),
             samples=memory.samples,
             readings=dict(memory.readings),
-            cores=cores,
+            use=use,
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
@@ -194,21 +195,21 @@ class Observer:
         async with self.gcs_client(revision, head_ip) as gcs:
             return await gcs.node_states()
 
-    async def _cores(self, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, float]:
-        """What replicas use, of the revisions that are scaled by it; a Pod that does not tell is left out."""
-        scaled = {r.revision for r in status.scaling or [] if any(m.name.startswith("CPU") for m in r.metrics or [])}
+    async def _use(self, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, NodeUse]:
+        """What replicas use and do, of the revisions that are scaled by it; a Pod that does not tell is left out."""
+        scaled = {record.revision for record in status.scaling or [] if by_nodes(record)}
         workers = [p for p in pods if p.role is Role.WORKER and p.revision in scaled and p.live and p.ready and p.ip]
-        asked = (fetch_replica_cores(self._session, p.ip, METRICS_PORT) for p in workers)
+        asked = (fetch_node_use(self._session, p.ip, METRICS_PORT) for p in workers)
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        cores: dict[str, float] = {}
+        use: dict[str, NodeUse] = {}
         for pod, answer in zip(workers, answers, strict=True):
-            if isinstance(answer, float):
-                cores[pod.name] = answer
+            if isinstance(answer, NodeUse):
+                use[pod.name] = answer
             elif isinstance(answer, RayError):
-                log.info("no use of CPU", pod=pod.name, error=str(answer))
+                log.info("no figures of a Ray node", pod=pod.name, error=str(answer))
             else:
                 raise answer
-        return cores
+        return use
 
     async def _router(self, manifest: Manifest) -> RouterPod:
         pod = read_pod(manifest)

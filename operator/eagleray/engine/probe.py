@@ -52,7 +52,7 @@ async def probe(
 
 async def _replicas(session: aiohttp.ClientSession, revision: Revision, workers: Iterable[Pod]) -> list[str]:
     """Find the replicas: on which of the pinned ports of each Pod somebody is healthy."""
-    ports = replica_ports(revision.replicas_per_pod)
+    ports = replica_ports(revision.most_per_pod)
     bases = [f"http://{w.ip}:{port}" for w in workers if w.ip for port in ports]
     healthy = await asyncio.gather(*(_is_healthy(session, base) for base in bases))
     found = [base for base, ok in zip(bases, healthy, strict=True) if ok]

@@ -1,13 +1,12 @@
 """One look at one object: observe, plan, execute, and say what is true."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import aiohttp
 import structlog
 
 from eagleray.api.conditions import Reason
-from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.actions import DrainNode, Plan
@@ -39,7 +38,7 @@ class Reconciler:
         kube: the API server.
         settings: images and keys.
         look_again: puts a key into the queue.
-        decided: is told what scaling decided about an object.
+        decided: is told the status of an object, None where it is gone.
         now: the wall clock.
     """
 
@@ -48,7 +47,7 @@ class Reconciler:
         kube: KubeClient,
         settings: EngineSettings,
         look_again: Callable[[Key], None],
-        decided: Callable[[Key, Sequence[ScalingStatus]], None],
+        decided: Callable[[Key, ModelDeploymentStatus | None], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kube = kube
@@ -82,7 +81,7 @@ class Reconciler:
         snapshot = await self._tools.observer.look(key, manifest, memory)
         decision = await self._decide_and_do(key, manifest, snapshot, memory)
         await self._say(manifest, snapshot.observed.status, decision.status)
-        self._decided(key, decision.status.scaling or [])
+        self._decided(key, decision.status)
         return decision.requeue_after
 
     async def close(self) -> None:
@@ -92,7 +91,7 @@ class Reconciler:
         await self._tools.session.close()
 
     async def _forget(self, key: Key) -> None:
-        self._decided(key, [])
+        self._decided(key, None)
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()

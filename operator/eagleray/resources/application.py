@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from eagleray.api.serving import App, Model
+from eagleray.api.serving import Concurrency, Model
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain import labels
+from eagleray.domain.groups import Counts, WorkerGroup, named_deployments
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import GRACEFUL_SHUTDOWN_SECONDS
 from eagleray.resources.sizes import replica_size
 from eagleray.resources.storage import MODEL_PATH
 
-GROUP_LABEL = "eagleray.dev/group"
-MODEL_DEPLOYMENT = "Model"
 MODEL_SERVER = "eagleray_serving.app:build"
 # Serve's own default of 5 keeps a batch from ever filling.
 DEFAULT_CONCURRENCY = 100
@@ -19,22 +19,23 @@ DEFAULT_BATCH_WAIT_SECONDS = 0.01
 HEALTH_CHECK_PERIOD_SECONDS = 2
 # A model that computes in the replica's event loop does not answer health checks meanwhile.
 HEALTH_CHECK_TIMEOUT_SECONDS = 30
+_HEALTH = {
+    "graceful_shutdown_timeout_s": GRACEFUL_SHUTDOWN_SECONDS,
+    "graceful_shutdown_wait_loop_s": 0.5,
+    "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
+    "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_SECONDS,
+}
 
 
-def worker_group(revision: Revision) -> str:
-    """The worker group that a revision's replicas run in: the value of the Ray label `GROUP_LABEL`."""
-    return MODEL_DEPLOYMENT if revision.template.model else "app"
-
-
-def build_application(revision: Revision, replicas: int) -> dict[str, Any]:
+def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
     """Build the body of the PUT that makes Serve run `revision`, and nothing else.
 
     The deployments of a user's own application are not known before it was built, and Serve refuses overrides of
-    unknown ones: they keep what the code says.
+    unknown ones: those that spec does not name keep what the code says.
 
     Args:
         revision: the revision.
-        replicas: how many replicas to start with; Serve refuses 0 here and takes it from `/scale` alone.
+        replicas: how many replicas to start with, by worker group; Serve takes 0 from `/scale` alone: one is started.
     """
     template = revision.template
     application: dict[str, Any] = {
@@ -46,20 +47,22 @@ def build_application(revision: Revision, replicas: int) -> dict[str, Any]:
         application |= {
             "import_path": MODEL_SERVER,
             "args": _model_args(revision, template.model),
-            "deployments": [_model_deployment(revision, replicas)],
+            "deployments": [
+                _deployment(group, replicas) | _HEALTH | _model_concurrency(template) for group in revision.groups
+            ],
         }
     elif template.app:
-        application |= _app(template.app)
+        application |= {"import_path": template.app.import_path, "args": template.app.args or {}}
+        if named_deployments(template):
+            application["deployments"] = [
+                _deployment(group, replicas) | _concurrency(group.concurrency) for group in revision.groups
+            ]
     # One proxy, on the head, that nobody asks: Serve starts no application without it.
     return {
         "proxy_location": "HeadOnly",
         "http_options": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 -- replicas bind to the same host
         "applications": [application],
     }
-
-
-def _app(app: App) -> dict[str, Any]:
-    return {"import_path": app.import_path, "args": app.args or {}}
 
 
 def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
@@ -81,31 +84,29 @@ def _batching(template: VersionTemplate) -> dict[str, Any] | None:
     }
 
 
-def _model_deployment(revision: Revision, replicas: int) -> dict[str, Any]:
-    size = replica_size(revision)
+def _deployment(group: WorkerGroup, replicas: Counts) -> dict[str, Any]:
+    size = replica_size(group)
     gpus = {"num_gpus": size.gpus} if size.gpus else {}
     return {
-        "name": MODEL_DEPLOYMENT,
-        "num_replicas": replicas,
+        "name": group.name,
+        "num_replicas": max(1, replicas[group.name]),
         "ray_actor_options": {
             "num_cpus": size.cpus,
             "memory": size.memory,
-            "label_selector": {GROUP_LABEL: worker_group(revision)},
+            "label_selector": {labels.GROUP: group.name},
             **gpus,
         },
-        "graceful_shutdown_timeout_s": GRACEFUL_SHUTDOWN_SECONDS,
-        "graceful_shutdown_wait_loop_s": 0.5,
-        "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
-        "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_SECONDS,
-        **_concurrency(revision.template),
     }
 
 
-def _concurrency(template: VersionTemplate) -> dict[str, int]:
+def _model_concurrency(template: VersionTemplate) -> dict[str, int]:
     """Two batches must fit: one that computes, and one that gathers."""
     batch = template.batching.max_size if template.batching else 1
-    given = template.concurrency
-    limits = {"max_ongoing_requests": max(DEFAULT_CONCURRENCY, 2 * batch)}
+    return {"max_ongoing_requests": max(DEFAULT_CONCURRENCY, 2 * batch)} | _concurrency(template.concurrency)
+
+
+def _concurrency(given: Concurrency | None) -> dict[str, int]:
+    limits = {}
     if given and given.max is not None:
         limits["max_ongoing_requests"] = given.max
     if given and given.queue is not None:

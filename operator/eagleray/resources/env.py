@@ -98,7 +98,7 @@ def _env(revision: Revision, own: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def _port_range(revision: Revision) -> dict[str, dict[str, Any]]:
     """Ray leaves the upper end of the range out; the head hands the ports out, the workers bind them."""
-    end = REPLICA_FIRST + len(replica_ports(revision.replicas_per_pod))
+    end = REPLICA_FIRST + len(replica_ports(revision.most_per_pod))
     return {
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": {"value": str(REPLICA_FIRST)},
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": {"value": str(end)},

@@ -9,13 +9,16 @@ def deployment_labels(name: str) -> dict[str, str]:
     return {names.MANAGED_BY: names.MANAGER, names.NAME: name}
 
 
-def labels(revision: Revision, role: str | None = None, incarnation: int | None = None) -> dict[str, str]:
+def labels(
+    revision: Revision, role: str | None = None, incarnation: int | None = None, group: str | None = None
+) -> dict[str, str]:
     """Build the labels of a child of `revision`.
 
     Args:
         revision: the revision.
         role: of a Ray Pod, `head` or `worker`.
         incarnation: of a Ray Pod, the number of its Ray cluster.
+        group: of a worker Pod, its worker group.
     """
     found = {
         **deployment_labels(revision.deployment),
@@ -26,4 +29,6 @@ def labels(revision: Revision, role: str | None = None, incarnation: int | None 
         found[names.ROLE] = role
     if incarnation is not None:
         found[names.INCARNATION] = str(incarnation)
+    if group is not None:
+        found[names.GROUP] = group
     return found

@@ -37,11 +37,13 @@ class PodIdentity:
         name: the Pod's name.
         role: head or worker.
         incarnation: number of the Ray cluster.
+        group: of a worker, its worker group.
     """
 
     name: str
     role: str
     incarnation: int
+    group: str | None = None
 
 
 def build_pod(
@@ -62,7 +64,7 @@ def build_pod(
         "metadata": {
             "name": identity.name,
             "namespace": revision.namespace,
-            "labels": labels(revision, identity.role, identity.incarnation),
+            "labels": labels(revision, identity.role, identity.incarnation, identity.group),
             # Argo CD would call a Pod that is never restarted a job, and its success progress.
             "annotations": {"argocd.argoproj.io/ignore-restart-policy": "true"},
             "ownerReferences": [owner],

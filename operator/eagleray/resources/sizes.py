@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from eagleray.api.placement import Resources
 from eagleray.api.units import format_bytes, format_quantity, parse_quantity
-from eagleray.domain.revisions import Revision
+from eagleray.domain.groups import WorkerGroup
 
 _MIB = 1024 * 1024
 DEFAULT_CPU = Decimal("0.5")
@@ -34,19 +34,19 @@ class ReplicaSize:
     memory: int
 
 
-def replica_size(revision: Revision) -> ReplicaSize:
-    """Size a replica of `revision`: requests, else limits, else defaults."""
-    requests, limits = _requests(revision), _limits(revision)
+def replica_size(group: WorkerGroup) -> ReplicaSize:
+    """Size a replica of `group`: requests, else limits, else defaults."""
+    requests, limits = _requests(group), _limits(group)
     cpu = parse_quantity(requests["cpu"])
     gpus = sum(int(parse_quantity(limits.get(name, "0"))) for name in _GPUS)
     memory = int(parse_quantity(requests["memory"]))
     return ReplicaSize(cpus=max(1, math.ceil(cpu)), gpus=gpus, memory=memory)
 
 
-def worker_resources(revision: Revision) -> dict[str, dict[str, str]]:
-    """Size a worker Pod of `revision`, as a container's `resources`: its replicas and what Ray needs beside them."""
-    count = revision.replicas_per_pod or 1
-    requests, limits = _requests(revision), _limits(revision)
+def worker_resources(group: WorkerGroup) -> dict[str, dict[str, str]]:
+    """Size a worker Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them."""
+    count = group.replicas_per_pod
+    requests, limits = _requests(group), _limits(group)
     return {
         "requests": {name: _total(name, value, count, OVERHEAD_CPU) for name, value in requests.items()},
         "limits": {name: _total(name, value, count, OVERHEAD_CPU_LIMIT) for name, value in limits.items()},
@@ -62,17 +62,17 @@ def _total(name: str, value: str, count: int, cpu_overhead: Decimal) -> str:
     return format_bytes(amount) if name == "ephemeral-storage" else format_quantity(amount)
 
 
-def _requests(revision: Revision) -> Resources:
-    resources = revision.template.resources
+def _requests(group: WorkerGroup) -> Resources:
+    resources = group.resources
     requests = dict((resources and resources.requests) or {})
-    limits = _limits(revision)
+    limits = _limits(group)
     defaults = {"cpu": format_quantity(DEFAULT_CPU), "memory": format_bytes(DEFAULT_MEMORY)}
     # A device is requested where it is limited; Kubernetes wants both alike.
     return defaults | limits | requests
 
 
-def _limits(revision: Revision) -> Resources:
-    resources = revision.template.resources
+def _limits(group: WorkerGroup) -> Resources:
+    resources = group.resources
     limits = dict((resources and resources.limits) or {})
     requests = dict((resources and resources.requests) or {})
     devices = {name: value for name, value in requests.items() if "/" in name}

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from eagleray.domain import labels
+from eagleray.domain.groups import WorkerGroup
 from eagleray.domain.revisions import Revision
-from eagleray.resources.application import GROUP_LABEL, worker_group
 from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
 from eagleray.resources.names import head_address, worker_name
 from eagleray.resources.pod import (
@@ -29,12 +30,13 @@ _GRACE_SECONDS = NODE_DRAIN_SECONDS + 20
 
 
 def build_worker_pod(
-    revision: Revision, incarnation: int, index: int, owner: dict[str, Any], pod: PodSettings
+    revision: Revision, group: WorkerGroup, incarnation: int, index: int, owner: dict[str, Any], pod: PodSettings
 ) -> dict[str, Any]:
     """Build a worker Pod of an incarnation.
 
     Args:
         revision: the revision.
+        group: its worker group.
         incarnation: number of the Ray cluster that it joins.
         index: its number within the incarnation.
         owner: reference to the ModelDeployment.
@@ -43,19 +45,21 @@ def build_worker_pod(
     storage = model_storage(revision.template.model) if revision.template.model else None
     spec: dict[str, Any] = {
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "containers": [_ray(revision, incarnation, pod, storage)],
+        "containers": [_ray(revision, group, incarnation, pod, storage)],
         "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
-        **_placement(revision),
+        **_placement(group),
     }
     if storage:
-        spec["initContainers"] = [_fetch(revision, pod, storage)]
-    identity = PodIdentity(worker_name(revision, incarnation, index), "worker", incarnation)
+        spec["initContainers"] = [_fetch(revision, group, pod, storage)]
+    identity = PodIdentity(worker_name(revision, incarnation, index), "worker", incarnation, group.name)
     return build_pod(revision, identity, owner, pod, spec)
 
 
-def _ray(revision: Revision, incarnation: int, pod: PodSettings, storage: ModelStorage | None) -> dict[str, Any]:
-    size, count = replica_size(revision), revision.replicas_per_pod or 1
-    resources = worker_resources(revision)
+def _ray(
+    revision: Revision, group: WorkerGroup, incarnation: int, pod: PodSettings, storage: ModelStorage | None
+) -> dict[str, Any]:
+    size, count = replica_size(group), group.replicas_per_pod
+    resources = worker_resources(group)
     return container(
         revision,
         RAY_CONTAINER,
@@ -66,7 +70,7 @@ def _ray(revision: Revision, incarnation: int, pod: PodSettings, storage: ModelS
             f"--num-cpus={size.cpus * count}",
             f"--num-gpus={size.gpus * count}",
             f"--memory={size.memory * count}",
-            f"--labels={GROUP_LABEL}={worker_group(revision)}",
+            f"--labels={labels.GROUP}={group.name}",
             *ray_node_args(),
         ],
         env=worker_env(revision, memory_limited="memory" in resources["limits"]),
@@ -79,8 +83,8 @@ def _ray(revision: Revision, incarnation: int, pod: PodSettings, storage: ModelS
     )
 
 
-def _fetch(revision: Revision, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
-    resources = worker_resources(revision)
+def _fetch(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
+    resources = worker_resources(group)
     return container(
         revision,
         FETCH_CONTAINER,
@@ -97,8 +101,8 @@ def _without_devices(amounts: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in amounts.items() if "/" not in name}
 
 
-def _placement(revision: Revision) -> dict[str, Any]:
-    placement = revision.template.placement
+def _placement(group: WorkerGroup) -> dict[str, Any]:
+    placement = group.placement
     if placement is None:
         return {}
     found: dict[str, Any] = {}

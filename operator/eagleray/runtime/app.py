@@ -3,13 +3,13 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Protocol
 
 import structlog
 
-from eagleray.api.scaling_status import ScalingStatus
+from eagleray.api.status import ModelDeploymentStatus
 from eagleray.engine.queue import Key, WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
@@ -40,7 +40,7 @@ class Reconciler(Protocol):
         """Close its connections."""
 
 
-Decided = Callable[[Key, Sequence[ScalingStatus]], None]
+Decided = Callable[[Key, ModelDeploymentStatus | None], None]
 MakeReconciler = Callable[[KubeClient, EngineSettings, Callable[[Key], None], Decided], Reconciler]
 
 
@@ -117,7 +117,7 @@ class Operator:
         if not await before(stop, served(self._client, self._settings.watch_namespaces)):
             return
         settings = await self._engine_settings()
-        reconciler = self._make_reconciler(self._client, settings, self._queue.add, self._metrics.scaling.decided)
+        reconciler = self._make_reconciler(self._client, settings, self._queue.add, self._metrics.decided)
         source = Source(
             add=self._queue.add,
             on_start=lambda: self._start(reconciler),

@@ -4,9 +4,11 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from eagleray.engine.queue import QueueMetrics
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.engine.queue import Key, QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
 from eagleray.runtime.scaling_metrics import ScalingMetrics
+from eagleray.runtime.start_metrics import StartMetrics
 
 CONTROLLER = "modeldeployment"
 RESULTS = ("success", "requeue_after", "error")
@@ -34,8 +36,9 @@ class Metrics(QueueMetrics, ReconcileMetrics):
         leader = self._gauge("leader_election_master_status", "1 on the leader", ["name"])
         self._leader = leader.labels(lease)
         self._leader.set(0)
-        self.scaling = ScalingMetrics()
-        self.registry.register(self.scaling)
+        self._scaling, self._starts = ScalingMetrics(), StartMetrics()
+        self.registry.register(self._scaling)
+        self.registry.register(self._starts)
 
     def _reconciles(self, concurrency: int) -> None:
         prefix = "controller_runtime_"
@@ -77,6 +80,11 @@ class Metrics(QueueMetrics, ReconcileMetrics):
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], labels: list[str]) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def decided(self, key: Key, status: ModelDeploymentStatus | None) -> None:
+        """The status of one object, or None where it is gone."""
+        self._scaling.decided(key, (status.scaling if status else None) or [])
+        self._starts.decided(key, status.revisions if status else [])
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format."""

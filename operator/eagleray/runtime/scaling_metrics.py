@@ -10,7 +10,7 @@ from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration
 from eagleray.engine.queue import Key
 
-_LABELS = ("namespace", "name", "version", "revision")
+_LABELS = ("namespace", "name", "version", "revision", "deployment")
 _NUMBER = re.compile(r"[0-9.]+(e[+-]?[0-9]+)?")
 # What a value's unit is in base units: seconds, and shares of 1.
 _UNITS = {"ms": 0.001, "s": 1.0, "%": 0.01, "": 1.0}
@@ -79,4 +79,4 @@ def number(text: str) -> float:
 
 
 def _labels(key: Key, record: ScalingStatus) -> list[str]:
-    return [key.namespace, key.name, record.version, record.revision]
+    return [key.namespace, key.name, record.version, record.revision, record.deployment]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 
 from ray import serve
+from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -81,6 +82,36 @@ async def lines() -> AsyncIterator[str]:
 def knobs(args: dict[str, object]) -> serve.Application:
     """Build the application from `app.args`."""
     return serve.deployment(max_ongoing_requests=100)(Knobs).bind(**args)
+
+
+class Scorer:
+    """Takes `seconds` for each number, and says in which Pod it did."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def __call__(self, num: int) -> dict[str, object]:
+        await asyncio.sleep(self._seconds)
+        return {"result": num * num, "pod": os.environ["RAY_CLOUD_INSTANCE_ID"]}
+
+
+class Front:
+    """Answers requests, and lets a scorer do the work."""
+
+    def __init__(self, scorer: DeploymentHandle) -> None:
+        self._scorer = scorer
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer {"num": 7} with {"result": 49}, and tell both Pods in headers."""
+        found = await self._scorer.remote((await request.json())["num"])
+        pods = {"x-front": os.environ["RAY_CLOUD_INSTANCE_ID"], "x-scorer": found["pod"]}
+        return JSONResponse({"result": found["result"]}, headers=pods)
+
+
+def pipeline(args: dict[str, float]) -> serve.Application:
+    """Build an application of two deployments from `app.args`."""
+    scorer = serve.deployment(max_ongoing_requests=5)(Scorer).bind(**args)
+    return serve.deployment(max_ongoing_requests=100)(Front).bind(scorer)
 
 
 raises = serve.deployment(Raises).bind()

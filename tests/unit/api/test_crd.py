@@ -38,7 +38,6 @@ LATER = {
     *("model.class", "model.args", "model.credentials", "model.signature", "model.output"),
     *(
         "app.runtimeEnv",
-        "app.deployments",
         "volumes",
         "volumeMounts",
         "head",

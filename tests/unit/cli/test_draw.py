@@ -149,6 +149,7 @@ SCALING: dict[str, list[dict[str, Any]]] = {
         {
             "version": "default",
             "revision": OLD,
+            "deployment": "",
             "desired": 8,
             "minReplicas": 2,
             "maxReplicas": 10,
@@ -167,6 +168,7 @@ SCALING: dict[str, list[dict[str, Any]]] = {
         {
             "version": "default",
             "revision": NEW,
+            "deployment": "",
             "desired": 1,
             "minReplicas": 1,
             "maxReplicas": 10,
@@ -178,6 +180,7 @@ SCALING: dict[str, list[dict[str, Any]]] = {
         {
             "version": "default",
             "revision": OLD,
+            "deployment": "",
             "desired": 0,
             "minReplicas": 1,
             "maxReplicas": 2,

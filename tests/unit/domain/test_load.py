@@ -10,6 +10,7 @@ from eagleray.api.autoscaling import Autoscaling, ScalingMetric
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.load import WINDOW_SECONDS, Signals, due_queries, in_progress, loads
+from eagleray.domain.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RevisionStats, RouterStats
 from eagleray.domain.scaling import Load
@@ -18,6 +19,7 @@ from eagleray.domain.signals import Sample, window
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TEMPLATE = VersionTemplate.model_validate({"resources": {"requests": {"cpu": "500m"}}})
 REVISION = Revision("m-v-1", "m", "ns", "v", TEMPLATE, "image")
+PODS = dict.fromkeys(("a", "b", "c"), REVISION.groups[0])
 QUERY = ProviderQuery("http://p:9090", promql='queue{of="m-v-1"}')
 
 
@@ -37,7 +39,7 @@ def samples(*active: int, every: float = 5.0, **rates: float) -> tuple[Sample, .
 
 
 def signals(seen: tuple[Sample, ...] = (), **fields: Any) -> Signals:
-    given: dict[str, Any] = {"current": 2, "cores": {}, "pods": (), "readings": {}, "now": NOW}
+    given: dict[str, Any] = {"current": 2, "use": {}, "pods": {}, "readings": {}, "now": NOW}
     return Signals(revision=REVISION, samples=seen, **{**given, **fields})
 
 
@@ -122,10 +124,36 @@ def test_latency_without_requests_asks_for_nothing() -> None:
 
 
 def test_use_of_cpu_is_in_percent_of_the_request() -> None:
-    given = signals(pods=("a", "b", "c"), cores={"a": 0.25, "b": 0.5})
+    given = signals(pods=PODS, use={"a": NodeUse(cores=0.25), "b": NodeUse(cores=0.5)})
     found = load({"type": "CPU", "target": "70%"}, given)
     assert (found.pods, found.target) == ((50.0, 100.0, None), 70)
     assert found.message == "Pod c does not tell its use"
+
+
+def test_use_of_gpus_is_the_mean_of_those_that_a_pod_has() -> None:
+    use = {"a": NodeUse(gpus=(90.0, 30.0)), "b": NodeUse(gpus=(0.0,)), "c": NodeUse()}
+    found = load({"type": "GPU", "target": "70%"}, signals(pods=PODS, use=use))
+    assert (found.pods, found.target) == ((60.0, 0.0, None), 70)
+    assert found.message == "Ray tells no use of a GPU; a share of one (MIG) has none"
+
+
+def test_requests_inside_an_app_are_those_in_work_and_those_that_wait_at_its_callers() -> None:
+    use = {
+        "a": NodeUse(ongoing={"Scorer": 3.0}),
+        "b": NodeUse(ongoing={"Scorer": 2.0}),
+        "caller": NodeUse(ongoing={"Preprocess": 9.0}, queued={"Scorer": 4.0}),
+    }
+    pods = {name: group for name, group in PODS.items() if name != "c"}
+    given = signals(pods=pods, use=use, deployment="Scorer", others=("caller",))
+    found = load({"type": "OngoingRequests", "target": 5}, given)
+    assert (found.total, found.complete, found.message) == (9.0, True, "")
+
+
+def test_a_caller_that_is_silent_may_have_requests_that_wait() -> None:
+    given = signals(pods=PODS, use=dict.fromkeys(PODS, NodeUse()), deployment="Scorer", others=("caller",))
+    found = load({"type": "OngoingRequests", "target": 5}, given)
+    assert (found.total, found.complete) == (0.0, False)
+    assert found.message == "Pod caller does not tell its requests"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +168,7 @@ def test_prometheus_is_believed_while_it_answers(
     found = load(metric, signals(readings={QUERY: reading}))
     assert (found.total, found.complete, found.message) == (total, total is not None, said)
     rules = Autoscaling(max_replicas=2, metrics=[ScalingMetric.model_validate(metric)])
-    assert list(due_queries(rules, REVISION, {QUERY: reading}, NOW)) == ([QUERY] if age >= 15 else [])
+    assert list(due_queries(rules, REVISION, "", {QUERY: reading}, NOW)) == ([QUERY] if age >= 15 else [])
 
 
 def test_several_of_one_type_are_told_apart() -> None:

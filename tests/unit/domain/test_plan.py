@@ -207,7 +207,7 @@ def test_a_lost_worker_that_was_drained_is_no_failure() -> None:
     world.set(replicas=1)
     world.step()
     world.step()
-    empty = {w.name for w in world.workers()} - {w for h in world.replicas.values() for w in h.values()}
+    empty = {w.name for w in world.workers()} - {w for h in world.replicas.values() for _, w in h.values()}
     for name in empty:
         world.fail(name, containers=(Container("ray", exit_code=1, reason="Error"),))
     settle(world)

@@ -25,7 +25,7 @@ from eagleray.domain.desired import parse
 from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
-from eagleray.domain.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.ray_nodes import NodeState, NodeStatus, NodeUse
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import RouterConfig, RouterStats
 from eagleray.domain.serve import (
@@ -59,8 +59,11 @@ class World:
         self.pods: dict[str, Pod] = {}
         self.revisions: dict[str, Revision] = {}
         self.status = ModelDeploymentStatus()
-        self.targets: dict[str, int] = {}
-        self.replicas: dict[str, dict[str, str]] = {}
+        self.targets: dict[str, dict[str, int]] = {}
+        self.replicas: dict[str, dict[str, tuple[str, str]]] = {}
+        self.ingress = ""
+        self.unnamed: tuple[str, ...] = ()
+        self.use: dict[str, NodeUse] = {}
         self.draining: set[str] = set()
         self.probes: dict[str, ProbeResult] = {}
         self.router: RouterConfig | None = None
@@ -107,6 +110,7 @@ class World:
             services=frozenset(self.services),
             samples=self.samples,
             readings=dict(self.readings),
+            use=dict(self.use),
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
             routers=tuple(self._router(f"r{i}", seen) for i in range(2)),
@@ -159,7 +163,7 @@ class World:
         """Take a Pod away without a word, and the replicas in it."""
         del self.pods[name]
         for head, placed in self.replicas.items():
-            self.replicas[head] = {r: w for r, w in placed.items() if w != name}
+            self.replicas[head] = {r: w for r, w in placed.items() if w[1] != name}
 
     def fail(self, name: str, **fields: Any) -> None:
         """End a Pod's containers."""
@@ -175,8 +179,12 @@ class World:
         """Replicas of `revision` that answer and that the router has an address of."""
         target = next((t for t in self.router.targets if t.revision == revision), None) if self.router else None
         ips = set(target.addresses) if target else set()
-        placed = [w for head in self.replicas.values() for w in head.values()]
+        placed = [w for head in self.replicas.values() for d, w in head.values() if self.ingress in {"", d}]
         return sum(1 for w in placed if w in self.pods and self.pods[w].ip in ips and self.pods[w].revision == revision)
+
+    def placed(self, deployment: str) -> list[str]:
+        """The Pods of the replicas of a Serve deployment."""
+        return [pod for head in self.replicas.values() for d, pod in head.values() if d == deployment]
 
     def condition(self, kind: str) -> tuple[str, str]:
         found = next(c for c in self.status.conditions if c.type == kind)
@@ -199,8 +207,8 @@ class World:
                 self.readings[query] = Reading(self.now, value, error)
             case CreateHead(revision, n):
                 self._create(revision, Role.HEAD, n, 0, f"{revision.name}-head-{n}")
-            case CreateWorker(revision, n, i):
-                self._create(revision, Role.WORKER, n, i, f"{revision.name}-w{n}-{i}")
+            case CreateWorker(revision, group, n, i):
+                self._create(revision, Role.WORKER, n, i, f"{revision.name}-w{n}-{i}", group)
             case DeletePod(name, uid):
                 assert self.pods[name].uid == uid
                 self.pods[name] = replace(self.pods[name], deleting=True)
@@ -213,19 +221,19 @@ class World:
     def _do_in_ray(self, action: object) -> None:
         match action:
             case PutApplication(_, head, replicas):
-                self.targets[head] = replicas
+                self.targets[head] = dict(replicas)
                 self.replicas[head] = {}
-            case SetReplicas(_, head, _, replicas):
-                self.targets[head] = replicas
+            case SetReplicas(_, head, deployment, replicas):
+                self.targets[head][deployment] = replicas
             case DrainNode(_, pod):
                 self.draining.add(pod)
             case Probe(revision, _, n):
                 self.probes[revision.name] = ProbeResult(revision.name, n, ok=True, message="")
 
-    def _create(self, revision: Revision, role: Role, incarnation: int, index: int, name: str) -> None:
+    def _create(self, revision: Revision, role: Role, incarnation: int, index: int, name: str, group: str = "") -> None:
         assert name not in self.pods, f"{name} is created twice"
         uid, ip = f"uid-{len(self.history)}-{name}", f"10.0.{len(self.history)}.{len(self.pods)}"
-        self.pods[name] = Pod(name, uid, revision.name, role, incarnation, index, "Pending", self.now, ip=ip)
+        self.pods[name] = Pod(name, uid, revision.name, role, incarnation, index, "Pending", self.now, group, ip=ip)
         self.images[name] = revision.image
 
     def _pass(self) -> None:
@@ -234,36 +242,44 @@ class World:
                 del self.pods[name]
             elif pod.phase == "Pending" and not pod.unschedulable and pod.revision not in self.broken:
                 digest = self.images[name].partition("@")[2] or self.bytes
-                self.pods[name] = replace(pod, phase="Running", started=True, digest=digest)
+                self.pods[name] = replace(pod, phase="Running", scheduled=True, started=True, ready=True, digest=digest)
         for head in list(self.targets):
             self._place(head)
 
     def _place(self, head: str) -> None:
         """Serve starts and stops replicas; those of a head that is gone go on where their Pods do."""
-        placed = {r: w for r, w in self.replicas[head].items() if w in self.pods}
+        placed = {r: w for r, w in self.replicas[head].items() if w[1] in self.pods}
         if head in self.pods:
-            master = self.pods[head]
-            room = [
-                w.name for w in self.workers()
-                if w.revision == master.revision and w.incarnation == master.incarnation and w.started and w.live
-                for _ in range(self._per_pod(w) - list(placed.values()).count(w.name))
-            ]  # fmt: skip
-            while len(placed) < self.targets[head] and room:
-                placed[f"{head}-{len(self.history)}-{len(placed)}"] = room.pop(0)
-            for extra in sorted(placed)[self.targets[head] :]:
-                del placed[extra]
+            for deployment, target in self.targets[head].items():
+                own = [r for r, w in placed.items() if w[0] == deployment]
+                room = self._room(self.pods[head], deployment, [w for _, w in placed.values()])
+                for i, pod in enumerate(room[: max(0, target - len(own))]):
+                    placed[f"{head}-{deployment}-{len(self.history)}-{i}"] = (deployment, pod)
+                for extra in sorted(own)[target:]:
+                    del placed[extra]
         self.replicas[head] = placed
 
-    def _per_pod(self, worker: Pod) -> int:
-        return self.revisions[worker.revision].replicas_per_pod
+    def _room(self, head: Pod, group: str, taken: list[str]) -> list[str]:
+        """The Pods of a worker group, each as often as it has room for a replica."""
+        per_pod = next(g.replicas_per_pod for g in self.revisions[head.revision].groups if g.name == group)
+        return [
+            w.name for w in self.workers()
+            if (w.revision, w.incarnation, w.group) == (head.revision, head.incarnation, group) and w.started and w.live
+            for _ in range(per_pod - taken.count(w.name))
+        ]  # fmt: skip
 
     def _serve(self, head: Pod) -> ServeState:
         if head.name not in self.targets:
             return ServeState()
-        replicas = tuple(Replica(r, ReplicaState.RUNNING, w, self.now) for r, w in self.replicas[head.name].items())
-        target = self.targets[head.name]
-        deployment = Deployment("Model", DeploymentStatus.HEALTHY, "", target, is_ingress=True, replicas=replicas)
-        return ServeState((Application("m", AppStatus.RUNNING, deployments=(deployment,)),))
+        found = [self._deployment(head.name, d, target) for d, target in self.targets[head.name].items()]
+        found += [Deployment(name, DeploymentStatus.HEALTHY, "", 1) for name in self.unnamed]
+        return ServeState((Application("m", AppStatus.RUNNING, deployments=tuple(found)),))
+
+    def _deployment(self, head: str, name: str, target: int) -> Deployment:
+        placed = {r: pod for r, (d, pod) in self.replicas[head].items() if d == name}
+        replicas = tuple(Replica(r, ReplicaState.RUNNING, pod, self.now) for r, pod in placed.items())
+        ingress = self.ingress in {"", name}
+        return Deployment(name, DeploymentStatus.HEALTHY, "", target, is_ingress=ingress, replicas=replicas)
 
     def _stats(self) -> RouterStats:
         targets = self.router.targets if self.router else ()

@@ -3,8 +3,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from eagleray.domain.ray_nodes import NodeUse
 from eagleray.ray.errors import RejectedError, UnreachableError
-from eagleray.ray.node_metrics import fetch_replica_cores, parse_replica_cores
+from eagleray.ray.node_metrics import fetch_node_use, parse_node_use
 
 # Of a worker Pod of Ray 2.60, labels of no interest left out.
 TEXT = """\
@@ -19,16 +20,16 @@ ray_node_cpu_utilization{IsHeadNode="false",ip="10.244.2.135"} 3.6
 
 
 def test_the_replicas_processes_are_added_up() -> None:
-    assert parse_replica_cores(TEXT) == pytest.approx(1.225)
+    assert parse_node_use(TEXT).cores == pytest.approx(1.225)
 
 
 def test_a_node_without_replicas_uses_none() -> None:
-    assert parse_replica_cores('ray_component_cpu_percentage{Component="raylet"} 5\n') == 0
+    assert parse_node_use('ray_component_cpu_percentage{Component="raylet"} 5\n') == NodeUse()
 
 
 def test_what_is_not_rays_is_not_taken_for_zero() -> None:
     with pytest.raises(RejectedError):
-        parse_replica_cores("up 1\n")
+        parse_node_use("up 1\n")
 
 
 async def test_it_is_fetched() -> None:
@@ -38,7 +39,19 @@ async def test_it_is_fetched() -> None:
     app = web.Application()
     app.router.add_get("/metrics", metrics)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        assert await fetch_replica_cores(session, "127.0.0.1", server.port or 0) == pytest.approx(1.225)
+        assert await fetch_node_use(session, "127.0.0.1", server.port or 0) == parse_node_use(TEXT)
         await server.close()
         with pytest.raises(UnreachableError):
-            await fetch_replica_cores(session, "127.0.0.1", server.port or 0)
+            await fetch_node_use(session, "127.0.0.1", server.port or 0)
+
+
+def test_gpus_and_requests_are_read_where_they_are_told() -> None:
+    more = """\
+ray_node_gpus_utilization{GpuDeviceName="NVIDIA H100",GpuIndex="0"} 85.0
+ray_node_gpus_utilization{GpuDeviceName="NVIDIA H100 MIG 1g.10gb",GpuIndex="1"} -1.0
+ray_serve_replica_processing_queries{application="m",deployment="Scorer",replica="a"} 3.0
+ray_serve_replica_processing_queries{application="m",deployment="Scorer",replica="b"} 2.0
+ray_serve_deployment_queued_queries{actor_id="1",application="m",deployment="Scorer",handle="x"} 4.0
+"""
+    found = parse_node_use(TEXT + more)
+    assert (found.gpus, found.ongoing, found.queued) == ((85.0,), {"Scorer": 5.0}, {"Scorer": 4.0})

@@ -17,7 +17,9 @@ def deployment(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_model(make_revision: MakeRevision) -> None:
-    (application,) = build_application(make_revision(batching={"maxSize": 32, "maxWait": "50ms"}), 3)["applications"]
+    (application,) = build_application(make_revision(batching={"maxSize": 32, "maxWait": "50ms"}), {"Model": 3})[
+        "applications"
+    ]
     assert application["name"] == "churn"
     assert application["route_prefix"] == "/"
     assert application["external_scaler_enabled"] is True
@@ -34,7 +36,7 @@ def test_model(make_revision: MakeRevision) -> None:
 
 def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
-    assert build_application(revision, 3)["applications"] == [
+    assert build_application(revision, {"app": 3})["applications"] == [
         {
             "name": "churn",
             "route_prefix": "/",
@@ -55,10 +57,31 @@ def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     ],
 )
 def test_concurrency(fields: dict[str, Any], ongoing: int, queued: int | None, make_revision: MakeRevision) -> None:
-    found = deployment(build_application(make_revision(**fields), 1))
+    found = deployment(build_application(make_revision(**fields), {"Model": 1}))
     assert (found["max_ongoing_requests"], found.get("max_queued_requests")) == (ongoing, queued)
 
 
 def test_replicas_stay_on_their_worker_group(make_revision: MakeRevision) -> None:
-    options = deployment(build_application(make_revision(), 1))["ray_actor_options"]
+    options = deployment(build_application(make_revision(), {"Model": 1}))["ray_actor_options"]
     assert options["label_selector"] == {"eagleray.dev/group": "Model"}
+
+
+def test_the_deployments_of_an_app_that_are_named_are_overridden(make_revision: MakeRevision) -> None:
+    named = [
+        {"name": "Preprocess", "concurrency": {"max": 8}},
+        {"name": "Scorer", "resources": {"requests": {"memory": "1Gi"}, "limits": {"nvidia.com/gpu": 1}}},
+    ]
+    revision = make_revision(app={"importPath": "a:b", "deployments": named})
+    (application,) = build_application(revision, {"Preprocess": 2, "Scorer": 0})["applications"]
+    first, second = application["deployments"]
+    assert (first["name"], first["num_replicas"], first["max_ongoing_requests"]) == ("Preprocess", 2, 8)
+    assert second == {
+        "name": "Scorer",
+        "num_replicas": 1,
+        "ray_actor_options": {
+            "num_cpus": 1,
+            "num_gpus": 1,
+            "memory": 2**30,
+            "label_selector": {"eagleray.dev/group": "Scorer"},
+        },
+    }

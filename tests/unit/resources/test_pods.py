@@ -40,7 +40,11 @@ def head(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., di
 
 @pytest.fixture
 def worker(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    return lambda **fields: build_worker_pod(make_revision(**fields), 2, 1, owner, PodSettings("IfNotPresent"))
+    def build(**fields: object) -> dict[str, Any]:
+        revision = make_revision(**fields)
+        return build_worker_pod(revision, revision.groups[0], 2, 1, owner, PodSettings("IfNotPresent"))
+
+    return build
 
 
 def test_golden(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
@@ -109,8 +113,8 @@ def test_exactly_replicas_per_pod_fit(
     owner: dict[str, Any],
 ) -> None:
     revision = make_revision(resources=resources, workers={"replicasPerPod": per_pod})
-    pod = build_worker_pod(revision, 0, 0, owner, PodSettings())
-    options = build_application(revision, 1)["applications"][0]["deployments"][0]["ray_actor_options"]
+    pod = build_worker_pod(revision, revision.groups[0], 0, 0, owner, PodSettings())
+    options = build_application(revision, {"Model": 1})["applications"][0]["deployments"][0]["ray_actor_options"]
     args = dict(a[2:].split("=", 1) for a in ray(pod)["args"] if "=" in a)
     assert (int(args["num-cpus"]), int(args["num-gpus"])) == (cpus, gpus)
     assert int(args["num-cpus"]) == per_pod * options["num_cpus"]
@@ -193,9 +197,10 @@ def test_pulling(
     make_revision: MakeRevision,
     owner: dict[str, Any],
 ) -> None:
+    revision = make_revision(**template)
     for pod in (
-        build_head_pod(make_revision(**template), 0, owner, settings),
-        build_worker_pod(make_revision(**template), 0, 0, owner, settings),
+        build_head_pod(revision, 0, owner, settings),
+        build_worker_pod(revision, revision.groups[0], 0, 0, owner, settings),
     ):
         assert ray(pod).get("imagePullPolicy") == policy
         names = [s["name"] for s in pod["spec"].get("imagePullSecrets", [])]
@@ -206,3 +211,21 @@ def test_an_app_has_no_model_to_fetch(worker: Callable[..., Any]) -> None:
     spec = worker(app={"importPath": "square.app:build"})["spec"]
     assert "initContainers" not in spec
     assert {v["name"] for v in spec["volumes"]} == {"tmp", "shm"}
+
+
+def test_each_deployment_of_an_app_has_pods_of_its_own_size_and_place(
+    make_revision: MakeRevision, owner: dict[str, Any]
+) -> None:
+    scorer = {"name": "Scorer", "resources": GPU, "workers": {"replicasPerPod": 2}}
+    revision = make_revision(
+        app={"importPath": "a:b", "deployments": [{"name": "Preprocess"}, scorer]},
+        resources={"requests": {"cpu": "250m"}},
+        placement={"nodeSelector": {"disk": "fast"}},
+    )
+    first, second = (build_worker_pod(revision, group, 0, 0, owner, PodSettings()) for group in revision.groups)
+    assert first["metadata"]["labels"]["eagleray.dev/group"] == "Preprocess"
+    assert ray(first)["resources"]["requests"]["cpu"] == "300m"
+    assert not [name for name in ray(first)["resources"]["limits"] if "gpu" in name]
+    assert "--labels=eagleray.dev/group=Scorer" in ray(second)["args"]
+    assert ray(second)["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert first["spec"]["nodeSelector"] == second["spec"]["nodeSelector"] == {"disk": "fast"}

@@ -1,6 +1,7 @@
 import pytest
 
 from eagleray.api.scaling_status import ScalingMetricStatus, ScalingStatus
+from eagleray.api.status import ModelDeploymentStatus
 from eagleray.engine.queue import Key
 from eagleray.runtime.metrics import Metrics
 from eagleray.runtime.scaling_metrics import number
@@ -10,6 +11,7 @@ KEY = Key("ns", "m")
 RECORD = ScalingStatus(
     version="v",
     revision="m-v-1",
+    deployment="",
     desired=3,
     min_replicas=1,
     max_replicas=9,
@@ -24,11 +26,11 @@ RECORD = ScalingStatus(
 
 def test_every_term_of_the_decision_is_told_until_the_object_is_gone() -> None:
     metrics = Metrics(concurrency=1, lease="op")
-    metrics.scaling.decided(KEY, [RECORD])
+    metrics.decided(KEY, ModelDeploymentStatus(scaling=[RECORD]))
     found = {k: v for k, v in samples(metrics).items() if k.startswith("eagleray_scaling")}
-    label = "{name=m,namespace=ns,revision=m-v-1,version=v}"
-    latency = "{metric=Latency,name=m,namespace=ns,revision=m-v-1,version=v}"
-    cpu = "{metric=CPU,name=m,namespace=ns,revision=m-v-1,version=v}"
+    label = "{deployment=,name=m,namespace=ns,revision=m-v-1,version=v}"
+    latency = "{deployment=,metric=Latency,name=m,namespace=ns,revision=m-v-1,version=v}"
+    cpu = "{deployment=,metric=CPU,name=m,namespace=ns,revision=m-v-1,version=v}"
     assert found == pytest.approx(
         {
             f"eagleray_scaling_desired_replicas{label}": 3,
@@ -42,7 +44,7 @@ def test_every_term_of_the_decision_is_told_until_the_object_is_gone() -> None:
             f"eagleray_scaling_metric_target{cpu}": 0.7,
         }
     )
-    metrics.scaling.decided(KEY, [])
+    metrics.decided(KEY, None)
     assert not [k for k in samples(metrics) if k.startswith("eagleray_scaling")]
 
 

@@ -1,0 +1,82 @@
+"""Worker groups: the worker Pods of one Serve deployment of a revision, or of all of them where spec names none."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eagleray.api.placement import Placement, ResourceRequirements
+from eagleray.api.serving import AppDeployment, Concurrency
+from eagleray.api.template import VersionTemplate
+
+MODEL_GROUP = "Model"
+APP_GROUP = "app"
+Counts = Mapping[str, int]
+"""Replicas by worker group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much there is to be of a revision.
+
+    Attributes:
+        replicas: what it has of its version's replicas.
+        groups: replicas of each worker group; those without numbers of their own have `replicas`.
+    """
+
+    replicas: int
+    groups: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGroup:
+    """The worker Pods of one Serve deployment.
+
+    Attributes:
+        name: of the Serve deployment; `APP_GROUP` where an application's deployments share their Pods.
+        replicas_per_pod: how many replicas share one Pod.
+        resources: of one replica.
+        placement: nodes of its Pods.
+        concurrency: requests per replica, where spec says.
+    """
+
+    name: str
+    replicas_per_pod: int = 1
+    resources: ResourceRequirements | None = None
+    placement: Placement | None = None
+    concurrency: Concurrency | None = None
+
+
+def groups_of(template: VersionTemplate) -> tuple[WorkerGroup, ...]:
+    """The worker groups of what a version runs, in the order of spec; what a deployment leaves out is the version's."""
+    named = named_deployments(template)
+    if not named:
+        name = MODEL_GROUP if template.model else APP_GROUP
+        return (_group(name, template, AppDeployment(name=name, concurrency=template.concurrency)),)
+    return tuple(_group(deployment.name, template, deployment) for deployment in named)
+
+
+def named_deployments(template: VersionTemplate) -> tuple[AppDeployment, ...]:
+    """The deployments of an application that spec gives Pods of their own."""
+    return tuple((template.app and template.app.deployments) or ())
+
+
+def _group(name: str, template: VersionTemplate, deployment: AppDeployment) -> WorkerGroup:
+    workers = deployment.workers or template.workers
+    return WorkerGroup(
+        name=name,
+        replicas_per_pod=workers.replicas_per_pod if workers else 1,
+        resources=deployment.resources or template.resources,
+        placement=deployment.placement or template.placement,
+        concurrency=deployment.concurrency,
+    )
+
+
+def part_of(whole: int, replicas: int, of: int) -> int:
+    """How many of `whole` a group has while its version has `replicas` instead of `of`: rounded up.
+
+    A candidate that answers a share of the requests so has that share of everything, and a version without replicas has
+    none at all.
+    """
+    if not replicas:
+        return 0
+    return whole if replicas >= of else math.ceil(whole * replicas / of)

@@ -1,0 +1,45 @@
+"""How long each part of a revision's start takes: which part it is in at each look, added up in its record."""
+
+from datetime import datetime
+
+from eagleray.api.start_status import StartPhase, StartStatus
+from eagleray.domain.cluster import Cluster
+
+
+def start_phase(cluster: Cluster, *, reachable: bool, runs: bool) -> StartPhase:
+    """What a revision that has not answered yet waits for.
+
+    Args:
+        cluster: its Pods.
+        reachable: whether its Serve API answers.
+        runs: whether every wanted replica runs.
+    """
+    head = cluster.head
+    if head is None or not all(pod.scheduled for pod in (head, *cluster.workers)):
+        return StartPhase.SCHEDULE
+    if not all(pod.started for pod in (head, *cluster.workers)):
+        return StartPhase.IMAGE
+    if not reachable:
+        return StartPhase.HEAD
+    if not all(worker.ready for worker in cluster.workers):
+        return StartPhase.WORKER
+    return StartPhase.WARM_UP if runs else StartPhase.LOAD
+
+
+def timed(known: StartStatus | None, incarnation: int, phase: StartPhase | None, now: datetime) -> StartStatus | None:
+    """Note how a start goes on.
+
+    Args:
+        known: what was noted last.
+        incarnation: the Ray cluster that starts.
+        phase: what it waits for, or None where it has answered.
+        now: the time; parts are whole seconds, whose sum is the whole time to within one.
+    """
+    now = now.replace(microsecond=0)
+    if known is None or known.incarnation != incarnation:
+        return known if phase is None else StartStatus(incarnation=incarnation, phase=phase, since=now)
+    if known.phase is None or known.phase == phase:
+        return known
+    took = round((now - known.since).total_seconds())
+    seconds = {**known.seconds, known.phase: known.seconds.get(known.phase, 0) + took}
+    return known.model_copy(update={"phase": phase, "since": now, "seconds": seconds})
