@@ -229,8 +229,11 @@ class Executor:
             case AwaitRequest():
                 for router in self._snapshot.observed.routers:
                     self._memory.start(f"await a request at {router.name}", self._request_at(router), self._look_again)
-            case PutApplication() | SetReplicas() | Probe():
-                self._memory.start(repr(action)[:200], lambda: self._ray(action), self._look_again)
+            case SetReplicas(_, head, deployment):
+                self._memory.start(f"scale {deployment} of {head}", lambda: self._ray(action), self._look_again)
+            case PutApplication(_, head) | Probe(_, head):
+                what = f"{type(action).__name__} of {head}"
+                self._memory.start(what, lambda: self._ray(action), self._look_again)
 
     async def _ask(self, query: ProviderQuery) -> None:
         try:
