@@ -21,7 +21,7 @@ demo-down: ## remove the demo's cluster
 test: lint types imports test-unit test-e2e ## everything that must hold; brings its own cluster, eagleray-test
 
 test-unit: venv ## the tests that need no cluster
-	@$(BIN)/python -m pytest -q -m "not e2e"
+	@$(BIN)/python -m pytest -q -n auto -m "not e2e"
 
 simulate: venv ## thousands of random rollouts, ten minutes; HISTORIES=2000 unless told
 	@EAGLERAY_HISTORIES=$(or $(HISTORIES),2000) $(BIN)/python -m pytest -q tests/property/test_rollout_histories.py
@@ -30,7 +30,7 @@ simulate-scaling: venv ## autoscalers compared on the same requests; writes a ta
 	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m simulation
 
 test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
-	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=25 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
+	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=40 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
 
 test-down: ## remove the tests' cluster
 	@$(KIND) down eagleray-test

@@ -15,7 +15,7 @@ from e2e.when import When
 ORDER = (
     "test_examples", "test_versions", "test_rollout", "test_autoscaling", "test_app_deployments", "test_zero",
     "test_churn", "test_square", "test_scale", "test_template_change", "test_chaos", "test_settled", "test_bad_input",
-    "test_deletion", "test_one_namespace",
+    "test_one_namespace", "test_deletion",
 )  # fmt: skip
 
 

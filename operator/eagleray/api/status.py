@@ -1,7 +1,7 @@
 """What the operator reports. All that must survive a restart of the operator is here."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -240,6 +240,14 @@ class ModelDeploymentStatus(ApiModel):
     scaling: Annotated[list[ScalingStatus], map_list("revision", "deployment")] | None = Field(None, max_length=160)
     """With `autoscaling`: what was decided last about each revision that answers, and why."""
 
+    def as_written(self) -> dict[str, Any]:
+        """Give the status as it is applied: without what is absent or empty.
+
+        Server-side apply turns a map or a list that loses its last entry into null, which the schema refuses
+        (kubernetes/kubernetes#135841); what is left out is removed.
+        """
+        return _without_empty(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
     def condition(self, condition_type: ConditionType) -> Condition | None:
         """Give the condition of this type, if it was ever set."""
         return next((c for c in self.conditions if c.type == condition_type), None)
@@ -264,3 +272,13 @@ class ModelDeploymentStatus(ApiModel):
             deployment: a Serve deployment that is scaled on its own; "" for the revision as a whole.
         """
         return next((s for s in self.scaling or [] if (s.revision, s.deployment) == (revision, deployment)), None)
+
+
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: _inside(value) for name, value in fields.items() if value not in ({}, [])}
+
+
+def _inside(value: object) -> object:
+    if isinstance(value, dict):
+        return _without_empty(value)
+    return [_inside(entry) for entry in value] if isinstance(value, list) else value

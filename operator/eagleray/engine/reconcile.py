@@ -1,5 +1,6 @@
 """One look at one object: observe, plan, execute, and say what is true."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -71,8 +72,8 @@ class Reconciler:
         try:
             manifest = await self._kube.get(Ref(MODEL_DEPLOYMENT, key.namespace, key.name))
         except NotFoundError:
-            await self._forget(key)
             await self._hurry(key)
+            await self._forget(key)
             return None
         if "deletionTimestamp" in manifest["metadata"]:
             await self._forget(key)
@@ -97,16 +98,23 @@ class Reconciler:
             await memory.close()
 
     async def _hurry(self, key: Key) -> None:
-        """Let the Pods of a deleted object end soon; the garbage collector has them wait for replicas to move."""
+        """Let the Pods of a deleted object end soon; the garbage collector has workers wait for replicas to move.
+
+        The first who deletes a Pod sets its grace period: kubelet does not shorten one that runs. So all are deleted
+        at once, workers first. Pods that were orphaned on purpose (`--cascade=orphan`) stay.
+        """
         mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
-        for pod in await self._kube.list(POD, key.namespace, mine):
-            meta = pod["metadata"]
-            if meta["labels"].get(labels.ROLE) not in {Role.HEAD, Role.WORKER}:
-                continue
-            try:
-                await self._kube.delete(Ref.of(pod), uid=meta["uid"], grace_seconds=IDLE_GRACE_SECONDS)
-            except (NotFoundError, ConflictError):
-                log.debug("Already gone", pod=meta["name"])
+        pods = [p for p in await self._kube.list(POD, key.namespace, mine) if p["metadata"].get("ownerReferences")]
+        ranks = {Role.WORKER: 0, Role.HEAD: 1}
+        of_ray = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in ranks]
+        of_ray.sort(key=lambda pod: ranks[pod["metadata"]["labels"][labels.ROLE]])
+        await asyncio.gather(*(self._end_soon(pod) for pod in of_ray))
+
+    async def _end_soon(self, pod: Manifest) -> None:
+        try:
+            await self._kube.delete(Ref.of(pod), uid=pod["metadata"]["uid"], grace_seconds=IDLE_GRACE_SECONDS)
+        except (NotFoundError, ConflictError):
+            log.debug("Already gone", pod=pod["metadata"]["name"])
 
     async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
         observed, now, generation = snapshot.observed, self._now(), manifest["metadata"]["generation"]
@@ -133,8 +141,8 @@ class Reconciler:
 
     async def _say(self, manifest: Manifest, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
         """Write the status where it differs, and an Event for each transition."""
-        status = after.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if status == before.model_dump(mode="json", by_alias=True, exclude_none=True):
+        status = after.as_written()
+        if status == before.as_written():
             return
         meta = manifest["metadata"]
         try:

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from eagleray.api.conditions import ConditionType, Reason
+from eagleray.api.start_status import StartStatus
 from eagleray.api.status import Condition, Failure, ModelDeploymentStatus, RevisionStatus
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -37,7 +38,19 @@ def test_a_status_reads_back() -> None:
         failure=Failure(reason=Reason.UNSCHEDULABLE, at=NOW.replace(microsecond=0), count=3),
     )
     status = ModelDeploymentStatus(replicas=2, revisions=[revision])
-    written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert ModelDeploymentStatus.model_validate(status.as_written()) == status
+
+
+def test_what_is_empty_is_left_out_as_server_side_apply_would_make_null_of_it() -> None:
+    again = StartStatus(incarnation=1, phase="schedule", since=NOW.replace(microsecond=0), seconds={})
+    revision = RevisionStatus(
+        name="churn-default-12345678", version="default", hash="12345678", created_at=NOW.replace(microsecond=0)
+    )
+    status = ModelDeploymentStatus(revisions=[revision.model_copy(update={"start": again})])
+    written = status.as_written()
+    assert "conditions" not in written
+    assert written["revisions"][0]["start"].keys() == {"incarnation", "phase", "since"}
+    assert written["replicas"] == 0
     assert ModelDeploymentStatus.model_validate(written) == status
 
 

@@ -37,6 +37,8 @@ def server() -> Server:
 
 @pytest.fixture
 def typed(server: Server, targets: list[Target], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
     @asynccontextmanager
     async def connect(target: Target) -> AsyncIterator[Cluster]:
         targets.append(target)

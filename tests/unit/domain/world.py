@@ -145,7 +145,7 @@ class World:
             self.readings.clear()
         else:
             self.writes += decision.status != self.status
-            self.status = ModelDeploymentStatus.model_validate(decision.status.model_dump(mode="json", by_alias=True))
+            self.status = ModelDeploymentStatus.model_validate(decision.status.as_written())
         self.history.append(decision)
         self.now += timedelta(seconds=seconds)
         self._pass()

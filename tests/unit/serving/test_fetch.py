@@ -245,6 +245,7 @@ def as_link(kind: bytes) -> Callable[[tarfile.TarInfo], None]:
         (tar_of(("big", b"x" * 500))[:-30], "cannot be unpacked"),
         (b"no archive", "cannot be unpacked"),
     ],
+    ids=["absolute", "above", "symbolic link", "hard link", "pipe", "large", "cut off", "no archive"],
 )
 def test_an_archive_that_is_refused(run: Run, content: bytes, words: str) -> None:
     (run.pvc / "models" / "m.tar.gz").write_bytes(content)
