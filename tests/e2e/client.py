@@ -1,5 +1,6 @@
 """The client Pod: asks, checks and loads from inside the cluster, because nothing is reachable from outside."""
 
+import base64
 import json
 import subprocess
 from collections.abc import Iterator
@@ -152,8 +153,11 @@ class Client:
 
     def python(self, script: str, *args: str, stdin: str = "", timeout: float = 120) -> str:
         """Run one of the scripts to its end and return what it prints."""
-        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", f"/scripts/{script}", *args)
-        return self.cluster.kubectl(*command, stdin=stdin, timeout=timeout)
+        # With -i and nothing to read, kubectl now and then returns before the output has come.
+        reading = ["-i"] if stdin else []
+        where = ("exec", *reading, "-n", self.namespace, self.name)
+        command = (*where, "--", "python", f"/scripts/{script}", *args)
+        return self.cluster.kubectl(*command, stdin=stdin or None, timeout=timeout)
 
     def count(
         self,
@@ -172,6 +176,15 @@ class Client:
         text = body if isinstance(body, str) else json.dumps(body or {"num": 7})
         words = [url, "--requests", str(requests), "--users", str(users), "--body", text, *options]
         return Count(**json.loads(self.python("split.py", *words, timeout=300)))
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file of the volume claim, at a path below /models."""
+        source = (
+            "import base64, pathlib, sys; file = pathlib.Path(sys.argv[1]); "
+            "file.parent.mkdir(parents=True, exist_ok=True); file.write_bytes(base64.b64decode(sys.stdin.read()))"
+        )
+        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", "-c", source, f"{MODELS}/{path}")
+        self.cluster.kubectl(*command, stdin=base64.b64encode(content).decode())
 
     def run_source(self, source: str, *args: str, timeout: float = 120) -> str:
         """Run a program that is not among the scripts and return what it prints."""

@@ -89,9 +89,7 @@ class Given:
 
     def trained_churn(self) -> Manifest:
         """The churn model on the volume `models`, and rows with the right answers: {"instances", "predictions"}."""
-        self.namespace(CHURN_NAMESPACE)
-        self.cluster.apply(volume_claim(CHURN_NAMESPACE, CLAIM))
-        client = self.client(CHURN_NAMESPACE, CLAIM)
+        client = self.model_claim()
         if not self._check:
             train = (REPO / "examples" / "churn" / "train.py").read_text()
             out = client.run_source(
@@ -99,6 +97,12 @@ class Given:
             )
             self._check = json.loads(out.splitlines()[-1])
         return self._check
+
+    def model_claim(self) -> Client:
+        """The volume `models`, and a client that has it at /models."""
+        self.namespace(CHURN_NAMESPACE)
+        self.cluster.apply(volume_claim(CHURN_NAMESPACE, CLAIM))
+        return self.client(CHURN_NAMESPACE, CLAIM)
 
     def churn(self, replicas: int) -> Served:
         """The example's churn model, settled at `replicas`."""

@@ -9,6 +9,7 @@ from ray import serve
 from ray.serve.metrics import Histogram
 from starlette.applications import Starlette
 
+from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import check_framework, load_model
 from eagleray_serving.http import build_http
@@ -29,15 +30,17 @@ class ModelServer:
         framework: A key of ``frameworks.FRAMEWORKS``.
         name: Name of the model in paths.
         path: Where the init container put the model.
+        output: What a classifier answers with.
         batching: How requests are put together.
     """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
-        self, framework: str, name: str, path: str, batching: Batching
+        self, framework: str, name: str, path: str, output: Output, batching: Batching
     ) -> None:
         # In a thread: Serve asks a replica that is starting for its health too.
         try:
-            model = await asyncio.to_thread(load_model, framework, Path(path))
+            loaded = await asyncio.to_thread(load_model, framework, Path(path))
+            model = AnsweringModel(loaded, output)
         except ModelLoadError as error:
             raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
         histogram = Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES)
@@ -58,7 +61,8 @@ def build(args: dict[str, Any]) -> serve.Application:
     """Build the application.
 
     Args:
-        args: ``framework``, ``name``, ``path`` and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or None).
+        args: ``framework``, ``name``, ``path``, ``output`` (labels unless told) and ``batching`` (``{"maxSize",
+            "maxWaitSeconds"}`` or None).
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -67,12 +71,25 @@ def build(args: dict[str, Any]) -> serve.Application:
     if missing:
         raise ModelLoadError(f"the application's args lack {', '.join(missing)}")
     check_framework(args["framework"])
+    output = parse_output(args.get("output"))
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
     deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(args["framework"], args["name"], args["path"], batching)
+    app: serve.Application = deployment.bind(args["framework"], args["name"], args["path"], output, batching)
     return app
+
+
+def parse_output(value: object) -> Output:
+    """What the args say a classifier is to answer with.
+
+    Raises:
+        ModelLoadError: There is no such output.
+    """
+    try:
+        return Output.LABELS if value is None else Output(str(value))
+    except ValueError:
+        raise ModelLoadError(f"output is one of {', '.join(Output)}, got {value!r}") from None
 
 
 def parse_batching(value: dict[str, Any] | None) -> Batching:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from eagleray_serving import __version__
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
-from eagleray_serving.protocols import v1, v2
+from eagleray_serving.protocols import jsonable, v1, v2
 from eagleray_serving.service import Service
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -68,15 +68,15 @@ class _Handlers:
         self._check_model(request)
         rows = v1.parse_predict(await _body(request), self._service.signature)
         prediction = await self._service.predict(rows)
-        return _json(v1.predict_response(prediction.values), batch_rows=prediction.batch_rows)
+        return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
         if "inference-header-content-length" in request.headers:
             raise InvalidInputError("binary tensors are not served; send JSON tensors", status=415)
-        rows, identity = v2.parse_infer(await _body(request), self._service.signature)
+        rows, identity = v2.parse_infer(await _body(request), self._service.signature, self._service.outputs)
         prediction = await self._service.predict(rows)
-        body = v2.infer_response(self._service.name, prediction.values, identity)
+        body = v2.infer_response(self._service.name, prediction.outputs, identity)
         return _json(body, batch_rows=prediction.batch_rows)
 
     async def only_post(self, _request: Request) -> Response:
@@ -84,7 +84,9 @@ class _Handlers:
 
     async def model_v1(self, request: Request) -> Response:
         self._check_model(request)
-        return _json({"name": self._service.name, "ready": self._service.healthy})
+        classes = self._service.classes
+        told = {} if classes is None or not len(classes) else {"classes": jsonable(classes)}
+        return _json({"name": self._service.name, "ready": self._service.healthy, **told})
 
     async def server(self, _request: Request) -> Response:
         return _json({"name": "eagleray", "version": __version__, "extensions": []})
@@ -98,7 +100,9 @@ class _Handlers:
 
     async def model_v2(self, request: Request) -> Response:
         self._check_model(request)
-        return _json(v2.metadata(self._service.name, self._service.platform, self._service.signature))
+        service = self._service
+        outputs = v2.output_metadata(service.outputs, service.classes)
+        return _json(v2.metadata(service.name, service.platform, service.signature, outputs))
 
     async def model_ready(self, request: Request) -> Response:
         self._check_model(request)

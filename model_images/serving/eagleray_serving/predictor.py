@@ -5,34 +5,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eagleray_serving.answers import Answer, AnsweringModel
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, first_line
-from eagleray_serving.frameworks import Model
-from eagleray_serving.rows import Array, Rows
+from eagleray_serving.rows import Rows
 
 logger = logging.getLogger("ray.serve.eagleray")
 
 
-def predict_all(model: Model, requests: Sequence[Rows]) -> list[Array | Exception]:
+def predict_all(model: AnsweringModel, requests: Sequence[Rows]) -> list[Answer | Exception]:
     """Predict every request of one batch.
 
     The batch goes through the model as one call. Only when that raises is each request tried alone.
 
     Returns:
-        For each request its predictions in row order, or an InvalidInputError or ModelFailureError.
+        For each request its answer in row order, or an InvalidInputError or ModelFailureError.
     """
     if len(requests) > 1:
         batch = Rows.join(requests)
         try:
-            predictions = _predict(model, batch)
+            answer = _predict(model, batch)
         except Exception as error:  # noqa: BLE001 - whose fault it is shows when each request runs alone
             logger.info("a batch of %d requests failed (%s); trying each alone", len(requests), type(error).__name__)
         else:
             ends = np.cumsum([len(rows) for rows in requests])[:-1]
-            return list(np.split(predictions, ends))
+            parts = {name: np.split(values, ends) for name, values in answer.items()}
+            return [{name: parts[name][place] for name in parts} for place in range(len(requests))]
     return [_predict_alone(model, rows) for rows in requests]
 
 
-def _predict_alone(model: Model, rows: Rows) -> Array | Exception:
+def _predict_alone(model: AnsweringModel, rows: Rows) -> Answer | Exception:
     try:
         return _predict(model, rows)
     except ModelFailureError as error:
@@ -49,15 +50,15 @@ def _predict_alone(model: Model, rows: Rows) -> Array | Exception:
         return ModelFailureError(f"the model raised {type(error).__name__}; the log of the replica has the details")
 
 
-def _predict(model: Model, rows: Rows) -> Array:
-    predictions = model.predict(rows)
-    if predictions.ndim == 0 or len(predictions) != len(rows):
-        shape = list(predictions.shape)
-        raise ModelFailureError(f"the model answered an array of shape {shape} for {len(rows)} rows")
-    return predictions
+def _predict(model: AnsweringModel, rows: Rows) -> Answer:
+    answer = model.answer(rows)
+    for values in answer.values():
+        if values.ndim == 0 or len(values) != len(rows):
+            raise ModelFailureError(f"the model answered an array of shape {list(values.shape)} for {len(rows)} rows")
+    return answer
 
 
-def _refusal(model: Model, rows: Rows, error: Exception) -> InvalidInputError:
+def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInputError:
     """Name the row, and the column where it can be told."""
     row, size = 0, len(rows)
     while size > 1:
@@ -69,7 +70,7 @@ def _refusal(model: Model, rows: Rows, error: Exception) -> InvalidInputError:
         else:
             row, size = row + half, size - half
     message = f"the model refused the row: {first_line(error)}"
-    for position, value in enumerate(rows.values[row]):
+    for position, value in enumerate(rows.values[row]) if rows.values.ndim == 2 else ():
         if value is None or value != value:  # noqa: PLR0124 - NaN is what differs from itself
             field = rows.names[position] if rows.names else str(position)
             return InvalidInputError(f"null (a missing value), and {message}", field=field, row=row)

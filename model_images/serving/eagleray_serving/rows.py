@@ -6,11 +6,9 @@ from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from eagleray_serving.errors import InvalidInputError
-
-Array = npt.NDArray[Any]
+from eagleray_serving.tensors import Array, Tensor, parse_tensor
 
 
 class Kind(StrEnum):
@@ -46,11 +44,13 @@ class Signature:
         columns: The columns in training order; None when the model does not say.
         named: Whether rows may be objects, and the model is given a frame with column names.
         text: Whether a row is one string instead of a list of values.
+        tensor: What a row is where it is no list of columns.
     """
 
     columns: tuple[Column, ...] | None
     named: bool = False
     text: bool = False
+    tensor: Tensor | None = None
 
     @property
     def numeric(self) -> bool:
@@ -64,6 +64,7 @@ class Rows:
 
     Args:
         values: float64 when all columns are numbers, else object; two dimensions. A missing value is NaN/None.
+            Where rows are tensors: those, in the model's own type.
         names: Column names, when the model is to be given a frame.
     """
 
@@ -73,7 +74,7 @@ class Rows:
     @property
     def layout(self) -> Hashable:
         """Rows of equal layout can be put into one batch."""
-        return self.names, self.values.shape[1], self.values.dtype.kind
+        return self.names, self.values.shape[1:], self.values.dtype.kind
 
     def __len__(self) -> int:
         return len(self.values)
@@ -107,6 +108,8 @@ def parse_rows(instances: object, signature: Signature, *, field: str = "instanc
         raise InvalidInputError("expected at least one row, got an empty list", field=field)
     if signature.text:
         return _text_rows(instances)
+    if signature.tensor:
+        return Rows(parse_tensor(instances, signature.tensor))
     if isinstance(instances[0], dict):
         return _named_rows(instances, signature)
     return _listed_rows(instances, signature)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eagleray_serving.answers import Answer, AnsweringModel
 from eagleray_serving.batching import Batcher
-from eagleray_serving.frameworks import Model
 from eagleray_serving.predictor import predict_all
-from eagleray_serving.rows import Array, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,11 @@ class Prediction:
     """The answer to one request.
 
     Args:
-        values: One prediction per row.
+        outputs: What the model answered, one entry per row in each output.
         batch_rows: Rows in the largest batch that served the request.
     """
 
-    values: Array
+    outputs: Answer
     batch_rows: int
 
 
@@ -47,7 +48,7 @@ class Service:
     Args:
         name: Name of the model in paths.
         platform: Name of the framework.
-        model: The loaded model.
+        model: The loaded model, and what it answers with.
         batching: How requests are put together.
         observe: Called with the rows of every batch.
     """
@@ -56,7 +57,7 @@ class Service:
         self,
         name: str,
         platform: str,
-        model: Model,
+        model: AnsweringModel,
         batching: Batching,
         observe: Callable[[int], None] = lambda _rows: None,
     ) -> None:
@@ -64,7 +65,7 @@ class Service:
         self.platform = platform
         self._model = model
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self._batcher: Batcher[Rows, Array] = Batcher(
+        self._batcher: Batcher[Rows, Answer] = Batcher(
             self._run, max_rows=batching.max_rows, max_wait=batching.max_wait, observe=observe
         )
 
@@ -72,6 +73,16 @@ class Service:
     def signature(self) -> Signature:
         """What the model takes."""
         return self._model.signature
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it answers with."""
+        return self._model.outputs
+
+    @property
+    def classes(self) -> Array | None:
+        """The labels of a classifier, in the order of its probabilities."""
+        return self._model.classes
 
     @property
     def healthy(self) -> bool:
@@ -87,13 +98,14 @@ class Service:
             ServerStoppingError: The replica is stopping.
         """
         served = await self._batcher.submit(rows)
-        values = served.parts[0] if len(served.parts) == 1 else np.concatenate(served.parts)
-        return Prediction(values, served.batch_rows)
+        parts = served.parts
+        whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Prediction(parts[0] if len(parts) == 1 else whole, served.batch_rows)
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""
         await self._batcher.close()
         self._thread.shutdown(wait=False)
 
-    async def _run(self, requests: Sequence[Rows]) -> Sequence[Array | Exception]:
+    async def _run(self, requests: Sequence[Rows]) -> Sequence[Answer | Exception]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, predict_all, self._model, requests)

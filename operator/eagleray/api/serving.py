@@ -1,7 +1,7 @@
 """What is served and how requests reach it: the model or application, batching, concurrency and warm-up."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, JsonValue
 
@@ -62,11 +62,18 @@ class Signature(ApiModel):
     """The outputs in order."""
 
 
+Framework = Literal["lightgbm", "onnx", "sklearn", "xgboost"]
+FRAMEWORKS: tuple[str, ...] = get_args(Framework)
+"""What is served without code; each has an image of its own."""
+
+
 class Model(ApiModel):
     """A saved model that the operator serves without code of yours."""
 
-    framework: Literal["sklearn"] | None = None
-    """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib."""
+    framework: Framework | None = None
+    """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib. `lightgbm`: a booster
+    as text (`.txt`, `.lgb`), or a pickled estimator. `xgboost`: a model as JSON or UBJSON, or a pickled estimator.
+    `onnx`: a model that takes columns, or one tensor a row."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
     """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://` or
     `s3://<bucket>/<key>`; a file, a folder with one model file, or an archive."""
@@ -90,8 +97,8 @@ class Model(ApiModel):
     """Where the secret for the download comes from."""
     signature: Annotated[Signature | None, Later] = None
     """Inputs and outputs, where the model does not tell."""
-    output: Annotated[Literal["Labels", "Probabilities"] | None, Later] = None
-    """What a classifier answers with: its label or its probabilities."""
+    output: Literal["Labels", "Probabilities", "Both"] | None = None
+    """What a classifier answers with: its labels, unless told, its probabilities, or both."""
 
 
 class AppDeployment(ApiModel):

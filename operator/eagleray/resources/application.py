@@ -70,6 +70,7 @@ def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
         "framework": model.framework,
         "name": revision.deployment,
         "path": MODEL_PATH,
+        "output": model.output,
         "batching": _batching(revision.template),
     }
 

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eagleray.api.serving import FRAMEWORKS
+
 PREFIX = "EAGLERAY_"
 BASE_IMAGE = "base"
 DEFAULT_NAMESPACE = "eagleray-system"
@@ -42,7 +44,7 @@ class Settings:
     lease_name: str = "eagleray-operator"
     router_image: str = "eagleray/router"
     images: Mapping[str, str] = field(
-        default_factory=lambda: {BASE_IMAGE: "eagleray/base", "sklearn": "eagleray/sklearn"}
+        default_factory=lambda: {name: f"eagleray/{name}" for name in (BASE_IMAGE, *FRAMEWORKS)}
     )
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ WORKING = {
     "revisionHistoryLimit",
 }
 LATER = {
-    *("model.class", "model.args", "model.credentials", "model.signature", "model.output"),
+    *("model.class", "model.args", "model.credentials", "model.signature"),
     *(
         "app.runtimeEnv",
         "volumes",

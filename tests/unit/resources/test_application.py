@@ -26,6 +26,7 @@ def test_model(make_revision: MakeRevision) -> None:
     assert application["import_path"] == "eagleray_serving.app:build"
     assert application["args"] == {
         "framework": "sklearn",
+        "output": None,
         "name": "churn",
         "path": "/model/model",
         "batching": {"maxSize": 32, "maxWaitSeconds": 0.05},

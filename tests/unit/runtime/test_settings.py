@@ -33,7 +33,11 @@ def test_everything_is_read() -> None:
         pod_name="op-1",
         lease_name="lease",
         router_image="r/router:1",
-        images={"base": "r/base:1", "sklearn": "r/sklearn:1"},
+        images={
+            **{name: f"eagleray/{name}" for name in ("lightgbm", "onnx", "xgboost")},
+            "base": "r/base:1",
+            "sklearn": "r/sklearn:1",
+        },
         image_pull_policy="Always",
         image_pull_secrets=("s1", "s2"),
         concurrency=4,

@@ -110,7 +110,8 @@ def test_a_claim_is_used_in_place(run: Run) -> None:
     assert run.model.is_symlink()
     assert (run.model / "model.joblib").read_bytes() == CONTENT
     assert run("pvc://models/churn/1/model.joblib", "--sha256", SHA.upper()) == 0
-    assert run.model.read_bytes() == CONTENT
+    assert (run.model / "model.joblib").is_symlink()
+    assert (run.model / "model.joblib").read_bytes() == CONTENT
 
 
 def test_what_is_not_in_a_claim_is_told_with_what_is(run: Run) -> None:
@@ -124,13 +125,13 @@ def test_what_is_not_in_a_claim_is_told_with_what_is(run: Run) -> None:
 def test_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a b").write_bytes(CONTENT)
     assert run(f"file://{tmp_path}/a%20b") == 0
-    assert run.model.read_bytes() == CONTENT
+    assert (run.model / "a b").read_bytes() == CONTENT
 
 
 def test_http_with_credentials_and_progress(run: Run, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.answers["/m.joblib"] = [(200, CONTENT)]
     assert run(f"http://me:secret@{site.address}/m.joblib?signature=hidden", "--sha256", SHA) == 0
-    assert run.model.read_bytes() == CONTENT
+    assert (run.model / "m.joblib").read_bytes() == CONTENT
     assert site.asked == [("/m.joblib?signature=hidden", "Basic bWU6c2VjcmV0")]
     out = capsys.readouterr().out
     assert "100 %" in out

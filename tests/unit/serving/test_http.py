@@ -11,10 +11,12 @@ import pytest
 import pytest_asyncio
 
 from eagleray_serving import http
+from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
-from eagleray_serving.rows import Array, Column, Kind, Rows, Signature
+from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.service import Batching, Service
+from eagleray_serving.tensors import Array
 
 GOOD = {
     "tenure_months": 2,
@@ -30,7 +32,9 @@ INFER = "/v2/models/churn/infer"
 
 @pytest_asyncio.fixture
 async def client(churn_file: Path) -> AsyncIterator[httpx.AsyncClient]:
-    service = Service("churn", "sklearn", load_model("sklearn", churn_file), Batching(32, 0.05))
+    service = Service(
+        "churn", "sklearn", AnsweringModel(load_model("sklearn", churn_file), Output.LABELS), Batching(32, 0.05)
+    )
     async with client_of(service) as opened:
         yield opened
     await service.close()
@@ -43,11 +47,14 @@ def client_of(service: Service) -> httpx.AsyncClient:
 
 class Failing:
     signature = Signature((Column("0", Kind.NUMBER),))
+    classes = None
 
     def predict(self, rows: Rows) -> Array:
         if rows.values[0, 0] == 1:
             raise RuntimeError("a secret of the model")
         return np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)]
+
+    predict_proba = predict
 
 
 async def test_predictions_equal_the_estimators_in_real_batches(
@@ -140,6 +147,29 @@ def tensor(name: str, data: list[Any]) -> dict[str, Any]:
     }
 
 
+async def test_labels_and_probabilities_at_once(churn: Any, churn_file: Path, churn_example: ModuleType) -> None:
+    customers = churn_example.make_customers(40, seed=5)
+    rows = churn_example.to_rows(customers)
+    model = AnsweringModel(load_model("sklearn", churn_file), Output.BOTH)
+    service = Service("churn", "sklearn", model, Batching(32, 0))
+    async with client_of(service) as client:
+        v1 = (await client.post(PREDICT, json={"instances": rows})).json()
+        assert v1["predictions"] == churn.predict(customers).tolist()
+        assert v1["probabilities"] == churn.predict_proba(customers).tolist()
+        assert (await client.get("/v1/models/churn")).json()["classes"] == ["churn", "stay"]
+        lone = [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]} for name, value in GOOD.items()]
+        for tensor in lone[:3]:
+            tensor["datatype"] = "FP64"
+        v2 = (await client.post(INFER, json={"inputs": lone, "outputs": [{"name": "predict_proba"}]})).json()
+        assert {output["name"]: output["shape"] for output in v2["outputs"]} == {
+            "predict": [1],
+            "predict_proba": [1, 2],
+        }
+        told = (await client.get("/v2/models/churn")).json()["outputs"]
+        assert [output["name"] for output in told] == ["predict", "predict_proba"]
+    await service.close()
+
+
 async def test_binary_tensors_are_refused(client: httpx.AsyncClient) -> None:
     response = await client.post(INFER, content=b"{}xx", headers={"inference-header-content-length": "2"})
     assert response.status_code == 415
@@ -151,7 +181,7 @@ async def test_a_large_body_is_refused(client: httpx.AsyncClient, monkeypatch: p
 
 
 async def test_a_failure_of_the_model_shows_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    service = Service("m", "sklearn", Failing(), Batching(8, 0))
+    service = Service("m", "sklearn", AnsweringModel(Failing(), Output.LABELS), Batching(8, 0))
     async with client_of(service) as client:
         bad, good = await asyncio.gather(
             client.post("/v1/models/m:predict", json={"instances": [[1]]}),
@@ -169,7 +199,7 @@ async def test_a_failure_of_the_model_shows_no_traceback(caplog: pytest.LogCaptu
 
 
 async def test_an_unexpected_error_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Service("m", "sklearn", Failing(), Batching())
+    service = Service("m", "sklearn", AnsweringModel(Failing(), Output.LABELS), Batching())
 
     async def broken(_rows: Rows) -> None:
         raise ZeroDivisionError("a secret of the server")

@@ -1,15 +1,20 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
+from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import InvalidInputError, ModelFailureError
 from eagleray_serving.predictor import predict_all
-from eagleray_serving.rows import Array, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
 
 
 class Picky:
     """Refuses 13, breaks on 99, answers too little to -1; doubles the rest."""
 
     signature = Signature(None)
+    classes = None
 
     def __init__(self) -> None:
         self.calls = 0
@@ -26,6 +31,14 @@ class Picky:
             return np.zeros(0)
         return rows.values[:, 0] * 2
 
+    predict_proba = predict
+
+
+def serve(model: Picky, *requests: Rows) -> list[Any]:
+    """What each request is answered: its labels, or what is wrong."""
+    answers = predict_all(AnsweringModel(model, Output.LABELS), requests)
+    return [answer if isinstance(answer, Exception) else answer["predict"].tolist() for answer in answers]
+
 
 def rows(*values: float) -> Rows:
     return Rows(np.array(values, dtype=np.float64).reshape(-1, 1))
@@ -33,14 +46,13 @@ def rows(*values: float) -> Rows:
 
 def test_a_batch_is_one_call() -> None:
     model = Picky()
-    answers = predict_all(model, [rows(1), rows(2, 3), rows(4)])
-    assert [np.asarray(answer).tolist() for answer in answers] == [[2], [4, 6], [8]]
+    assert serve(model, rows(1), rows(2, 3), rows(4)) == [[2], [4, 6], [8]]
     assert model.calls == 1
 
 
 def test_a_bad_request_harms_no_neighbour(caplog: pytest.LogCaptureFixture) -> None:
-    good, refused, broken, short = predict_all(Picky(), [rows(1), rows(1, 2, 13), rows(99), rows(-1)])
-    assert np.asarray(good).tolist() == [2]
+    good, refused, broken, short = serve(Picky(), rows(1), rows(1, 2, 13), rows(99), rows(-1))
+    assert good == [2]
     assert isinstance(refused, InvalidInputError)
     assert refused.row == 2
     assert str(refused) == "row 2: the model refused the row: unlucky"
@@ -53,7 +65,7 @@ def test_a_bad_request_harms_no_neighbour(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_missing_value_is_named() -> None:
-    (refused,) = predict_all(Picky(), [rows(1, float("nan"), 3)])
+    (refused,) = serve(Picky(), rows(1, float("nan"), 3))
     assert isinstance(refused, InvalidInputError)
     assert (refused.row, refused.field) == (1, "0")
     assert "missing value" in str(refused)

@@ -7,15 +7,17 @@ import pytest
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import v2
 from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.tensors import Tensor
 
 PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature((Column("age", Kind.NUMBER), Column("plan", Kind.STRING)), named=True)
 ONE = Signature((Column("age", Kind.NUMBER),), named=True)
 TEXT = Signature(None, text=True)
+IMAGE = Signature(None, tensor=Tensor("x", np.dtype(np.float32), (2, None)))
 
 
 def parse(signature: Signature, *inputs: Any, **members: Any) -> Any:
-    return v2.parse_infer(orjson.dumps({"inputs": list(inputs), **members}), signature)
+    return v2.parse_infer(orjson.dumps({"inputs": list(inputs), **members}), signature, ("predict",))
 
 
 def tensor(name: str = "x", shape: Any = (1, 2), datatype: Any = "FP64", data: Any = (1, 2)) -> dict[str, Any]:
@@ -105,18 +107,53 @@ def test_other_members(members: dict[str, Any]) -> None:
     [([1, 2], "INT64"), ([1.5], "FP64"), ([True], "BOOL"), (["a"], "BYTES"), (np.array([1], dtype=np.uint8), "UINT8")],
 )
 def test_the_answer_names_its_type(values: Any, datatype: str) -> None:
-    response = v2.infer_response("m", np.array(values), None)
+    response = v2.infer_response("m", {"predict": np.array(values)}, None)
     assert response["outputs"][0]["datatype"] == datatype
     assert "id" not in response
 
 
 def test_an_answer_of_several_columns_is_flat() -> None:
-    output = v2.infer_response("m", np.array([[1, 2], [3, 4]]), "x")["outputs"][0]
+    output = v2.infer_response("m", {"predict": np.array([[1, 2], [3, 4]])}, "x")["outputs"][0]
     assert output["shape"] == [2, 2]
     assert list(output["data"]) == [1, 2, 3, 4]
 
 
 def test_metadata_names_the_inputs() -> None:
-    assert [item["name"] for item in v2.metadata("m", "sklearn", NAMED)["inputs"]] == ["age", "plan"]
-    assert v2.metadata("m", "sklearn", PAIR)["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 2]}]
-    assert v2.metadata("m", "sklearn", TEXT)["inputs"][0]["datatype"] == "BYTES"
+    assert [item["name"] for item in v2.metadata("m", "sklearn", NAMED, [])["inputs"]] == ["age", "plan"]
+    assert v2.metadata("m", "sklearn", PAIR, [])["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 2]}]
+    assert v2.metadata("m", "sklearn", TEXT, [])["inputs"][0]["datatype"] == "BYTES"
+    assert v2.metadata("m", "onnx", IMAGE, [])["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2, -1]}]
+
+
+def test_metadata_names_the_outputs() -> None:
+    both = ("predict", "predict_proba")
+    assert v2.output_metadata(both, np.array(["no", "yes"])) == [
+        {"name": "predict", "datatype": "BYTES", "shape": [-1]},
+        {"name": "predict_proba", "datatype": "FP64", "shape": [-1, 2]},
+    ]
+    assert v2.output_metadata(("predict",), None)[0]["datatype"] == "FP64"
+
+
+@pytest.mark.parametrize("data", [list(range(8)), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]])
+def test_rows_may_be_tensors(data: Any) -> None:
+    rows, _ = parse(IMAGE, tensor(shape=[2, 2, 2], data=data))
+    assert rows.values.tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    assert rows.values.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [tensor(shape=[1, 3, 2], data=[1, 2, 3, 4, 5, 6])],
+        [tensor(shape=[4], data=[1, 2, 3, 4])],
+        [tensor(shape=[1, 1, 2, 2], data=[1, 2, 3, 4])],
+        [tensor(shape=[1, 2, 1], data=["a", "b"], datatype="BYTES")],
+        [tensor(shape=[1, 2, 1], data=[1, None])],
+        [tensor(shape=[1, 2, 1], data=[1, 2]), tensor(name="y", shape=[1, 2, 1], data=[1, 2])],
+    ],
+    ids=["size", "too flat", "too deep", "text", "null", "two"],
+)
+def test_a_tensor_that_does_not_fit_is_named(inputs: list[Any]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse(IMAGE, *inputs)
+    assert caught.value.field == "x"

@@ -140,7 +140,8 @@ FITTED = pickle.dumps(LogisticRegression().fit(NUMBERS, LABELS))
         ({"model__pkl": needs_missing_module()}, "needs the Python module 'gone'"),
         ({"model__pkl": b"cos\nno_such_function\n."}, "refers to code that this image does not have"),
         ({}, "holds: nothing"),
-        ({"a__txt": b""}, "holds: a.txt"),
+        ({"a__txt": b"", "b__txt": b""}, "holds: a.txt, b.txt"),
+        ({"a__txt": b""}, "a.txt is not a model that joblib or pickle can read"),
         ({"a__pkl": FITTED, "b__pkl": FITTED}, "holds: a.pkl, b.pkl"),
     ],
 )
@@ -167,7 +168,7 @@ def test_the_only_model_file_is_found(tmp_path: Path) -> None:
 def test_no_model_and_no_framework(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="there is no model at"):
         load_model("sklearn", tmp_path / "nothing")
-    with pytest.raises(ModelLoadError, match="it serves: sklearn"):
+    with pytest.raises(ModelLoadError, match="it serves: lightgbm, onnx, sklearn, xgboost"):
         load_model("fortran", tmp_path)
 
 

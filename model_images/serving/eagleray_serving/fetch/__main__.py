@@ -33,7 +33,7 @@ def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_by
         max_bytes: The most that an archive may unpack to.
 
     Returns:
-        The file, folder or link.
+        The folder, or a link to it; a lone file is in it under its own name, which tells its format.
 
     Raises:
         FetchError: With the reason for the condition.
@@ -53,6 +53,10 @@ def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_by
         archive.unpack(source, uri.filename, unpacked, max_bytes=max_bytes)
         _remove(part)
         unpacked.rename(model)
+    elif source.is_file():
+        model.mkdir()
+        kept = model / uri.filename
+        kept.symlink_to(source) if uri.scheme in LOCAL else part.rename(kept)
     elif uri.scheme in LOCAL:
         model.symlink_to(source)
     else:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from eagleray_serving.errors import ModelLoadError
-from eagleray_serving.rows import Array, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
 
 
 class Model(Protocol):
@@ -15,11 +16,21 @@ class Model(Protocol):
     def signature(self) -> Signature:
         """What the model takes."""
 
+    @property
+    def classes(self) -> Array | None:
+        """The labels of a classifier that tells probabilities, in their order; None for any other model.
+
+        Empty where the model has them and names none.
+        """
+
     def predict(self, rows: Rows) -> Array:
-        """One prediction per row, in order."""
+        """One label or value per row, in order."""
+
+    def predict_proba(self, rows: Rows) -> Array:
+        """One probability per row and class; called only where there are ``classes``."""
 
 
-FRAMEWORKS = {"sklearn": "eagleray_serving.frameworks.sklearn"}
+FRAMEWORKS = {name: f"eagleray_serving.frameworks.{name}" for name in ("lightgbm", "onnx", "sklearn", "xgboost")}
 """Framework to the module that loads its models; modules are imported only when used."""
 
 
@@ -55,8 +66,8 @@ def load_model(framework: str, path: Path) -> Model:
 def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     """The model file: the path itself, or the one that a folder holds.
 
-    In a folder a file called ``model`` with a known suffix wins, then the only file with a known suffix; a folder
-    that holds nothing but one folder is entered.
+    In a folder a file called ``model`` with a known suffix wins, then the only file with a known suffix, then the only
+    file; a folder that holds nothing but one folder is entered.
 
     Raises:
         ModelLoadError: When there is no file, or no single one.
@@ -69,7 +80,7 @@ def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
         named = [file for file in files if file.stem == "model"]
         if len(named) == 1 or len(files) == 1:
             return (named or files)[0]
-        if len(entries) == 1 and entries[0].is_dir():
+        if len(entries) == 1:
             path = entries[0]
             continue
         found = ", ".join(entry.name for entry in entries[:10]) or "nothing"

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
 from eagleray_serving.frameworks.sklearn_signature import signature_of
-from eagleray_serving.rows import Array, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
 
 SUFFIXES = (".joblib", ".pkl", ".pickle")
 
@@ -28,10 +29,15 @@ class SklearnModel:
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
         self.signature: Signature = signature_of(estimator)
+        self.classes: Array | None = _classes(estimator)
 
     def predict(self, rows: Rows) -> Array:
         """The estimator's labels or values, one per row."""
         return np.asarray(self._estimator.predict(self._input(rows)))
+
+    def predict_proba(self, rows: Rows) -> Array:
+        """One probability per row and class."""
+        return np.asarray(self._estimator.predict_proba(self._input(rows)))
 
     def _input(self, rows: Rows) -> Any:
         if self.signature.text:
@@ -59,7 +65,15 @@ def load(path: Path) -> SklearnModel:
         ModelLoadError: The file is missing, is no pickle, needs a module that is not there, or holds no fitted model.
     """
     file = find_model_file(path, SUFFIXES)
-    estimator = _unpickle(file)
+    return wrap(unpickle(file), file)
+
+
+def wrap(estimator: Any, file: Path) -> SklearnModel:
+    """Serve an estimator that was read from a file.
+
+    Raises:
+        ModelLoadError: It predicts nothing, or is not fitted.
+    """
     if not callable(getattr(estimator, "predict", None)):
         kind = type(estimator).__name__
         raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); dump the fitted estimator")
@@ -74,7 +88,12 @@ def load(path: Path) -> SklearnModel:
     return SklearnModel(estimator)
 
 
-def _unpickle(file: Path) -> Any:
+def unpickle(file: Path) -> Any:
+    """Read what was pickled, or dumped with joblib.
+
+    Raises:
+        ModelLoadError: It is no pickle, or needs a module that is not there.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -88,11 +107,19 @@ def _unpickle(file: Path) -> Any:
     return estimator
 
 
+def _classes(estimator: Any) -> Array | None:
+    """The labels; None where there are no probabilities of them, and where each row has several labels."""
+    if not hasattr(estimator, "predict_proba"):
+        return None
+    classes = getattr(estimator, "classes_", None)
+    return classes if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
+
+
 def _unpickle_message(file: Path, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return (
             f"{file.name} needs the Python module '{error.name}', which this image does not have; "
-            "build an image with it from the sklearn image and name it in spec.image"
+            "build an image with it from this one and name it in spec.image"
         )
     if isinstance(error, AttributeError):
         return (

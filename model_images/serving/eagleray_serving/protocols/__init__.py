@@ -6,7 +6,8 @@ import numpy as np
 import orjson
 
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.rows import Array, describe
+from eagleray_serving.rows import describe
+from eagleray_serving.tensors import Array
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""The V1 protocol: ``{"instances": [...]}`` in, ``{"predictions": [...]}`` out.
+"""The V1 protocol: ``{"instances": [...]}`` in, ``{"predictions": [...]}`` out; ours adds ``probabilities``.
 
 Source: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 """
 
 from typing import Any
 
+from eagleray_serving.answers import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import jsonable, parse_object
-from eagleray_serving.rows import Array, Rows, Signature, parse_rows
+from eagleray_serving.rows import Rows, Signature, parse_rows
 
 
 def parse_predict(body: bytes, signature: Signature) -> Rows:
@@ -25,6 +26,9 @@ def parse_predict(body: bytes, signature: Signature) -> Rows:
     return parse_rows(request["instances"], signature)
 
 
-def predict_response(predictions: Array) -> dict[str, Any]:
-    """The body of the answer."""
-    return {"predictions": jsonable(predictions)}
+_MEMBERS = {PREDICT: "predictions", PREDICT_PROBA: "probabilities"}
+
+
+def predict_response(answer: Answer) -> dict[str, Any]:
+    """The body of the answer: ``predictions``, ``probabilities``, or both."""
+    return {_MEMBERS[name]: jsonable(values) for name, values in answer.items()}

@@ -5,16 +5,16 @@ extension and gRPC are not served.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from eagleray_serving.answers import PREDICT, Answer
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import jsonable, parse_object
-from eagleray_serving.rows import Array, Kind, Rows, Signature, check_values, describe, parse_rows
-
-OUTPUT = "predict"
-"""Name of the only output tensor."""
+from eagleray_serving.rows import Kind, Rows, Signature, check_values, describe, parse_rows
+from eagleray_serving.tensors import Array, Tensor, check_tensor
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "BOOL": (bool,),
@@ -24,10 +24,11 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def parse_infer(body: bytes, signature: Signature) -> tuple[Rows, str | None]:
+def parse_infer(body: bytes, signature: Signature, outputs: Sequence[str]) -> tuple[Rows, str | None]:
     """The rows of an infer request and its id.
 
-    One tensor ``[rows, columns]``, or one tensor ``[rows]`` or ``[rows, 1]`` for each column, called like it.
+    One tensor ``[rows, columns]`` (``[rows, ...]`` where rows are tensors), or one tensor ``[rows]`` or ``[rows, 1]``
+    for each column, called like it.
 
     Raises:
         InvalidInputError: Naming the tensor, and the row where there is one.
@@ -36,37 +37,53 @@ def parse_infer(body: bytes, signature: Signature) -> tuple[Rows, str | None]:
     identity = request.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
-    _check_outputs(request.get("outputs"))
+    _check_outputs(request.get("outputs"), outputs)
     inputs = request.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
-    tensors = dict(_tensor(value, place) for place, value in enumerate(inputs))
+    axes = 2 if signature.tensor is None else 1 + len(signature.tensor.shape)
+    tensors = dict(_tensor(value, place, axes) for place, value in enumerate(inputs))
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
     return _rows(tensors, signature), identity
 
 
-def infer_response(model: str, predictions: Array, identity: str | None) -> dict[str, Any]:
-    """The body of the answer: one tensor, flat in row-major order."""
-    output = {
-        "name": OUTPUT,
-        "shape": list(predictions.shape),
-        "datatype": datatype(predictions),
-        "data": jsonable(predictions.reshape(-1)),
-    }
-    response: dict[str, Any] = {"model_name": model, "outputs": [output]}
+def infer_response(model: str, answer: Answer, identity: str | None) -> dict[str, Any]:
+    """The body of the answer: tensors, flat in row-major order."""
+    outputs = [
+        {"name": name, "shape": list(values.shape), "datatype": datatype(values), "data": jsonable(values.reshape(-1))}
+        for name, values in answer.items()
+    ]
+    response: dict[str, Any] = {"model_name": model, "outputs": outputs}
     return response if identity is None else {"id": identity, **response}
 
 
-def metadata(model: str, platform: str, signature: Signature) -> dict[str, Any]:
+def metadata(model: str, platform: str, signature: Signature, outputs: list[dict[str, Any]]) -> dict[str, Any]:
     """What ``GET /v2/models/<name>`` answers."""
     return {
         "name": model,
         "versions": [],
         "platform": platform,
         "inputs": _inputs(signature),
-        "outputs": [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}],
+        "outputs": outputs,
     }
+
+
+def output_metadata(names: Sequence[str], classes: Array | None) -> list[dict[str, Any]]:
+    """What metadata tell of the outputs; the type of what is no classifier's is taken to be a number's.
+
+    Args:
+        names: The outputs in order.
+        classes: The labels of a classifier.
+    """
+    label = "FP64" if classes is None else datatype(classes)
+    count = -1 if classes is None or not len(classes) else len(classes)
+    return [
+        {"name": name, "datatype": label, "shape": [-1]}
+        if name == PREDICT
+        else {"name": name, "datatype": "FP64", "shape": [-1, count]}
+        for name in names
+    ]
 
 
 def datatype(values: Array) -> str:
@@ -85,12 +102,15 @@ def _inputs(signature: Signature) -> list[dict[str, Any]]:
         ]
     if signature.text:
         return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    if (tensor := signature.tensor) is not None:
+        shape = [-1, *(-1 if size is None else size for size in tensor.shape)]
+        return [{"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}]
     width = -1 if signature.columns is None else len(signature.columns)
     kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY
     return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
 
 
-def _check_outputs(outputs: object) -> None:
+def _check_outputs(outputs: object, known: Sequence[str]) -> None:
     if outputs is None:
         return
     names = (
@@ -99,11 +119,11 @@ def _check_outputs(outputs: object) -> None:
         else [None]
     )
     for name in names:
-        if name != OUTPUT:
-            raise InvalidInputError(f"the model has one output, '{OUTPUT}'", field="outputs")
+        if name not in known:
+            raise InvalidInputError(f"the model's outputs are: {', '.join(known)}", field="outputs")
 
 
-def _tensor(value: object, place: int) -> tuple[str, Array]:
+def _tensor(value: object, place: int, axes: int) -> tuple[str, Array]:
     if not isinstance(value, dict):
         raise InvalidInputError(f"expected an object, got {describe(value)}", field=f"inputs[{place}]")
     name = value.get("name")
@@ -114,8 +134,9 @@ def _tensor(value: object, place: int) -> tuple[str, Array]:
         raise InvalidInputError(f"datatype must be one of {', '.join(_PYTHON_TYPES)}", field=name)
     if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
         raise InvalidInputError("shape must be a list of sizes", field=name)
-    if len(shape) > 2:
-        raise InvalidInputError(f"expected shape [rows] or [rows, columns], got {shape}", field=name)
+    if len(shape) > axes:
+        wanted = "[rows] or [rows, columns]" if axes == 2 else f"of {axes} sizes, the rows first"
+        raise InvalidInputError(f"expected shape {wanted}, got {shape}", field=name)
     if not isinstance(data, list):
         raise InvalidInputError("data must be a list (binary tensors are not served)", field=name)
     flat = _flat(data)
@@ -127,10 +148,10 @@ def _tensor(value: object, place: int) -> tuple[str, Array]:
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    """Values in row-major order; tensors have two dimensions at most, so one level of nesting."""
-    if not any(isinstance(value, list) for value in data):
-        return data
-    return [item for value in data for item in (value if isinstance(value, list) else [value])]
+    """Values in row-major order, whatever the nesting."""
+    while any(isinstance(value, list) for value in data):
+        data = [item for value in data for item in (value if isinstance(value, list) else [value])]
+    return data
 
 
 def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
@@ -148,6 +169,8 @@ def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
 def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
     if signature.text:
         return _text(tensors, signature)
+    if signature.tensor:
+        return _only(tensors, signature.tensor)
     columns = signature.columns
     names = [column.name for column in columns] if columns is not None else []
     (first, tensor), *others = tensors.items()
@@ -169,6 +192,14 @@ def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
             raise InvalidInputError(f"expected {rows} rows as in the first tensor, got {len(tensor)}", field=name)
     data = {name: tensor.reshape(-1).tolist() for name, tensor in tensors.items()}
     return parse_rows([dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)], signature)
+
+
+def _only(tensors: dict[str, Array], wanted: Tensor) -> Rows:
+    (name, tensor), *others = tensors.items()
+    numbers = np.array(tensor.tolist())
+    if others or numbers.dtype.kind not in "biuf":
+        raise InvalidInputError(f"the model takes one tensor of numbers, '{wanted.name}'", field=name)
+    return Rows(check_tensor(numbers, wanted))
 
 
 def _text(tensors: dict[str, Array], signature: Signature) -> Rows:

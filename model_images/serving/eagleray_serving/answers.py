@@ -1,0 +1,67 @@
+"""What a model is to answer with: labels or values, probabilities, or both."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.frameworks import Model
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
+
+Answer = Mapping[str, Array]
+"""Output tensors by name; each has one entry per row, in order."""
+
+PREDICT = "predict"
+"""Name of the output with labels or values."""
+PREDICT_PROBA = "predict_proba"
+"""Name of the output with one probability per class."""
+
+
+class Output(StrEnum):
+    """What a classifier answers with; any other model has ``LABELS`` alone: its values."""
+
+    LABELS = "Labels"
+    PROBABILITIES = "Probabilities"
+    BOTH = "Both"
+
+
+class AnsweringModel:
+    """A model, and what it is to answer with.
+
+    Args:
+        model: The model.
+        output: What it answers with.
+
+    Raises:
+        ModelLoadError: It is to answer with probabilities and has none.
+    """
+
+    def __init__(self, model: Model, output: Output) -> None:
+        if output is not Output.LABELS and model.classes is None:
+            raise ModelLoadError(
+                f"model.output is {output}, and this model tells no probabilities; "
+                "leave model.output out, or serve a classifier that has predict_proba()"
+            )
+        self._model = model
+        self._output = output
+
+    @property
+    def signature(self) -> Signature:
+        """What the model takes."""
+        return self._model.signature
+
+    @property
+    def classes(self) -> Array | None:
+        """The labels of a classifier, in the order of its probabilities."""
+        return self._model.classes
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs, in order."""
+        names = {Output.LABELS: (PREDICT,), Output.PROBABILITIES: (PREDICT_PROBA,)}
+        return names.get(self._output, (PREDICT, PREDICT_PROBA))
+
+    def answer(self, rows: Rows) -> Answer:
+        """The outputs for each row."""
+        ask = {PREDICT: self._model.predict, PREDICT_PROBA: self._model.predict_proba}
+        return {name: ask[name](rows) for name in self.outputs}

@@ -1,0 +1,35 @@
+"""What LightGBM and XGBoost have in common: scores of trees, and the labels that they stand for."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Array
+
+
+class BoostedModel:
+    """Boosted trees.
+
+    Args:
+        signature: What they take.
+        classes: How many labels there are, called 0, 1, …; 0 where the trees tell values.
+        scores: For rows, one value per row, or one probability per row (of label 1, if there are two labels) and label.
+    """
+
+    def __init__(self, signature: Signature, classes: int, scores: Callable[[Rows], Array]) -> None:
+        self.signature: Signature = signature
+        self.classes: Array | None = np.arange(classes) if classes else None
+        self._scores = scores
+
+    def predict(self, rows: Rows) -> Array:
+        """The most probable label, or the value, of each row."""
+        scores = np.asarray(self._scores(rows))
+        if self.classes is None:
+            return scores
+        return (scores > 0.5).astype(np.int64) if scores.ndim == 1 else scores.argmax(axis=1)
+
+    def predict_proba(self, rows: Rows) -> Array:
+        """One probability per row and label."""
+        scores = np.asarray(self._scores(rows))
+        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores

@@ -1,0 +1,61 @@
+# ruff: noqa: ANN401 - XGBoost's types are not read here
+"""XGBoost: a model saved as JSON or UBJSON (``save_model``), or an estimator, pickled or dumped with joblib."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import xgboost
+
+from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.frameworks import Model, find_model_file, sklearn
+from eagleray_serving.frameworks.boosting import BoostedModel
+from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.tensors import Array
+
+SUFFIXES = (".json", ".ubj")
+
+
+def load(path: Path) -> Model:
+    """Load a booster or a pickled estimator.
+
+    Args:
+        path: A ``.json`` or ``.ubj`` file, a pickle, or a folder with one of them.
+
+    Raises:
+        ModelLoadError: The file is missing, or XGBoost cannot read it.
+    """
+    file = find_model_file(path, (*SUFFIXES, *sklearn.SUFFIXES))
+    if file.suffix in sklearn.SUFFIXES:
+        estimator = sklearn.unpickle(file)
+        return _model(estimator) if isinstance(estimator, xgboost.Booster) else sklearn.wrap(estimator, file)
+    try:
+        return _model(xgboost.Booster(model_file=str(file)))
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise ModelLoadError(
+            f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({first_line(error)}); "
+            "write it with save_model()"
+        ) from None
+
+
+def _model(booster: Any) -> BoostedModel:
+    learner = json.loads(booster.save_config())["learner"]
+    objective = learner["objective"]["name"]
+    if objective == "multi:softmax":  # tells the label alone; the same trees tell every probability
+        booster.set_param({"objective": "multi:softprob"})
+    count = int(learner["learner_model_param"]["num_class"])
+    classes = {"binary:logistic": 2, "multi:softprob": count, "multi:softmax": count}.get(objective, 0)
+    last = booster.attr("best_iteration")
+    trees = (0, int(last) + 1) if last is not None else (0, 0)
+
+    def scores(rows: Rows) -> Array:
+        values: Array = booster.inplace_predict(rows.values, iteration_range=trees, validate_features=False)
+        return values
+
+    return BoostedModel(_signature(booster), classes, scores)
+
+
+def _signature(booster: Any) -> Signature:
+    names = booster.feature_names
+    labels = [str(name) for name in names] if names else [str(place) for place in range(booster.num_features())]
+    return Signature(columns=tuple(Column(label, Kind.NUMBER) for label in labels), named=bool(names))

@@ -1,0 +1,103 @@
+"""Rows that are tensors, such as images: checked against the one shape that the model takes."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eagleray_serving.errors import InvalidInputError
+
+Array = npt.NDArray[Any]
+"""Values of any type and shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """The one tensor that a model takes.
+
+    Args:
+        name: Its name in the model.
+        dtype: Its type.
+        shape: Sizes of a row, which the first axis of a batch counts; None stands for any size.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+
+
+def parse_tensor(instances: list[Any], tensor: Tensor) -> Array:
+    """Nested lists as one batch.
+
+    Args:
+        instances: One entry per row, at least one.
+        tensor: What the model takes.
+
+    Raises:
+        InvalidInputError: Naming the row.
+    """
+    try:
+        values = np.array(instances)
+    except ValueError:  # ragged: a row alone tells more
+        values = np.empty(0, dtype=object)
+    if values.dtype.kind not in "biuf" or not _fits(values.shape[1:], tensor):
+        for row, instance in enumerate(instances):
+            _check_row(instance, tensor, row)
+        raise InvalidInputError(f"the rows differ in shape; the model takes {_told(tensor)} alike in a request")
+    return check_tensor(values, tensor)
+
+
+def check_tensor(values: Array, tensor: Tensor) -> Array:
+    """A batch of numbers in the model's own type.
+
+    Args:
+        values: Numbers, the rows first.
+        tensor: What the model takes.
+
+    Raises:
+        InvalidInputError: The shape or a number does not fit, naming the row where it can be told.
+    """
+    if not _fits(values.shape[1:], tensor):
+        raise InvalidInputError(f"expected shape [rows{_sizes(tensor)}], got {list(values.shape)}", field=tensor.name)
+    if tensor.dtype.kind in "iu":
+        _check_integers(values, tensor)
+    elif tensor.dtype.kind == "b" and values.dtype.kind != "b":
+        raise InvalidInputError("expected booleans, got numbers", field=tensor.name)
+    return np.ascontiguousarray(values, dtype=tensor.dtype)
+
+
+def _check_integers(values: Array, tensor: Tensor) -> None:
+    bounds = np.iinfo(tensor.dtype)
+    fits = (values >= bounds.min) & (values <= bounds.max) & (values == np.trunc(values))
+    if not fits.all():
+        row = int(np.argmin(fits.reshape(len(values), -1).all(axis=1)))
+        raise InvalidInputError(
+            f"expected whole numbers from {bounds.min} to {bounds.max} ({tensor.dtype})", field=tensor.name, row=row
+        )
+
+
+def _check_row(instance: object, tensor: Tensor, row: int) -> None:
+    try:
+        values = np.array(instance)
+    except ValueError:
+        raise InvalidInputError(f"expected {_told(tensor)}, got lists of unequal lengths", row=row) from None
+    if values.dtype.kind not in "biuf":
+        raise InvalidInputError(f"expected {_told(tensor)}, got something that is no number in it", row=row)
+    if not _fits(values.shape, tensor):
+        raise InvalidInputError(f"expected {_told(tensor)}, got shape {list(values.shape)}", row=row)
+
+
+def _fits(shape: tuple[int, ...], tensor: Tensor) -> bool:
+    if len(shape) != len(tensor.shape) or math.prod(shape) == 0:
+        return False
+    return all(wanted in {None, size} for size, wanted in zip(shape, tensor.shape, strict=True))
+
+
+def _told(tensor: Tensor) -> str:
+    return f"numbers of shape [{_sizes(tensor).removeprefix(', ')}]"
+
+
+def _sizes(tensor: Tensor) -> str:
+    return "".join(f", {'any' if size is None else size}" for size in tensor.shape)
