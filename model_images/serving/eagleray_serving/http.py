@@ -74,9 +74,9 @@ class _Handlers:
         self._check_model(request)
         if "inference-header-content-length" in request.headers:
             raise InvalidInputError("binary tensors are not served; send JSON tensors", status=415)
-        rows, identity = v2.parse_infer(await _body(request), self._service.signature, self._service.outputs)
-        prediction = await self._service.predict(rows)
-        body = v2.infer_response(self._service.name, prediction.outputs, identity)
+        asked = v2.parse_infer(await _body(request), self._service.signature, self._service.outputs)
+        prediction = await self._service.predict(asked.rows)
+        body = v2.infer_response(self._service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows)
 
     async def only_post(self, _request: Request) -> Response:

@@ -85,6 +85,9 @@ def test_inputs_and_outputs_that_rows_cannot_tell_are_refused(tmp_path: Path) ->
     flat = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
     with pytest.raises(ModelLoadError, match=r"'x' has shape \['n'\]; its first axis must count rows"):
         saved(tmp_path, graph("Neg", [flat], helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])))
+    fixed = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    with pytest.raises(ModelLoadError, match="'x' holds exactly 1 rows; export the model with"):
+        saved(tmp_path, graph("Neg", [fixed], helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])))
     wide = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
     halves = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in ("left", "right")]
     node = helper.make_node("Split", ["x"], ["left", "right"], axis=1, num_outputs=2)

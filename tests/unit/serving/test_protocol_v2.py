@@ -6,7 +6,7 @@ import pytest
 
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import v2
-from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Tensor
 
 PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
@@ -20,39 +20,43 @@ def parse(signature: Signature, *inputs: Any, **members: Any) -> Any:
     return v2.parse_infer(orjson.dumps({"inputs": list(inputs), **members}), signature, ("predict",))
 
 
+def asked(identity: str | None = None) -> v2.InferRequest:
+    return v2.InferRequest(Rows(np.zeros((1, 1))), ("predict",), identity)
+
+
 def tensor(name: str = "x", shape: Any = (1, 2), datatype: Any = "FP64", data: Any = (1, 2)) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
 def test_one_tensor_flat_or_nested(data: Any) -> None:
-    rows, identity = parse(PAIR, tensor(shape=[2, 2], data=data))
-    assert rows.values.tolist() == [[1, 2], [3, 4]]
-    assert identity is None
+    request = parse(PAIR, tensor(shape=[2, 2], data=data))
+    assert request.rows.values.tolist() == [[1, 2], [3, 4]]
+    assert (request.outputs, request.identity) == (("predict",), None)
 
 
 def test_one_tensor_for_named_columns_goes_by_position() -> None:
-    rows, _ = parse(Signature((Column("a", Kind.NUMBER), Column("b", Kind.NUMBER)), named=True), tensor())
+    rows = parse(Signature((Column("a", Kind.NUMBER), Column("b", Kind.NUMBER)), named=True), tensor()).rows
     assert rows.names == ("a", "b")
 
 
 def test_a_tensor_per_column_in_any_order() -> None:
-    rows, _ = parse(NAMED, tensor("plan", [2], "BYTES", ["a", "b"]), tensor("age", [2, 1], "INT32", [1, 2]))
+    rows = parse(NAMED, tensor("plan", [2], "BYTES", ["a", "b"]), tensor("age", [2, 1], "INT32", [1, 2])).rows
     assert rows.values.tolist() == [[1, "a"], [2, "b"]]
 
 
 def test_a_single_column() -> None:
-    assert parse(ONE, tensor("age", [2, 1]))[0].values.tolist() == [[1], [2]]
-    assert parse(ONE, tensor("age", [2]))[0].values.tolist() == [[1], [2]]
-    assert parse(ONE, tensor("input-0", [2, 1]))[0].values.tolist() == [[1], [2]]
+    assert parse(ONE, tensor("age", [2, 1])).rows.values.tolist() == [[1], [2]]
+    assert parse(ONE, tensor("age", [2])).rows.values.tolist() == [[1], [2]]
+    assert parse(ONE, tensor("input-0", [2, 1])).rows.values.tolist() == [[1], [2]]
 
 
 def test_null_is_a_missing_value() -> None:
-    assert np.isnan(parse(PAIR, tensor(data=[None, 2]))[0].values[0, 0])
+    assert np.isnan(parse(PAIR, tensor(data=[None, 2])).rows.values[0, 0])
 
 
 def test_text() -> None:
-    assert parse(TEXT, tensor("text", [2], "BYTES", ["a", "b"]))[0].values.tolist() == [["a"], ["b"]]
+    assert parse(TEXT, tensor("text", [2], "BYTES", ["a", "b"])).rows.values.tolist() == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +111,13 @@ def test_other_members(members: dict[str, Any]) -> None:
     [([1, 2], "INT64"), ([1.5], "FP64"), ([True], "BOOL"), (["a"], "BYTES"), (np.array([1], dtype=np.uint8), "UINT8")],
 )
 def test_the_answer_names_its_type(values: Any, datatype: str) -> None:
-    response = v2.infer_response("m", {"predict": np.array(values)}, None)
+    response = v2.infer_response("m", {"predict": np.array(values)}, asked())
     assert response["outputs"][0]["datatype"] == datatype
     assert "id" not in response
 
 
 def test_an_answer_of_several_columns_is_flat() -> None:
-    output = v2.infer_response("m", {"predict": np.array([[1, 2], [3, 4]])}, "x")["outputs"][0]
+    output = v2.infer_response("m", {"predict": np.array([[1, 2], [3, 4]])}, asked("x"))["outputs"][0]
     assert output["shape"] == [2, 2]
     assert list(output["data"]) == [1, 2, 3, 4]
 
@@ -136,7 +140,7 @@ def test_metadata_names_the_outputs() -> None:
 
 @pytest.mark.parametrize("data", [list(range(8)), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]])
 def test_rows_may_be_tensors(data: Any) -> None:
-    rows, _ = parse(IMAGE, tensor(shape=[2, 2, 2], data=data))
+    rows = parse(IMAGE, tensor(shape=[2, 2, 2], data=data)).rows
     assert rows.values.tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     assert rows.values.dtype == np.float32
 

@@ -71,6 +71,13 @@ def test_a_pickled_estimator(tmp_path: Path) -> None:
     assert np.allclose(model.predict_proba(rows), estimator.predict_proba(NUMBERS))
 
 
+def test_a_linear_booster(tmp_path: Path) -> None:
+    trained = booster(tmp_path / "model.json", LABELS > 0, objective="binary:logistic", booster="gblinear")
+    model = load_model("xgboost", tmp_path)
+    found = model.predict_proba(parse_rows(NUMBERS.tolist(), model.signature))
+    assert np.allclose(found[:, 1], trained.predict(xgboost.DMatrix(NUMBERS)))
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"learner": {}}', b"\x00\xff\x80" * 99])
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.json").write_bytes(content)

@@ -49,10 +49,9 @@ def _model(booster: Any, file: Path) -> BoostedModel:
     classes = {"binary": 2, "multiclass": told["num_class"], "multiclassova": told["num_class"]}.get(objective, 0)
     categories = _categories(booster, told, file)
     signature = _signature(booster.feature_name(), categories)
-    width = len(booster.feature_name())
 
     def scores(rows: Rows) -> Array:
-        values: Array = booster.predict(_frame(rows, categories) if categories else rows.values.reshape(-1, width))
+        values: Array = booster.predict(_frame(rows, categories) if categories else rows.values)
         return values
 
     return BoostedModel(signature, classes, scores)

@@ -108,6 +108,12 @@ def _signature(inputs: list[Any]) -> Signature:
     strange = [each for each in inputs if each.type not in _DTYPES and each.type != _TEXT]
     if strange:
         raise ModelLoadError(f"the model's input '{strange[0].name}' is a {strange[0].type}, which is not served")
+    fixed = next((each for each in inputs if each.shape and isinstance(each.shape[0], int)), None)
+    if fixed is not None:
+        raise ModelLoadError(
+            f"the model's input '{fixed.name}' holds exactly {fixed.shape[0]} rows; export the model with a first axis "
+            "of any size (dynamic_axes of torch.onnx.export)"
+        )
     if len(inputs) > 1:
         return _table(inputs)
     (only,) = inputs

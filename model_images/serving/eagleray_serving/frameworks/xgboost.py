@@ -52,7 +52,12 @@ def _model(booster: Any) -> BoostedModel:
         values: Array = booster.inplace_predict(rows.values, iteration_range=trees, validate_features=False)
         return values
 
-    return BoostedModel(_signature(booster), classes, scores)
+    def linear_scores(rows: Rows) -> Array:
+        values: Array = booster.predict(xgboost.DMatrix(rows.values), validate_features=False)
+        return values
+
+    linear = learner["gradient_booster"]["name"] == "gblinear"  # which has no trees, and no inplace_predict()
+    return BoostedModel(_signature(booster), classes, linear_scores if linear else scores)
 
 
 def _signature(booster: Any) -> Signature:

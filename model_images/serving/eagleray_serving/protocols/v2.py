@@ -6,6 +6,7 @@ extension and gRPC are not served.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,23 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def parse_infer(body: bytes, signature: Signature, outputs: Sequence[str]) -> tuple[Rows, str | None]:
-    """The rows of an infer request and its id.
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """What an infer request asks.
+
+    Args:
+        rows: Its rows.
+        outputs: The names of the outputs that it wants.
+        identity: Its id, which the answer repeats.
+    """
+
+    rows: Rows
+    outputs: tuple[str, ...]
+    identity: str | None = None
+
+
+def parse_infer(body: bytes, signature: Signature, outputs: tuple[str, ...]) -> InferRequest:
+    """Read an infer request.
 
     One tensor ``[rows, columns]`` (``[rows, ...]`` where rows are tensors), or one tensor ``[rows]`` or ``[rows, 1]``
     for each column, called like it.
@@ -37,7 +53,7 @@ def parse_infer(body: bytes, signature: Signature, outputs: Sequence[str]) -> tu
     identity = request.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
-    _check_outputs(request.get("outputs"), outputs)
+    wanted = _wanted(request.get("outputs"), outputs)
     inputs = request.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
@@ -45,17 +61,14 @@ def parse_infer(body: bytes, signature: Signature, outputs: Sequence[str]) -> tu
     tensors = dict(_tensor(value, place, axes) for place, value in enumerate(inputs))
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
-    return _rows(tensors, signature), identity
+    return InferRequest(_rows(tensors, signature), wanted, identity)
 
 
-def infer_response(model: str, answer: Answer, identity: str | None) -> dict[str, Any]:
-    """The body of the answer: tensors, flat in row-major order."""
-    outputs = [
-        {"name": name, "shape": list(values.shape), "datatype": datatype(values), "data": jsonable(values.reshape(-1))}
-        for name, values in answer.items()
-    ]
+def infer_response(model: str, answer: Answer, request: InferRequest) -> dict[str, Any]:
+    """The body of the answer: the tensors that are wanted, flat in row-major order."""
+    outputs = [_told(name, answer[name]) for name in request.outputs]
     response: dict[str, Any] = {"model_name": model, "outputs": outputs}
-    return response if identity is None else {"id": identity, **response}
+    return response if request.identity is None else {"id": request.identity, **response}
 
 
 def metadata(model: str, platform: str, signature: Signature, outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -110,9 +123,18 @@ def _inputs(signature: Signature) -> list[dict[str, Any]]:
     return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
 
 
-def _check_outputs(outputs: object, known: Sequence[str]) -> None:
+def _told(name: str, values: Array) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape": list(values.shape),
+        "datatype": datatype(values),
+        "data": jsonable(values.reshape(-1)),
+    }
+
+
+def _wanted(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
     if outputs is None:
-        return
+        return known
     names = (
         [item.get("name") if isinstance(item, dict) else item for item in outputs]
         if isinstance(outputs, list)
@@ -121,6 +143,7 @@ def _check_outputs(outputs: object, known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             raise InvalidInputError(f"the model's outputs are: {', '.join(known)}", field="outputs")
+    return tuple(name for name in known if name in names) or known
 
 
 def _tensor(value: object, place: int, axes: int) -> tuple[str, Array]:
