@@ -126,7 +126,7 @@ class MapList:
     """Marks a list as a map-list: server-side apply merges its items by their keys, which differ.
 
     Attributes:
-        keys: fields that tell the items apart.
+        keys: attributes that tell the items apart.
     """
 
     keys: tuple[str, ...]
@@ -137,13 +137,13 @@ class MapList:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Name the keys in the list's schema."""
-        marks = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [*self.keys]}
+        marks = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [to_camel(key) for key in self.keys]}
         return handler(schema) | marks
 
     def _check(self, items: list[object] | None) -> list[object] | None:
         seen: set[tuple[object, ...]] = set()
         for item in items or []:
-            key = tuple(item.get(k) if isinstance(item, dict) else getattr(item, k) for k in self.keys)
+            key = tuple(item.get(to_camel(k)) if isinstance(item, dict) else getattr(item, k) for k in self.keys)
             if key in seen:
                 raise ValueError(f"two items are called {', '.join(map(str, key))}; write each name once")
             seen.add(key)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, Later, Preserved, Quantity, Rule
+from eagleray.api.base import ApiModel, Later, Preserved, Quantity, Rule, map_list
 from eagleray.api.units import parse_quantity
 
 RESOURCE_NAMES = Rule(
@@ -83,12 +83,12 @@ class Placement(ApiModel):
     """Taints that the Pods accept."""
     accelerator: Annotated[str | None, Later] = Field(None, max_length=63)
     """Kind of accelerator by the operator's list, such as `nvidia-a10g`; sets node labels and taints."""
-    affinity: Annotated[Preserved | None, Later] = None
-    """Affinity, as in a Pod."""
-    spread: Annotated[list[Spread] | None, Later] = Field(None, max_length=8)
-    """How the Pods are spread over zones and nodes."""
-    priority_class_name: Annotated[str | None, Later] = Field(None, max_length=253)
-    """Priority class of the Pods."""
+    affinity: Preserved | None = None
+    """Affinity, as in a Pod; what the API server refuses of it is told by the condition."""
+    spread: Annotated[list[Spread], map_list("topology_key", "when_unsatisfiable")] | None = Field(None, max_length=8)
+    """How the Pods of a revision, or of one of its worker groups, are spread over zones and nodes."""
+    priority_class_name: str | None = Field(None, max_length=253)
+    """Priority class of the Pods, and of the head that they depend on."""
     spot: Annotated[Literal["Prefer", "Require", "Avoid"] | None, Later] = None
     """Whether the Pods run on spot nodes."""
 

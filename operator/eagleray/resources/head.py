@@ -14,6 +14,7 @@ from eagleray.resources.pod import (
     build_pod,
     container,
     http_probe,
+    priority_class,
     ray_node_args,
     scratch_mounts,
     scratch_volumes,
@@ -74,6 +75,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         "containers": [ray],
         "volumes": scratch_volumes(),
         **_node_selector(revision),
+        **priority_class(revision.template.placement),
     }
     return build_pod(revision, PodIdentity(head_name(revision, incarnation), "head", incarnation), owner, pod, spec)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from eagleray.api.placement import Placement
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import TMP
 from eagleray.resources.labels import labels
@@ -44,6 +45,12 @@ class PodIdentity:
     role: str
     incarnation: int
     group: str | None = None
+
+
+def priority_class(placement: Placement | None) -> dict[str, str]:
+    """Build the field with the priority class of a Pod; nothing where spec names none."""
+    name = placement and placement.priority_class_name
+    return {"priorityClassName": name} if name else {}
 
 
 def build_pod(

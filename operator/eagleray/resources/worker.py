@@ -6,6 +6,7 @@ from eagleray.domain import labels
 from eagleray.domain.groups import WorkerGroup
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
+from eagleray.resources.labels import labels as pod_labels
 from eagleray.resources.names import head_address, worker_name
 from eagleray.resources.pod import (
     AGENT_PORT,
@@ -16,6 +17,7 @@ from eagleray.resources.pod import (
     build_pod,
     container,
     http_probe,
+    priority_class,
     ray_node_args,
     scratch_mounts,
     scratch_volumes,
@@ -47,7 +49,7 @@ def build_worker_pod(
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],
         "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
-        **_placement(group),
+        **_placement(revision, group),
     }
     if storage:
         spec["initContainers"] = [_fetch(revision, group, pod, storage)]
@@ -101,15 +103,22 @@ def _without_devices(amounts: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in amounts.items() if "/" not in name}
 
 
-def _placement(group: WorkerGroup) -> dict[str, Any]:
+def _placement(revision: Revision, group: WorkerGroup) -> dict[str, Any]:
     placement = group.placement
     if placement is None:
         return {}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = priority_class(placement)
     if placement.node_selector:
         found["nodeSelector"] = dict(placement.node_selector)
     if placement.tolerations:
         found["tolerations"] = [
             t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in placement.tolerations
+        ]
+    if placement.affinity:
+        found["affinity"] = placement.affinity
+    if placement.spread:
+        alike = {"matchLabels": pod_labels(revision, "worker", group=group.name)}
+        found["topologySpreadConstraints"] = [
+            spread.model_dump(mode="json", by_alias=True) | {"labelSelector": alike} for spread in placement.spread
         ]
     return found

@@ -18,6 +18,7 @@ WORKING = {
     *("resources.requests", "resources.limits", "batching.maxSize", "batching.maxWait"),
     *("concurrency.max", "concurrency.queue", "requestTimeout", "workers.replicasPerPod"),
     *("warmup[].path", "warmup[].method", "warmup[].headers", "warmup[].body"),
+    *("placement.affinity", "placement.spread[].maxSkew", "placement.priorityClassName"),
     *("placement.nodeSelector", "placement.tolerations[].key", "placement.tolerations[].effect"),
     *("versions[].name", "versions[].weight", "versions[].model.uri", "versions[].resources.limits"),
     *(
@@ -42,8 +43,8 @@ LATER = {
         "volumeMounts",
         "head",
     ),
-    *("placement.accelerator", "placement.affinity", "placement.spread", "placement.priorityClassName"),
     *(
+        "placement.accelerator",
         "placement.spot",
         "workers.podTemplate",
         "router",

@@ -156,6 +156,24 @@ def test_placement_is_for_workers(head: Callable[..., Any], worker: Callable[...
     assert "tolerations" not in spec
 
 
+def test_spread_counts_the_pods_of_its_group_alone(worker: Callable[..., Any]) -> None:
+    spread = {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    affinity: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    pod = worker(placement={"spread": [spread], "affinity": affinity})
+    (constraint,) = pod["spec"]["topologySpreadConstraints"]
+    counted = constraint.pop("labelSelector")["matchLabels"]
+    assert constraint == spread
+    assert counted.items() <= pod["metadata"]["labels"].items()
+    assert {"eagleray.dev/revision", "eagleray.dev/group", "eagleray.dev/role"} <= counted.keys()
+    assert pod["spec"]["affinity"] == affinity
+
+
+def test_a_head_has_the_priority_of_its_workers(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
+    for build in (head, worker):
+        assert build(placement={"priorityClassName": "high"})["spec"]["priorityClassName"] == "high"
+        assert "priorityClassName" not in build()["spec"]
+
+
 def test_users_variables_override_ours_but_not_trust(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
     given = [
         {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
