@@ -48,6 +48,7 @@ IMAGES = (
     Image("square", "examples/square/Dockerfile", base="base"),
     Image("autoscaled-predictor", "examples/autoscaled-predictor/Dockerfile", base="base"),
     Image("recommender", "examples/recommender/Dockerfile", base="base"),
+    Image("churn-app", "examples/churn-app/Dockerfile", base="sklearn"),
     Image("monitored", "examples/monitored/Dockerfile", base="base"),
     Image("e2e-apps", "tests/e2e/apps/Dockerfile", base="base"),
 )
