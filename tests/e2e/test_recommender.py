@@ -22,7 +22,7 @@ MEMORY = """
 import json, pathlib, re
 found = {}
 for process in pathlib.Path("/proc").glob("[0-9]*"):
-    if "ServeReplica" not in (process / "cmdline").read_text():
+    if not (process / "cmdline").read_text().startswith("ray::ServeReplica"):
         continue
     private = re.findall(r"^Private_\\w+: +(\\d+)", (process / "smaps_rollup").read_text(), re.M)
     mapped = re.findall(r"items.npy\\n(?:.*\\n)*?Rss: +(\\d+) kB\\nPss: +(\\d+)", (process / "smaps").read_text())
@@ -77,17 +77,19 @@ def test_four_replicas_share_one_copy_and_answer_rightly(given: Given, client: C
     assert answer["items"] == items
     assert np.isclose(answer["scores"][0], best, atol=1e-3)
     assert client.ask("POST", md.url, {"user": -1, "count": 5}).status == 422
-    assert client.count(md.url, 200, at_once=32, body=BODY).statuses == {"200": 200}
     ((alone, mapped, _),) = in_worker(given, pod, MEMORY).values()
+    assert mapped > 1000, "the embeddings are not mapped"
 
     when.scaled(md, 4)
     then.settled(md)
-    assert client.count(md.url, 200, at_once=32, body=BODY).statuses == {"200": 200}
     assert md.live_pods("worker") == [pod], "four replicas fit one Pod"
-    four = list(in_worker(given, pod, MEMORY).values())
-    assert len(four) == 4
-    assert all(abs(private - alone) <= 0.1 * alone for private, _, _ in four), (alone, four)
-    assert sum(share for _, _, share in four) <= 1.1 * mapped, (mapped, four)
+    fresh = list(in_worker(given, pod, MEMORY).values())
+    assert len(fresh) == 4
+    assert all(abs(private - alone) <= 0.1 * alone for private, _, _ in fresh), (alone, fresh)
+    assert client.count(md.url, 400, at_once=64, body=BODY).statuses == {"200": 400}
+    used = list(in_worker(given, pod, MEMORY).values())
+    assert [whole for _, whole, _ in used] == [mapped] * 4, "each has read them"
+    assert sum(share for _, _, share in used) <= 1.1 * mapped, (mapped, used)
 
 
 def test_a_switch_after_a_look_loses_no_request(given: Given, client: Client, when: When, then: Then) -> None:
@@ -100,4 +102,4 @@ def test_a_switch_after_a_look_loses_no_request(given: Given, client: Client, wh
         weights = {"v1": 0, "v2": 100}
         when.changed(md, {"versions": [{**version, "weight": weights[version["name"]]} for version in versions]})
         eventually("every request goes to v2", lambda: all_to(client, md, "v2"), within=30)
-    then.no_request_failed(load.result, at_least=50)
+    then.no_request_failed(load.result, at_least=20)
