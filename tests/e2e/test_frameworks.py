@@ -77,7 +77,7 @@ def boosted() -> Any:
 
 
 def convolution() -> bytes:
-    """A convolution over images, and a row of ten values from each, as a small network is exported."""
+    """A convolution over images, and a row of eight values from each, as a small network is exported."""
     weights = numpy_helper.from_array(RNG.normal(size=(2, 3, 5, 5)).astype(np.float32), "w")
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 6, 6])
     flat = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 8])

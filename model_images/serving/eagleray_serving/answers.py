@@ -25,12 +25,22 @@ class Output(StrEnum):
     BOTH = "Both"
 
 
+_NAMES = {
+    Output.LABELS: (PREDICT,),
+    Output.PROBABILITIES: (PREDICT_PROBA,),
+    Output.BOTH: (PREDICT, PREDICT_PROBA),
+}
+
+
 class AnsweringModel:
     """A model, and what it is to answer with.
 
     Args:
         model: The model.
         output: What it answers with.
+
+    Attributes:
+        outputs: The names of the outputs, in order.
 
     Raises:
         ModelLoadError: It is to answer with probabilities and has none.
@@ -42,8 +52,9 @@ class AnsweringModel:
                 f"model.output is {output}, and this model tells no probabilities; "
                 "leave model.output out, or serve a classifier that has predict_proba()"
             )
+        self.outputs = _NAMES[output]
         self._model = model
-        self._output = output
+        self._ask = {PREDICT: model.predict, PREDICT_PROBA: model.predict_proba}
 
     @property
     def signature(self) -> Signature:
@@ -55,13 +66,6 @@ class AnsweringModel:
         """The labels of a classifier, in the order of its probabilities."""
         return self._model.classes
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of the outputs, in order."""
-        names = {Output.LABELS: (PREDICT,), Output.PROBABILITIES: (PREDICT_PROBA,)}
-        return names.get(self._output, (PREDICT, PREDICT_PROBA))
-
     def answer(self, rows: Rows) -> Answer:
         """The outputs for each row."""
-        ask = {PREDICT: self._model.predict, PREDICT_PROBA: self._model.predict_proba}
-        return {name: ask[name](rows) for name in self.outputs}
+        return {name: self._ask[name](rows) for name in self.outputs}

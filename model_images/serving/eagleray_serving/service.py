@@ -98,9 +98,10 @@ class Service:
             ServerStoppingError: The replica is stopping.
         """
         served = await self._batcher.submit(rows)
-        parts = served.parts
-        whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return Prediction(parts[0] if len(parts) == 1 else whole, served.batch_rows)
+        first, *more = served.parts
+        if more:
+            first = {name: np.concatenate([part[name] for part in served.parts]) for name in first}
+        return Prediction(first, served.batch_rows)
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""

@@ -1,9 +1,12 @@
-"""What LightGBM and XGBoost have in common: scores of trees, and the labels that they stand for."""
+"""What LightGBM and XGBoost have in common: their files, scores of trees, and the labels that these stand for."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from eagleray_serving.frameworks import find_model_file, sklearn
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -33,3 +36,21 @@ class BoostedModel:
         """One probability per row and label."""
         scores = np.asarray(self._scores(rows))
         return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+
+
+def read_booster(path: Path, suffixes: tuple[str, ...], read: Callable[[Path], Any]) -> tuple[Any, Path]:
+    """Read what a file holds: a booster, or whatever was pickled.
+
+    Args:
+        path: A file, or a folder with one.
+        suffixes: Those of the framework's own files.
+        read: Reads such a file.
+
+    Returns:
+        The booster or the pickled object, and its file.
+
+    Raises:
+        ModelLoadError: There is no such file, or it cannot be read.
+    """
+    file = find_model_file(path, (*suffixes, *sklearn.SUFFIXES))
+    return (sklearn.unpickle(file) if file.suffix in sklearn.SUFFIXES else read(file)), file

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from eagleray_serving.errors import ModelLoadError, first_line
-from eagleray_serving.frameworks import Model, find_model_file, sklearn
-from eagleray_serving.frameworks.boosting import BoostedModel
+from eagleray_serving.frameworks import Model, sklearn
+from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -28,14 +28,13 @@ def load(path: Path) -> Model:
     Raises:
         ModelLoadError: The file is missing, or LightGBM cannot read it.
     """
-    file = find_model_file(path, (*SUFFIXES, *sklearn.SUFFIXES))
-    if file.suffix in sklearn.SUFFIXES:
-        estimator = sklearn.unpickle(file)
-        if not isinstance(estimator, lightgbm.Booster):
-            return sklearn.wrap(estimator, file)
-        return _model(estimator, file)
+    found, file = read_booster(path, SUFFIXES, _read)
+    return _model(found, file) if isinstance(found, lightgbm.Booster) else sklearn.wrap(found, file)
+
+
+def _read(file: Path) -> Any:
     try:
-        return _model(lightgbm.Booster(model_file=str(file)), file)
+        return lightgbm.Booster(model_file=str(file))
     except (lightgbm.basic.LightGBMError, ValueError, UnicodeDecodeError) as error:
         raise ModelLoadError(
             f"{file.name} is not a model that LightGBM {lightgbm.__version__} can read ({first_line(error)}); "

@@ -8,8 +8,8 @@ from typing import Any
 import xgboost
 
 from eagleray_serving.errors import ModelLoadError, first_line
-from eagleray_serving.frameworks import Model, find_model_file, sklearn
-from eagleray_serving.frameworks.boosting import BoostedModel
+from eagleray_serving.frameworks import Model, sklearn
+from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -25,12 +25,13 @@ def load(path: Path) -> Model:
     Raises:
         ModelLoadError: The file is missing, or XGBoost cannot read it.
     """
-    file = find_model_file(path, (*SUFFIXES, *sklearn.SUFFIXES))
-    if file.suffix in sklearn.SUFFIXES:
-        estimator = sklearn.unpickle(file)
-        return _model(estimator) if isinstance(estimator, xgboost.Booster) else sklearn.wrap(estimator, file)
+    found, file = read_booster(path, SUFFIXES, _read)
+    return _model(found) if isinstance(found, xgboost.Booster) else sklearn.wrap(found, file)
+
+
+def _read(file: Path) -> Any:
     try:
-        return _model(xgboost.Booster(model_file=str(file)))
+        return xgboost.Booster(model_file=str(file))
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise ModelLoadError(
             f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({first_line(error)}); "
