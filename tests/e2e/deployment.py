@@ -1,5 +1,6 @@
 """A ModelDeployment in the cluster, as a test looks at it."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,11 @@ class ModelDeployment:
     def live_pods(self, role: str) -> list[str]:
         """Names of its Pods of a role that nobody is deleting."""
         return sorted(name_of(p) for p in self.pods(role) if "deletionTimestamp" not in p["metadata"])
+
+    def in_worker(self, pod: str, source: str) -> Any:
+        """What a Python program in a worker Pod prints last, as JSON."""
+        found = self.cluster.kubectl("exec", "-n", self.namespace, pod, "--", "python", "-c", source)
+        return json.loads(found.splitlines()[-1])
 
     def children(self) -> list[str]:
         """Everything that carries its label, as `Kind/name`."""

@@ -135,10 +135,8 @@ class Given:
     def predictor(self, **spec: Any) -> Served:
         """The example of an application that is scaled, settled; with small requests, as ten do not fit a test."""
         client = self.client(ROLLOUT_NAMESPACE)
-        manifest = example("autoscaled-predictor", ROLLOUT_NAMESPACE)
-        manifest["spec"]["image"] = self.cluster.images["autoscaled-predictor"]
+        manifest = self.own_image("autoscaled-predictor", **spec)
         manifest["spec"]["resources"]["requests"]["cpu"] = "100m"
-        manifest["spec"] |= spec
         return Served(md=self.settled(manifest), client=client, path="/", body={"num": 7}, expected={"result": 49})
 
     def gpu_taken(self) -> None:
@@ -172,9 +170,14 @@ class Given:
 
     def square_manifest(self, namespace: str, name: str = "square") -> Manifest:
         """The example's own application as a manifest for this cluster."""
-        manifest = example("square", namespace)
-        manifest["metadata"]["name"] = name
-        manifest["spec"]["image"] = self.cluster.images["square"]
+        manifest = self.own_image("square")
+        manifest["metadata"] = {"name": name, "namespace": namespace}
+        return manifest
+
+    def own_image(self, name: str, image: str = "", file: str = "model.yaml", **spec: Any) -> Manifest:
+        """An example that has an image of its own, or that of another, as a manifest for this cluster."""
+        manifest = example(name, ROLLOUT_NAMESPACE, file)
+        manifest["spec"] |= {"image": self.cluster.images[image or name], **spec}
         return manifest
 
     def settled(self, manifest: Manifest) -> ModelDeployment:
@@ -186,9 +189,9 @@ class Given:
         return md
 
 
-def example(name: str, namespace: str) -> Manifest:
-    """The model.yaml of one of the examples, for a namespace."""
-    manifest: Manifest = yaml.safe_load((REPO / "examples" / name / "model.yaml").read_text())
+def example(name: str, namespace: str, file: str = "model.yaml") -> Manifest:
+    """The manifest of one of the examples, for a namespace."""
+    manifest: Manifest = yaml.safe_load((REPO / "examples" / name / file).read_text())
     found = copy.deepcopy(manifest)
     found["metadata"]["namespace"] = namespace
     return found

@@ -5,7 +5,7 @@ import json
 from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.deployment import ModelDeployment
-from e2e.given import ROLLOUT_NAMESPACE, Given, example
+from e2e.given import ROLLOUT_NAMESPACE, Given
 from e2e.wait import NotYetError, eventually
 
 AMOUNTS = [10, 20, 500, 900, 70]
@@ -20,9 +20,7 @@ def value(text: str, name: str, **labels: str) -> float:
 
 def served(given: Given, name: str) -> ModelDeployment:
     given.operator()
-    manifest = example(name, ROLLOUT_NAMESPACE)
-    manifest["spec"]["image"] = given.cluster.images[name]
-    return given.settled(manifest)
+    return given.settled(given.own_image(name))
 
 
 def test_ones_own_metrics_are_told_with_the_models_labels(given: Given) -> None:
@@ -53,9 +51,9 @@ model = joblib.load("/opt/models/churn/model.joblib")
 row = json.loads({json.dumps(json.dumps(row))})
 print(model.predict_proba(pd.DataFrame([row]))[0, list(model.classes_).index("churn")])
 """
-    expected = given.cluster.kubectl("exec", "-n", ROLLOUT_NAMESPACE, pod, "--", "python", "-c", local)
+    expected = md.in_worker(pod, local)
     answer = client.ask("POST", md.url, {"features": list(row.values())}).json()
-    assert abs(answer["churn_prob"] - float(expected.splitlines()[-1])) < 1e-9
+    assert abs(answer["churn_prob"] - expected) < 1e-9
     assert client.count(md.url, 300, at_once=64, body={"features": list(row.values())}).statuses == {"200": 300}
     refused = client.ask("POST", md.url, {"features": ["two", *list(row.values())[1:]]})
     assert (refused.status, refused.json()["error"]) == (422, "tenure_months must be a number or null")

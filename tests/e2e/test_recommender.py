@@ -1,16 +1,13 @@
 """The examples `recommender` and `version-switch`: right answers, one copy of the embeddings, a switch under load."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
 from e2e.client import Client
-from e2e.cluster import Manifest
 from e2e.deployment import ModelDeployment
-from e2e.given import ROLLOUT_NAMESPACE, Given, example
+from e2e.given import ROLLOUT_NAMESPACE, Given
 from e2e.then import Then
 from e2e.wait import NotYetError, eventually
 from e2e.when import When
@@ -37,19 +34,6 @@ print(json.dumps([np.argsort(-scores, kind="stable")[:{BODY["count"]}].tolist(),
 """
 
 
-def manifest(given: Given, name: str, **spec: Any) -> Manifest:
-    found = example(name, ROLLOUT_NAMESPACE)
-    found["spec"]["image"] = given.cluster.images["recommender"]
-    found["spec"] |= spec
-    return found
-
-
-def in_worker(given: Given, pod: str, source: str) -> Any:
-    """What a program in a worker Pod prints, as JSON."""
-    where = ("exec", "-n", ROLLOUT_NAMESPACE, pod, "--", "python", "-c", source)
-    return json.loads(given.cluster.kubectl(*where).splitlines()[-1])
-
-
 def all_to(client: Client, md: ModelDeployment, version: str) -> None:
     if (found := client.count(md.url, 50, body=BODY).versions) != {version: 50}:
         raise NotYetError(f"{found}")
@@ -68,37 +52,37 @@ def cleared(given: Given) -> Iterator[None]:
 
 
 def test_four_replicas_share_one_copy_and_answer_rightly(given: Given, client: Client, when: When, then: Then) -> None:
-    one = manifest(given, "recommender", replicas=1)
+    one = given.own_image("recommender", replicas=1)
     del one["spec"]["autoscaling"]  # the clock is none of the test's
     md = given.settled(one)
     (pod,) = md.live_pods("worker")
-    items, best = in_worker(given, pod, TOP)
+    items, best = md.in_worker(pod, TOP)
     answer = client.ask("POST", md.url, BODY).json()
     assert answer["items"] == items
     assert np.isclose(answer["scores"][0], best, atol=1e-3)
     assert client.ask("POST", md.url, {"user": -1, "count": 5}).status == 422
-    ((alone, mapped, _),) = in_worker(given, pod, MEMORY).values()
+    ((alone, mapped, _),) = md.in_worker(pod, MEMORY).values()
     assert mapped > 1000, "the embeddings are not mapped"
 
     when.scaled(md, 4)
     then.settled(md)
     assert md.live_pods("worker") == [pod], "four replicas fit one Pod"
-    fresh = list(in_worker(given, pod, MEMORY).values())
+    fresh = list(md.in_worker(pod, MEMORY).values())
     assert len(fresh) == 4
     assert all(abs(private - alone) <= 0.1 * alone for private, _, _ in fresh), (alone, fresh)
     assert client.count(md.url, 400, at_once=64, body=BODY).statuses == {"200": 400}
-    used = list(in_worker(given, pod, MEMORY).values())
+    used = list(md.in_worker(pod, MEMORY).values())
     assert [whole for _, whole, _ in used] == [mapped] * 4, "each has read them"
     assert sum(share for _, _, share in used) <= 1.1 * mapped, (mapped, used)
 
 
 def test_a_switch_after_a_look_loses_no_request(given: Given, client: Client, when: When, then: Then) -> None:
-    md = given.settled(manifest(given, "version-switch"))
+    md = given.settled(given.own_image("version-switch", "recommender"))
     looked = client.count(md.url, 20, headers={"x-eagleray-version": "v2"}, body=BODY)
     assert (looked.versions, looked.statuses) == ({"v2": 20}, {"200": 20})
     with client.load(md.url, body=BODY, expected=None) as load:
         assert client.count(md.url, 20, body=BODY).versions == {"v1": 20}
-        versions = manifest(given, "version-switch")["spec"]["versions"]
+        versions = given.own_image("version-switch", "recommender")["spec"]["versions"]
         weights = {"v1": 0, "v2": 100}
         when.changed(md, {"versions": [{**version, "weight": weights[version["name"]]} for version in versions]})
         eventually("every request goes to v2", lambda: all_to(client, md, "v2"), within=30)

@@ -21,7 +21,7 @@ CRASHES = 2
 
 def values(tags: dict[str, str]) -> dict[str, object]:
     """The chart's values that this cluster needs: where its images are."""
-    names = ("operator", "router", "base", "lightgbm", "onnx", "sklearn", "xgboost")
+    names = ("operator", "router", "base", "lightgbm", "onnx", "sklearn", "torch", "xgboost")
     return {
         "images": {
             "registry": registry.ADDRESS,

@@ -45,11 +45,14 @@ IMAGES = (
     Image("lightgbm", "model_images/lightgbm/Dockerfile", base="sklearn-packages"),
     Image("xgboost", "model_images/xgboost/Dockerfile", base="sklearn-packages"),
     Image("onnx", "model_images/onnx/Dockerfile", base="ray"),
+    Image("torch", "model_images/torch/Dockerfile", base="ray"),
     Image("square", "examples/square/Dockerfile", base="base"),
     Image("autoscaled-predictor", "examples/autoscaled-predictor/Dockerfile", base="base"),
+    Image("image-classifier", "examples/image-classifier/Dockerfile", base="torch"),
     Image("recommender", "examples/recommender/Dockerfile", base="base"),
     Image("churn-app", "examples/churn-app/Dockerfile", base="sklearn"),
     Image("monitored", "examples/monitored/Dockerfile", base="base"),
+    Image("torch-tests", "tests/in_image/Dockerfile", base="torch", stage="tests"),
     Image("e2e-apps", "tests/e2e/apps/Dockerfile", base="base"),
 )
 LIST = cache.REPO / "build" / "images.json"

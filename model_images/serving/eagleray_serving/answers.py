@@ -38,28 +38,26 @@ class AnsweringModel:
     Args:
         model: The model.
         output: What it answers with.
+        signature: What it takes, where the user tells; what the model tells, else.
 
     Attributes:
         outputs: The names of the outputs, in order.
+        signature: What it takes.
 
     Raises:
         ModelLoadError: It is to answer with probabilities and has none.
     """
 
-    def __init__(self, model: Model, output: Output) -> None:
+    def __init__(self, model: Model, output: Output, signature: Signature | None = None) -> None:
         if output is not Output.LABELS and model.classes is None:
             raise ModelLoadError(
                 f"model.output is {output}, and this model tells no probabilities; "
                 "leave model.output out, or serve a classifier that has predict_proba()"
             )
         self.outputs = _NAMES[output]
+        self.signature = signature or model.signature
         self._model = model
         self._ask = {PREDICT: model.predict, PREDICT_PROBA: model.predict_proba}
-
-    @property
-    def signature(self) -> Signature:
-        """What the model takes."""
-        return self._model.signature
 
     @property
     def classes(self) -> Array | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from starlette.applications import Starlette
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import ModelLoadError
-from eagleray_serving.frameworks import check_framework, load_model
+from eagleray_serving.frameworks import ModelClass, check_framework, load_model
 from eagleray_serving.http import build_http
+from eagleray_serving.rows import Signature
 from eagleray_serving.service import Batching, Service
+from eagleray_serving.signature import parse_signature
 
 DEPLOYMENT = "Model"
 """Name of the Serve deployment."""
@@ -23,29 +26,52 @@ _BOUNDARIES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 logger = logging.getLogger("ray.serve.eagleray")
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The model that a replica serves.
+
+    Args:
+        framework: A key of ``frameworks.FRAMEWORKS``.
+        name: Its name in paths.
+        path: Where the init container put it.
+        output: What a classifier answers with.
+        model_class: Its class, where the file holds weights alone.
+        signature: What it takes, where the user tells.
+    """
+
+    framework: str
+    name: str
+    path: Path
+    output: Output = Output.LABELS
+    model_class: ModelClass | None = None
+    signature: Signature | None = None
+
+    def load(self) -> AnsweringModel:
+        """Load it.
+
+        Raises:
+            ModelLoadError: With one sentence that says why not.
+        """
+        return AnsweringModel(load_model(self.framework, self.path, self.model_class), self.output, self.signature)
+
+
 class ModelServer:
     """A replica: loads the model when it starts, then answers over HTTP.
 
     Args:
-        framework: A key of ``frameworks.FRAMEWORKS``.
-        name: Name of the model in paths.
-        path: Where the init container put the model.
-        output: What a classifier answers with.
+        saved: The model.
         batching: How requests are put together.
     """
 
-    async def __init__(  # type: ignore[misc]  # Serve awaits it
-        self, framework: str, name: str, path: str, output: Output, batching: Batching
-    ) -> None:
+    async def __init__(self, saved: Saved, batching: Batching) -> None:  # type: ignore[misc]  # Serve awaits it
         # In a thread: Serve asks a replica that is starting for its health too.
         try:
-            loaded = await asyncio.to_thread(load_model, framework, Path(path))
-            model = AnsweringModel(loaded, output)
+            model = await asyncio.to_thread(saved.load)
         except ModelLoadError as error:
             raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
         histogram = Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES)
-        self._service = Service(name, framework, model, batching, histogram.observe)
-        logger.info("model '%s' is loaded from %s; %s", name, path, batching)
+        self._service = Service(saved.name, saved.framework, model, batching, histogram.observe)
+        logger.info("model '%s' is loaded from %s; %s", saved.name, saved.path, batching)
 
     def __serve_build_asgi_app__(self) -> Starlette:
         """Called by Serve after the constructor."""
@@ -61,8 +87,8 @@ def build(args: dict[str, Any]) -> serve.Application:
     """Build the application.
 
     Args:
-        args: ``framework``, ``name``, ``path``, ``output`` (labels unless told) and ``batching`` (``{"maxSize",
-            "maxWaitSeconds"}`` or None).
+        args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
+            ``signature`` and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or None).
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -71,12 +97,19 @@ def build(args: dict[str, Any]) -> serve.Application:
     if missing:
         raise ModelLoadError(f"the application's args lack {', '.join(missing)}")
     check_framework(args["framework"])
-    output = parse_output(args.get("output"))
+    saved = Saved(
+        framework=args["framework"],
+        name=args["name"],
+        path=Path(args["path"]),
+        output=parse_output(args.get("output")),
+        model_class=ModelClass(args["class"], args.get("args") or {}) if args.get("class") else None,
+        signature=parse_signature(args.get("signature")),
+    )
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
     deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(args["framework"], args["name"], args["path"], output, batching)
+    app: serve.Application = deployment.bind(saved, batching)
     return app
 
 

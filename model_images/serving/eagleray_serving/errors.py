@@ -46,3 +46,9 @@ def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type when it has none."""
     lines = str(error).strip().splitlines()
     return lines[0].strip()[:500] if lines else type(error).__name__
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of an exception's message, where a traceback is part of it; or its type when it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip()[:500] if lines else type(error).__name__

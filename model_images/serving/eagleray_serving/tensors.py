@@ -20,12 +20,13 @@ class Tensor:
     Args:
         name: Its name in the model.
         dtype: Its type.
-        shape: Sizes of a row, which the first axis of a batch counts; None stands for any size.
+        shape: Sizes of a row, which the first axis of a batch counts, where None stands for any size; None where the
+            model does not tell.
     """
 
     name: str
     dtype: np.dtype[Any]
-    shape: tuple[int | None, ...]
+    shape: tuple[int | None, ...] | None
 
 
 def parse_tensor(instances: list[Any], tensor: Tensor) -> Array:
@@ -90,14 +91,20 @@ def _check_row(instance: object, tensor: Tensor, row: int) -> None:
 
 
 def _fits(shape: tuple[int, ...], tensor: Tensor) -> bool:
-    if len(shape) != len(tensor.shape) or math.prod(shape) == 0:
+    if math.prod(shape) == 0:
+        return False
+    if tensor.shape is None:
+        return True
+    if len(shape) != len(tensor.shape):
         return False
     return all(wanted in {None, size} for size, wanted in zip(shape, tensor.shape, strict=True))
 
 
 def _told(tensor: Tensor) -> str:
-    return f"numbers of shape [{_sizes(tensor).removeprefix(', ')}]"
+    return "numbers" if tensor.shape is None else f"numbers of shape [{_sizes(tensor).removeprefix(', ')}]"
 
 
 def _sizes(tensor: Tensor) -> str:
+    if tensor.shape is None:
+        return ", ..."
     return "".join(f", {'any' if size is None else size}" for size in tensor.shape)

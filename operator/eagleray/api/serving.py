@@ -9,6 +9,7 @@ from eagleray.api.autoscaling import DeploymentAutoscaling
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
 from eagleray.api.placement import Placement, ResourceRequirements, Workers
 
+_IMPORT_PATH = r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$"
 _PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
 
 MODEL_RULES = (
@@ -42,27 +43,49 @@ class Credentials(ApiModel):
     `AWS_SECRET_ACCESS_KEY`)."""
 
 
-class TensorSignature(ApiModel):
-    """One input or output of a model."""
+Datatype = Literal[
+    "BOOL", "BYTES", "FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"
+]
+"""Names of the Open Inference Protocol."""
 
-    name: str = Field(max_length=253)
+
+class TensorSignature(ApiModel):
+    """One input of a model."""
+
+    cel_rules = (
+        Rule(
+            "self.shape[0] == -1",
+            "the first size of a shape counts the rows of a request: write -1 there, for example [-1, 3, 32, 32]",
+            field_path=".shape",
+            python=lambda t: t.shape[0] == -1,
+        ),
+    )
+
+    name: str = Field(min_length=1, max_length=253)
     """Name of the tensor or column."""
-    datatype: str = Field(max_length=16)
-    """Data type as the Open Inference Protocol names it, such as `FP32`."""
-    shape: list[int] = Field(max_length=16)
-    """Shape; -1 stands for any size."""
+    datatype: Datatype
+    """Data type as the Open Inference Protocol names it, such as `FP32`; `BYTES` is text."""
+    shape: list[Annotated[int, Field(ge=-1, le=2**31 - 1)]] = Field(min_length=1, max_length=8)
+    """Shape, the rows first; -1 stands for any size."""
 
 
 class Signature(ApiModel):
-    """What a model takes and gives, where the model itself does not tell."""
+    """What a model takes, where it does not tell itself: each request is checked against it."""
 
-    inputs: Annotated[list[TensorSignature], map_list("name")] = Field(max_length=256)
-    """The inputs in order."""
-    outputs: Annotated[list[TensorSignature], map_list("name")] | None = Field(None, max_length=256)
-    """The outputs in order."""
+    cel_rules = (
+        Rule(
+            "self.inputs.size() == 1 || self.inputs.all(i, i.shape.size() == 1)",
+            "one tensor, or several columns of shape [-1]; put what belongs together into one tensor",
+            field_path=".inputs",
+            python=lambda s: len(s.inputs) == 1 or all(len(i.shape) == 1 for i in s.inputs),
+        ),
+    )
+
+    inputs: Annotated[list[TensorSignature], map_list("name")] = Field(min_length=1, max_length=256)
+    """One tensor, whose rows are tensors of one shape, or one or several columns of shape `[-1]`."""
 
 
-Framework = Literal["lightgbm", "onnx", "sklearn", "xgboost"]
+Framework = Literal["lightgbm", "onnx", "sklearn", "torch", "xgboost"]
 FRAMEWORKS: tuple[str, ...] = get_args(Framework)
 """What is served without code; each has an image of its own."""
 
@@ -70,10 +93,26 @@ FRAMEWORKS: tuple[str, ...] = get_args(Framework)
 class Model(ApiModel):
     """A saved model that the operator serves without code of yours."""
 
+    cel_rules = (
+        Rule(
+            "!has(self.class) || !has(self.framework) || self.framework == 'torch'",
+            "model.class is for framework torch, whose files may hold weights alone; leave it out",
+            field_path=".class",
+            python=lambda m: m.class_ is None or m.framework in {None, "torch"},
+        ),
+        Rule(
+            "!has(self.args) || has(self.class)",
+            "model.args are the arguments of model.class; write it, or leave args out",
+            field_path=".args",
+            python=lambda m: m.args is None or m.class_ is not None,
+        ),
+    )
+
     framework: Framework | None = None
     """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib. `lightgbm`: a booster
     as text (`.txt`, `.lgb`), or a pickled estimator. `xgboost`: a model as JSON or UBJSON, or a pickled estimator.
-    `onnx`: a model that takes columns, or one tensor a row."""
+    `onnx`: a model that takes columns, or one tensor a row. `torch`: TorchScript, an exported program (`.pt2`), or the
+    weights of `class`; one tensor in and one out."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
     """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://` or
     `s3://<bucket>/<key>`; a file, a folder with one model file, or an archive."""
@@ -89,14 +128,21 @@ class Model(ApiModel):
         | None
     ) = None
     """SHA-256 of the file behind `uri`; a file that differs is never loaded."""
-    class_: Annotated[str | None, Later] = Field(None, alias="class", max_length=512)
-    """Import path of the class that holds the model (`torch`)."""
-    args: Annotated[Preserved | None, Later] = None
-    """Arguments of `class`."""
+    class_: (
+        Annotated[
+            str,
+            Field(max_length=512),
+            matches(_IMPORT_PATH, "write model.class as module:Class, for example networks:SimpleCNN"),
+        ]
+        | None
+    ) = Field(None, alias="class")
+    """Class in your image, as `module:Class`, of which the file holds the weights (`torch`: a `state_dict`)."""
+    args: Preserved | None = None
+    """Keyword arguments of `class`."""
     credentials: Annotated[Credentials | None, Later] = None
     """Where the secret for the download comes from."""
-    signature: Annotated[Signature | None, Later] = None
-    """Inputs and outputs, where the model does not tell."""
+    signature: Signature | None = None
+    """What it takes, where the model does not tell or tells less."""
     output: Literal["Labels", "Probabilities", "Both"] | None = None
     """What a classifier answers with: its labels, unless told, its probabilities, or both."""
 
@@ -143,10 +189,7 @@ class App(ApiModel):
         Annotated[
             str,
             Field(max_length=512),
-            matches(
-                r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$",
-                "write app.importPath as module:name, for example fraud.app:build",
-            ),
+            matches(_IMPORT_PATH, "write app.importPath as module:name, for example fraud.app:build"),
         ]
         | None
     ) = None

@@ -66,12 +66,14 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
 
 
 def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
+    told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature"})
     return {
         "framework": model.framework,
         "name": revision.deployment,
         "path": MODEL_PATH,
         "output": model.output,
         "batching": _batching(revision.template),
+        **told,
     }
 
 

@@ -12,6 +12,7 @@ from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.api.status import ModelDeploymentStatus
 
 WORKING = {
+    *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),
     *("image", "imagePullPolicy", "imagePullSecrets[].name", "replicas"),
     *("env[].name", "env[].value", "env[].valueFrom.secretKeyRef.name", "env[].valueFrom.secretKeyRef.key"),
@@ -36,8 +37,8 @@ WORKING = {
     "revisionHistoryLimit",
 }
 LATER = {
-    *("model.class", "model.args", "model.credentials", "model.signature"),
     *(
+        "model.credentials",
         "app.runtimeEnv",
         "volumes",
         "volumeMounts",

@@ -34,7 +34,7 @@ def test_everything_is_read() -> None:
         lease_name="lease",
         router_image="r/router:1",
         images={
-            **{name: f"eagleray/{name}" for name in ("lightgbm", "onnx", "xgboost")},
+            **{name: f"eagleray/{name}" for name in ("lightgbm", "onnx", "torch", "xgboost")},
             "base": "r/base:1",
             "sklearn": "r/sklearn:1",
         },

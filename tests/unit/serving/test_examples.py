@@ -66,7 +66,7 @@ def test_the_application_has_one_deployment() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"framework": "fortran"}, "it serves: lightgbm, onnx, sklearn, xgboost"),
+        ({"framework": "fortran"}, "it serves: lightgbm, onnx, sklearn, torch, xgboost"),
         ({"name": None}, "lack name"),
         ({"batching": {"maxSize": 0}}, "maxSize >= 1"),
         ({"batching": {"maxSize": 1, "maxWaitSeconds": "50ms"}}, "maxWaitSeconds >= 0"),

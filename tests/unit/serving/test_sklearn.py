@@ -168,7 +168,7 @@ def test_the_only_model_file_is_found(tmp_path: Path) -> None:
 def test_no_model_and_no_framework(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="there is no model at"):
         load_model("sklearn", tmp_path / "nothing")
-    with pytest.raises(ModelLoadError, match="it serves: lightgbm, onnx, sklearn, xgboost"):
+    with pytest.raises(ModelLoadError, match="it serves: lightgbm, onnx, sklearn, torch, xgboost"):
         load_model("fortran", tmp_path)
 
 

@@ -1,8 +1,9 @@
 """One module per framework, with ``load(path) -> Model``. A new one is a file here and a line in ``FRAMEWORKS``."""
 
 import importlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.rows import Rows, Signature
@@ -30,8 +31,26 @@ class Model(Protocol):
         """One probability per row and class; called only where there are ``classes``."""
 
 
-FRAMEWORKS = {name: f"eagleray_serving.frameworks.{name}" for name in ("lightgbm", "onnx", "sklearn", "xgboost")}
+@dataclass(frozen=True, slots=True)
+class ModelClass:
+    """The class of a model whose file holds nothing but its weights.
+
+    Args:
+        path: ``module:Class``, importable in the image.
+        args: Keyword arguments of its constructor.
+    """
+
+    path: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+FRAMEWORKS = {
+    name: f"eagleray_serving.frameworks.{name}" for name in ("lightgbm", "onnx", "sklearn", "torch", "xgboost")
+}
 """Framework to the module that loads its models; modules are imported only when used."""
+
+WITH_CLASS = "torch"
+"""The framework whose files may hold weights alone: its ``load`` takes their ModelClass too."""
 
 
 def check_framework(framework: str) -> None:
@@ -45,8 +64,13 @@ def check_framework(framework: str) -> None:
         raise ModelLoadError(f"framework '{framework}' is not known to this image; it serves: {known}")
 
 
-def load_model(framework: str, path: Path) -> Model:
+def load_model(framework: str, path: Path, model_class: ModelClass | None = None) -> Model:
     """Load a model from a file, or from a folder that holds one.
+
+    Args:
+        framework: A key of ``FRAMEWORKS``.
+        path: The file or folder.
+        model_class: Whose weights the file holds, for the framework ``WITH_CLASS``.
 
     Raises:
         ModelLoadError: With one sentence that says why.
@@ -59,7 +83,7 @@ def load_model(framework: str, path: Path) -> Model:
             f"this image has no module '{error.name}', which framework '{framework}' needs; "
             "use the image of that framework"
         ) from None
-    model: Model = module.load(path)
+    model: Model = module.load(path, model_class) if framework == WITH_CLASS else module.load(path)
     return model
 
 

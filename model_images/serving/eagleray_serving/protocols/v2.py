@@ -17,6 +17,8 @@ from eagleray_serving.protocols import jsonable, parse_object
 from eagleray_serving.rows import Kind, Rows, Signature, check_values, describe, parse_rows
 from eagleray_serving.tensors import Array, Tensor, check_tensor
 
+# What numpy takes.
+_MOST_AXES = 64
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "BOOL": (bool,),
     "BYTES": (str,),
@@ -57,11 +59,18 @@ def parse_infer(body: bytes, signature: Signature, outputs: tuple[str, ...]) -> 
     inputs = request.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
-    axes = 2 if signature.tensor is None else 1 + len(signature.tensor.shape)
+    axes = _axes(signature.tensor)
     tensors = dict(_tensor(value, place, axes) for place, value in enumerate(inputs))
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
     return InferRequest(_rows(tensors, signature), wanted, identity)
+
+
+def _axes(tensor: Tensor | None) -> int:
+    """The most axes that an input may have."""
+    if tensor is None:
+        return 2
+    return _MOST_AXES if tensor.shape is None else 1 + len(tensor.shape)
 
 
 def infer_response(model: str, answer: Answer, request: InferRequest) -> dict[str, Any]:
@@ -116,7 +125,8 @@ def _inputs(signature: Signature) -> list[dict[str, Any]]:
     if signature.text:
         return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     if (tensor := signature.tensor) is not None:
-        shape = [-1, *(-1 if size is None else size for size in tensor.shape)]
+        sizes = (None,) if tensor.shape is None else tensor.shape
+        shape = [-1, *(-1 if size is None else size for size in sizes)]
         return [{"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}]
     width = -1 if signature.columns is None else len(signature.columns)
     kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY

@@ -1,0 +1,65 @@
+"""The example `image-classifier`, and PyTorch without code: right answers, on GPUs, in batches."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from e2e.client import Client
+from e2e.deployment import ModelDeployment
+from e2e.given import ROLLOUT_NAMESPACE, Given
+from e2e.test_app_deployments import GPU_NODE
+
+CHECK = "print(open('/opt/models/image-classifier/check.json').read())"
+
+
+@pytest.fixture(scope="module")
+def client(given: Given) -> Client:
+    given.operator()
+    return given.client(ROLLOUT_NAMESPACE)
+
+
+@pytest.fixture
+def applied(given: Given, client: Client, request: pytest.FixtureRequest) -> Iterator[ModelDeployment]:  # noqa: ARG001
+    md = given.settled(given.own_image("image-classifier", file=request.param))
+    yield md
+    given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
+
+
+def expected(md: ModelDeployment) -> dict[str, Any]:
+    """Images that the network was not trained on, and what it said of them where it was."""
+    found: dict[str, Any] = md.in_worker(md.live_pods("worker")[0], CHECK)
+    assert found["accuracy"] > 0.9
+    return found
+
+
+def test_what_serves_pytorch_models_does_so_in_its_image(given: Given) -> None:
+    run = ["docker", "run", "--rm", "--network", "none", given.cluster.images["torch-tests"]]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("applied", ["model.yaml"], indirect=True)
+def test_digits_are_told_on_two_gpus(applied: ModelDeployment, client: Client) -> None:
+    check = expected(applied)
+    assert [pod["spec"]["nodeName"] for pod in applied.pods("worker")] == [GPU_NODE, GPU_NODE]
+    for image, probs in zip(check["images"][:5], check["probs"], strict=False):
+        assert np.allclose(client.ask("POST", applied.url, {"image": image}).json()["probs"], probs, atol=1e-5)
+    assert client.count(applied.url, 200, at_once=32, body={"image": check["images"][0]}).statuses == {"200": 200}
+    refused = client.ask("POST", applied.url, {"image": check["images"][0][:2]})
+    assert (refused.status, "expected an image of shape [3, 32, 32]" in refused.body) == (422, True)
+
+
+@pytest.mark.parametrize("applied", ["no-code.yaml"], indirect=True)
+def test_the_same_weights_need_no_code(applied: ModelDeployment, client: Client) -> None:
+    check, url = expected(applied), f"{applied.url}/v1/models/digits:predict"
+    images, probs = check["images"][:3], check["probs"][:3]
+    scores = np.array(client.ask("POST", url, {"instances": images}).json()["predictions"])
+    assert np.allclose(np.exp(scores) / np.exp(scores).sum(1, keepdims=True), probs, atol=1e-5)
+    bad = [images[0], images[1][:2]]
+    refused = client.ask("POST", url, {"instances": bad}).json()
+    assert (refused["row"], "expected numbers of shape [3, 32, 32]" in refused["error"]) == (1, True)
+    told = client.ask("GET", f"{applied.url}/v2/models/digits").json()
+    assert told["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 32, 32]}]

@@ -1,0 +1,134 @@
+"""Runs where PyTorch is: in the image eagleray/torch, by tests/e2e/test_frameworks.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
+from eagleray_serving.frameworks import ModelClass, load_model
+from eagleray_serving.predictor import predict_all
+from eagleray_serving.rows import Rows, parse_rows
+from eagleray_serving.signature import parse_signature
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch is in its image only")
+
+IMAGES = np.random.default_rng(1).normal(size=(5, 3, 6, 6)).astype(np.float32)
+
+
+def network(classes: int = 4) -> Any:
+    torch.manual_seed(3)
+    layers = torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, classes)
+    return torch.nn.Sequential(*layers)
+
+
+def script(module: Any, file: Path) -> None:
+    torch.jit.save(torch.jit.script(module), str(file))
+
+
+def program(module: Any, file: Path) -> None:
+    dynamic = ({0: torch.export.Dim("rows")},)
+    torch.export.save(torch.export.export(module, (torch.zeros(2, 3, 6, 6),), dynamic_shapes=dynamic), str(file))
+
+
+def right(module: Any, images: Any = IMAGES) -> Any:
+    with torch.no_grad():
+        return module(torch.from_numpy(images)).numpy()
+
+
+@pytest.mark.parametrize(("save", "name"), [(script, "model.pt"), (program, "model.pt2"), (program, "net.pt")])
+def test_it_answers_as_the_module_does(tmp_path: Path, save: Callable[[Any, Path], None], name: str) -> None:
+    module = network().eval()
+    save(module, tmp_path / name)
+    model = load_model("torch", tmp_path)
+    rows = parse_rows(IMAGES.tolist(), model.signature)
+    assert rows.values.dtype == np.float32
+    assert np.allclose(model.predict(rows), right(module), atol=1e-5)
+    assert np.allclose(model.predict(rows[:1]), right(module)[:1], atol=1e-5)
+    assert model.classes is None
+
+
+def test_an_exported_program_tells_its_shape_and_type(tmp_path: Path) -> None:
+    program(network(), tmp_path / "model.pt2")
+    model = load_model("torch", tmp_path)
+    assert model.signature.tensor is not None
+    assert (model.signature.tensor.dtype.name, model.signature.tensor.shape) == ("float32", (3, 6, 6))
+    with pytest.raises(InvalidInputError, match=r"expected numbers of shape \[3, 6, 6\], got shape \[3, 6, 5\]"):
+        parse_rows(IMAGES[:, :, :, :5].tolist(), model.signature)
+
+
+def test_a_program_of_one_batch_size_is_refused(tmp_path: Path) -> None:
+    torch.export.save(torch.export.export(network(), (torch.zeros(2, 3, 6, 6),)), str(tmp_path / "model.pt2"))
+    with pytest.raises(ModelLoadError, match="holds exactly 2 rows; export it with a first axis of any size"):
+        load_model("torch", tmp_path)
+
+
+def test_weights_fill_their_class(tmp_path: Path) -> None:
+    trained = torch.nn.Linear(3, 2)
+    torch.save(trained.state_dict(), tmp_path / "weights.pth")
+    sizes = {"in_features": 3, "out_features": 2}
+    model = load_model("torch", tmp_path, ModelClass("torch.nn:Linear", sizes))
+    values = np.ones((2, 3), np.float32)
+    assert np.allclose(model.predict(Rows(values)), right(trained, values))
+    with pytest.raises(ModelLoadError, match=r"do not fit torch.nn:Linear: .*size mismatch for weight"):
+        load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {**sizes, "out_features": 5}))
+    with pytest.raises(ModelLoadError, match=r"model.class torch.nn:Linear cannot be made \(TypeError: .*nonsense"):
+        load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {"nonsense": 1}))
+    with pytest.raises(ModelLoadError, match="No module named 'nowhere'"):
+        load_model("torch", tmp_path, ModelClass("nowhere:Net"))
+    with pytest.raises(ModelLoadError, match=r"is a OrderedDict, and no torch\.nn\.Module"):
+        load_model("torch", tmp_path, ModelClass("collections:OrderedDict"))
+    with pytest.raises(ModelLoadError, match="name its class in"):
+        load_model("torch", tmp_path)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("code of the file runs",)
+
+
+def test_weights_run_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"weight": Evil()}, tmp_path / "weights.pt")
+    with pytest.raises(ModelLoadError, match=r"is not a model that PyTorch .* can read"):
+        load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {"in_features": 3, "out_features": 2}))
+    assert "code of the file runs" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("save", "name"), [(script, "model.pt"), (program, "model.pt2")])
+def test_half_a_file_is_named(tmp_path: Path, save: Callable[[Any, Path], None], name: str) -> None:
+    save(network(), tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelLoadError, match=name):
+        load_model("torch", tmp_path)
+
+
+def test_a_row_that_no_layer_takes_is_refused_alone(tmp_path: Path) -> None:
+    script(network(), tmp_path / "model.pt")
+    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
+    good, bad = Rows(IMAGES[:2]), Rows(IMAGES[:1, :2])
+    answer, refusal = predict_all(model, [good]) + predict_all(model, [bad])
+    assert isinstance(answer, dict)
+    assert isinstance(refusal, InvalidInputError)
+    assert "to have 3 channels, but got 2" in refusal.message
+
+
+def test_a_signature_gives_script_its_type(tmp_path: Path) -> None:
+    script(torch.nn.Embedding(10, 3), tmp_path / "model.pt")
+    signature = parse_signature({"inputs": [{"name": "words", "datatype": "INT64", "shape": [-1, 4]}]})
+    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS, signature)
+    rows = parse_rows([[1, 2, 3, 4], [0, 0, 0, 9]], model.signature)
+    assert model.answer(rows)["predict"].shape == (2, 4, 3)
+    with pytest.raises(InvalidInputError, match="expected whole numbers") as caught:
+        parse_rows([[1, 2, 3, 4], [0, 0.5, 0, 9]], model.signature)
+    assert (caught.value.field, caught.value.row) == ("words", 1)
+
+
+def test_two_outputs_are_no_answer(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.trace(lambda x: (x, x), torch.zeros(1, 3)), str(tmp_path / "model.pt"))
+    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
+    assert isinstance(found, ModelFailureError)
+    assert "answers a tuple; save one whose forward() answers one tensor" in str(found)

@@ -1,0 +1,71 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eagleray_serving.errors import InvalidInputError, ModelLoadError
+from eagleray_serving.protocols import v2
+from eagleray_serving.rows import Column, Kind, Signature, parse_rows
+from eagleray_serving.signature import parse_signature
+from eagleray_serving.tensors import Tensor
+
+SHAPELESS = Signature(columns=None, tensor=Tensor("input", np.dtype(np.float32), None))
+
+
+def one(name: str, datatype: str, *shape: int) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": list(shape)}
+
+
+def test_none_is_none() -> None:
+    assert parse_signature(None) is None
+
+
+def test_one_input_of_numbers_is_a_tensor() -> None:
+    found = parse_signature({"inputs": [one("image", "UINT8", -1, 3, -1, 4)]})
+    assert found == Signature(columns=None, tensor=Tensor("image", np.dtype(np.uint8), (3, None, 4)))
+
+
+def test_several_are_columns() -> None:
+    found = parse_signature({"inputs": [one("amount", "FP64", -1), one("country", "BYTES", -1)]})
+    assert found == Signature(columns=(Column("amount", Kind.NUMBER), Column("country", Kind.STRING)), named=True)
+    assert parse_signature({"inputs": [one("words", "BYTES", -1)]}) == Signature(
+        columns=(Column("words", Kind.STRING),), named=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({}, "at least one input"),
+        ({"inputs": [one("x", "float", -1)]}, "one of the datatypes"),
+        ({"inputs": [one("x", "FP32", 2, 3)]}, r"shape of 'x' begins with -1, which counts rows; got \[2, 3\]"),
+        ({"inputs": [one("x", "FP32", -1, 3), one("y", "FP32", -1)]}, "'x' is a column beside others"),
+    ],
+)
+def test_what_makes_no_sense_is_named(value: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelLoadError, match=words):
+        parse_signature(value)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 3, 4, 5)])
+def test_a_model_that_does_not_tell_takes_rows_of_any_shape(shape: tuple[int, ...]) -> None:
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    assert parse_rows(values.tolist(), SHAPELESS).values.tolist() == values.tolist()
+    tensor = {"name": "x", "datatype": "FP64", "shape": list(shape), "data": values.ravel().tolist()}
+    asked = v2.parse_infer(b'{"inputs": [%s]}' % v2_json(tensor), SHAPELESS, ("predict",))
+    assert asked.rows.values.shape == shape
+    assert asked.rows.values.dtype == np.float32
+
+
+def v2_json(tensor: dict[str, Any]) -> bytes:
+    return str(tensor).replace("'", '"').encode()
+
+
+def test_its_rows_are_alike_all_the_same() -> None:
+    with pytest.raises(InvalidInputError, match="the rows differ in shape"):
+        parse_rows([[1, 2], [1, 2, 3]], SHAPELESS)
+    with pytest.raises(InvalidInputError, match=r"row 1.*something that is no number"):
+        parse_rows([[1, 2], ["a", 2]], SHAPELESS)
+    assert v2.metadata("m", "torch", SHAPELESS, [])["inputs"] == [
+        {"name": "input", "datatype": "FP32", "shape": [-1, -1]}
+    ]
