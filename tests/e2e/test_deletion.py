@@ -4,13 +4,17 @@ from e2e.given import Given
 from e2e.then import Then
 from e2e.when import When
 
+# Half of what Ray has a worker wait.
+SOON = 45.0
+
 
 def test_deleting_leaves_no_child(given: Given, when: When, then: Then) -> None:
-    """Workers that lose their head wait for it a while: what is deleted with the operator and without ends together."""
+    """Workers that the collector deletes wait for their replicas to move; an operator ends them."""
     operator = given.operator()
     churn, square = given.churn(replicas=2), given.square(replicas=2)
     assert churn.md.children()
     when.deleted(churn.md)
+    then.nothing_left(churn.md, within=SOON)
 
     pods = {role: square.md.live_pods(role) for role in ("head", "worker", "router")}
     with when.loaded(square) as load:
@@ -20,6 +24,5 @@ def test_deleting_leaves_no_child(given: Given, when: When, then: Then) -> None:
     then.no_request_failed(load.result)
 
     when.deleted(square.md)
-    then.nothing_left(churn.md)
     then.nothing_left(square.md)
     operator.install()

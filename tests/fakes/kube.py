@@ -31,8 +31,13 @@ class FakeKube(KubeClient):
         return copy.deepcopy(self._live(ref))
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> Manifests:
+        assert not fields, "this server selects by no field"
         self._called("list", Ref(kind, namespace or "", ""))
         wanted = (labels or {}).items()
         return [

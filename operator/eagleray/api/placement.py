@@ -81,16 +81,19 @@ class Placement(ApiModel):
     """Labels that a node must carry."""
     tolerations: list[Toleration] | None = Field(None, max_length=32)
     """Taints that the Pods accept."""
-    accelerator: Annotated[str | None, Later] = Field(None, max_length=63)
-    """Kind of accelerator by the operator's list, such as `nvidia-a10g`; sets node labels and taints."""
+    accelerator: str | None = Field(None, max_length=63)
+    """Kind of accelerator that a node must have, by the operator's list (`nodes.accelerators` of the chart), such as
+    `nvidia-a10g`; taints of such nodes are accepted. How many a replica gets is in `resources.limits`."""
     affinity: Preserved | None = None
     """Affinity, as in a Pod; what the API server refuses of it is told by the condition."""
     spread: Annotated[list[Spread], map_list("topology_key", "when_unsatisfiable")] | None = Field(None, max_length=8)
     """How the Pods of a revision, or of one of its worker groups, are spread over zones and nodes."""
     priority_class_name: str | None = Field(None, max_length=253)
     """Priority class of the Pods, and of the head that they depend on."""
-    spot: Annotated[Literal["Prefer", "Require", "Avoid"] | None, Later] = None
-    """Whether the Pods run on spot nodes."""
+    spot: Literal["Forbid", "Allow", "Prefer", "Require"] | None = None
+    """Whether workers run on spot nodes, by the operator's list of their labels and taints. `Forbid`: never, nor does
+    the head. `Allow`: their taints are accepted. `Prefer`: rather than on others. `Require`: nowhere else. Where it is
+    left out, spot nodes are nodes like others."""
 
 
 class Workers(ApiModel):

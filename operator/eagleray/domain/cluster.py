@@ -113,7 +113,7 @@ def decide_pods(
 ) -> PodsDecision:
     """Bring the Pods of each worker group of `revision` to what its replicas need."""
     wanted = pods_by_group(revision.groups, counts)
-    actions: list[Action] = [DeletePod(p.name, p.uid, _GONE) for p in cluster.pods if p.terminated and not p.deleting]
+    actions: list[Action] = [DeletePod(p.name, p.uid, why) for p in cluster.pods if (why := _to_go(p))]
     if broken := _failures(cluster, wanted):
         failure = note(failure, broken[0], now)
     problem = next(iter(broken), None) or _first_problem(cluster)
@@ -125,6 +125,18 @@ def decide_pods(
         for group, number in wanted.items():
             actions += shrink(cluster.group(group), number, cluster.head, serve, nodes)
     return PodsDecision(tuple(actions), failure, problem)
+
+
+def _to_go(pod: Pod) -> str:
+    """Why a Pod is deleted whatever is wanted; "" where it is not.
+
+    One whose node is about to go ends as it does when it is evicted: its replicas are replaced first.
+    """
+    if pod.deleting:
+        return ""
+    if pod.terminated:
+        return _GONE
+    return f"its node is about to go ({pod.notice})" if pod.notice else ""
 
 
 def _incomplete(cluster: Cluster, wanted: Counts) -> bool:

@@ -11,6 +11,7 @@ from eagleray.api.serving import AppDeployment
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain.fleet import Fleet
 from eagleray.domain.groups import Counts, Scale, named_deployments, part_of
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.revisions import Revision, revision_name
@@ -110,12 +111,15 @@ class Desired:
         return DEFAULT_HISTORY_LIMIT if limit is None else limit
 
 
-def parse(manifest: Mapping[str, Any], images: Mapping[str, str], revisions: Mapping[str, Revision]) -> Desired:
+def parse(
+    manifest: Mapping[str, Any], images: Mapping[str, str], fleet: Fleet, revisions: Mapping[str, Revision]
+) -> Desired:
     """Parse a ModelDeployment as read from the API server.
 
     Args:
         manifest: the object.
         images: the operator's default images by framework, and by `base` for apps.
+        fleet: what the operator knows of nodes.
         revisions: revisions that exist; one at the same content keeps the image that it was made with.
 
     Raises:
@@ -128,6 +132,8 @@ def parse(manifest: Mapping[str, Any], images: Mapping[str, str], revisions: Map
         raise InvalidSpecError(explain(e)) from e
     verbs = read_verbs(meta.get("annotations") or {})
     lanes = spec.lanes()
+    for lane in lanes:
+        fleet.check([lane.template.placement, *(d.placement for d in named_deployments(lane.template))])
     shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if _shares(lane)})
     versions = tuple(
         _version(lane, shared.get(lane.name, lane.replicas or 0), meta, images, revisions, verbs) for lane in lanes

@@ -10,6 +10,8 @@ INCARNATION = "eagleray.dev/incarnation"
 # Of a worker: its worker group. Ray's node carries it too, so that replicas find it.
 GROUP = "eagleray.dev/group"
 HASH_ANNOTATION = "eagleray.dev/hash"
+# Of a worker: the accelerator that its node is to have.
+ACCELERATOR_ANNOTATION = "eagleray.dev/accelerator"
 
 # What kopf watches and observe lists: our children alone.
 MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"

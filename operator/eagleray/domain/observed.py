@@ -65,6 +65,7 @@ class Pod:
         started: whether its main container runs.
         ready: whether it passes its readiness probe.
         digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
+        notice: why its node is about to go; "" while it is not.
         containers: every container, init containers first.
     """
 
@@ -85,6 +86,7 @@ class Pod:
     started: bool = False
     ready: bool = False
     digest: str = ""
+    notice: str = ""
     containers: tuple[Container, ...] = ()
 
     @property
@@ -95,7 +97,7 @@ class Pod:
     @property
     def live(self) -> bool:
         """Whether it serves or may come to serve."""
-        return not self.deleting and not self.terminated
+        return not self.deleting and not self.terminated and not self.notice
 
 
 @dataclass(frozen=True, slots=True)

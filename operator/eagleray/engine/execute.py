@@ -29,6 +29,7 @@ from eagleray.domain.observed import Pod, RouterPod
 from eagleray.domain.revisions import Revision
 from eagleray.domain.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
+from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
 from eagleray.engine.probe import probe
 from eagleray.engine.provider import NoValueError, ask
@@ -70,12 +71,14 @@ class Tools:
         kube: the API server.
         session: for Ray's REST API, the routers' statistics and warm-up requests.
         observer: looks at objects, and makes the Ray clients.
+        nodes: what was seen of the cluster's nodes.
         settings: images and keys.
     """
 
     kube: KubeClient
     session: aiohttp.ClientSession
     observer: Observer
+    nodes: NodeBook
     settings: EngineSettings
 
 
@@ -102,7 +105,8 @@ class Executor:
         self._memory = memory
         self._look_again = look_again
         self._owner = owner_reference(desired.name, desired.uid)
-        self._pods = PodSettings(tools.settings.image_pull_policy, tools.settings.image_pull_secrets)
+        s = tools.settings
+        self._pods = PodSettings(s.image_pull_policy, s.image_pull_secrets, s.fleet, tools.nodes.leaving())
 
     async def do(self, action: Action) -> None:
         """Do one action.
@@ -164,7 +168,7 @@ class Executor:
     async def _create_token(self, revision: Revision) -> None:
         """Create the token Secret; the operator may create Secrets, and read none."""
         record = self._snapshot.children.found[Ref(CONTROLLER_REVISION, revision.namespace, revision.name)]
-        token = auth_token(self._settings.token_key, revision)
+        token = auth_token(self._settings.token_key, revision.namespace, revision.name)
         await self._create(build_auth_secret(revision, token, reference_to(record)))
 
     async def _create(self, manifest: Manifest) -> None:

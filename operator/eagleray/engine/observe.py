@@ -24,6 +24,7 @@ from eagleray.domain.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.domain.serve import ServeState
 from eagleray.engine.children import Children
 from eagleray.engine.memory import Memory
+from eagleray.engine.nodes import NodeBook
 from eagleray.engine.pods import read_pod
 from eagleray.engine.queue import Key
 from eagleray.kube.client import KubeClient
@@ -77,16 +78,23 @@ class Observer:
         kube: the API server.
         session: for Ray's REST API and the routers' statistics.
         token_key: the operator's key, from which the Ray tokens are derived.
+        nodes: what was seen of the cluster's nodes.
         now: the wall clock.
     """
 
     def __init__(
-        self, kube: KubeClient, session: aiohttp.ClientSession, token_key: bytes, now: Callable[[], datetime]
+        self,
+        kube: KubeClient,
+        session: aiohttp.ClientSession,
+        token_key: bytes,
+        nodes: NodeBook,
+        now: Callable[[], datetime],
     ) -> None:
         self.now = now
         self._kube = kube
         self._session = session
         self._token_key = token_key
+        self._nodebook = nodes
 
     async def look(self, key: Key, manifest: Manifest, memory: Memory) -> Snapshot:
         """Read everything that a decision about the object may depend on.
@@ -103,7 +111,8 @@ class Observer:
             self._router_children(key),
         )
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
-        ray = tuple(read_pod(p) for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER})
+        of_ray = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}]
+        ray = tuple(read_pod(p, self._nodebook) for p in of_ray)
         known = {r.name: r for r in map(read_revision, revisions)}
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
         (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
@@ -212,7 +221,7 @@ class Observer:
         return use
 
     async def _router(self, manifest: Manifest) -> RouterPod:
-        pod = read_pod(manifest)
+        pod = read_pod(manifest, self._nodebook)
         problem = pod_problem(pod)
         stats: RouterStats | None = None
         if pod.ip and pod.started:
@@ -245,12 +254,12 @@ class Observer:
 
     def serve_client(self, revision: Revision, head_ip: str) -> ServeClient:
         """The Serve REST client of the head at `head_ip`."""
-        token = auth_token(self._token_key, revision)
+        token = auth_token(self._token_key, revision.namespace, revision.name)
         return ServeClient(self._session, f"http://{head_ip}:{HEAD_DASHBOARD}", token)
 
     def gcs_client(self, revision: Revision, head_ip: str) -> GcsClient:
         """The GCS client of the head at `head_ip`."""
-        return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision))
+        return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision.namespace, revision.name))
 
 
 def _runs(container: str, router: Manifest, pod: Pod) -> bool:

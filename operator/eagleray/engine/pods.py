@@ -6,13 +6,19 @@ from typing import Any
 
 from eagleray.domain import labels
 from eagleray.domain.observed import Container, Pod, Role
+from eagleray.engine.nodes import NodeBook
 
 # The container that a Pod is there for: Ray's or the router's; the others prepare it.
 _MAIN_CONTAINERS = frozenset({"ray", "envoy"})
 
 
-def read_pod(manifest: dict[str, Any]) -> Pod:
-    """Read a Pod of ours."""
+def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
+    """Read a Pod of ours.
+
+    Args:
+        manifest: the Pod.
+        nodes: what was seen of the cluster's nodes.
+    """
     meta, status = manifest["metadata"], manifest.get("status", {})
     marks = meta["labels"]
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
@@ -29,11 +35,12 @@ def read_pod(manifest: dict[str, Any]) -> Pod:
         reason=_own_reason(status),
         ip=status.get("podIP", ""),
         deleting="deletionTimestamp" in meta,
-        unschedulable=_unschedulable(status),
+        unschedulable=_unschedulable(manifest, nodes),
         scheduled="nodeName" in manifest["spec"],
         started=any(c["name"] in _MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
         digest=_digest(manifest),
+        notice=nodes.notice(manifest["spec"].get("nodeName", "")),
         containers=tuple(_container(c) for c in containers),
     )
 
@@ -60,10 +67,13 @@ def _own_reason(status: dict[str, Any]) -> str:
     return ": ".join(part for part in (status.get("reason", ""), status.get("message", "")) if part)
 
 
-def _unschedulable(status: dict[str, Any]) -> str:
-    for condition in status.get("conditions", []):
+def _unschedulable(manifest: dict[str, Any], nodes: NodeBook) -> str:
+    for condition in manifest.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return str(condition.get("message") or condition.get("reason") or "")
+            words = str(condition.get("message") or condition.get("reason") or "")
+            wanted = manifest["metadata"].get("annotations", {}).get(labels.ACCELERATOR_ANNOTATION)
+            missing = nodes.without(wanted) if wanted else ""
+            return f"{missing}; {words}" if missing else words
     return ""
 
 

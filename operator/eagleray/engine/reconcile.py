@@ -14,11 +14,13 @@ from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Role
 from eagleray.domain.plan import plan, refuse
+from eagleray.domain.ports import RAYLET
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.transitions import transitions
 from eagleray.engine.children import NameTakenError
 from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
 from eagleray.engine.memory import Memory
+from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
 from eagleray.engine.queue import Key
 from eagleray.engine.settings import EngineSettings
@@ -26,6 +28,9 @@ from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from eagleray.kube.events import EventRecorder
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
+from eagleray.ray.errors import RayError
+from eagleray.ray.raylet import RayletClient
+from eagleray.resources.secret import auth_token
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +43,7 @@ class Reconciler:
     Args:
         kube: the API server.
         settings: images and keys.
+        nodes: what was seen of the cluster's nodes.
         look_again: puts a key into the queue.
         decided: is told the status of an object, None where it is gone.
         now: the wall clock.
@@ -47,6 +53,7 @@ class Reconciler:
         self,
         kube: KubeClient,
         settings: EngineSettings,
+        nodes: NodeBook,
         look_again: Callable[[Key], None],
         decided: Callable[[Key, ModelDeploymentStatus | None], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -57,14 +64,14 @@ class Reconciler:
         self._decided = decided
         self._now = now
         session = aiohttp.ClientSession()
-        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key, now), settings)
+        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key, nodes, now), nodes, settings)
         self._memories: dict[Key, Memory] = {}
 
     async def __call__(self, key: Key) -> float | None:
         """Look at `key` once.
 
         Returns:
-            Seconds until the next look, or None where the object is gone.
+            Seconds until the next look, or None where the object is gone and so are its Pods.
 
         Raises:
             KubeError: the API server did not answer; the look is to be repeated.
@@ -72,9 +79,8 @@ class Reconciler:
         try:
             manifest = await self._kube.get(Ref(MODEL_DEPLOYMENT, key.namespace, key.name))
         except NotFoundError:
-            await self._hurry(key)
             await self._forget(key)
-            return None
+            return await self._hurry(key)
         if "deletionTimestamp" in manifest["metadata"]:
             await self._forget(key)
             return None
@@ -97,11 +103,15 @@ class Reconciler:
         if memory is not None:
             await memory.close()
 
-    async def _hurry(self, key: Key) -> None:
+    async def _hurry(self, key: Key) -> float | None:
         """Let the Pods of a deleted object end soon; the garbage collector has workers wait for replicas to move.
 
         The first who deletes a Pod sets its grace period: kubelet does not shorten one that runs. So all are deleted
-        at once, workers first. Pods that were orphaned on purpose (`--cascade=orphan`) stay.
+        at once, workers first; and where the collector was faster, the raylet is ended when the shorter period is over.
+        Pods that were orphaned on purpose (`--cascade=orphan`) stay.
+
+        Returns:
+            Seconds until it is to look whether they have ended, or None where nothing is left.
         """
         mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
         pods = [p for p in await self._kube.list(POD, key.namespace, mine) if p["metadata"].get("ownerReferences")]
@@ -109,17 +119,33 @@ class Reconciler:
         of_ray = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in ranks]
         of_ray.sort(key=lambda pod: ranks[pod["metadata"]["labels"][labels.ROLE]])
         await asyncio.gather(*(self._end_soon(pod) for pod in of_ray))
+        return IDLE_GRACE_SECONDS + 1.0 if of_ray else None
 
     async def _end_soon(self, pod: Manifest) -> None:
+        meta = pod["metadata"]
+        ends = meta.get("deletionTimestamp")
+        if ends and datetime.fromisoformat(ends) < self._now() and meta["labels"][labels.ROLE] == Role.WORKER:
+            await self._end_raylet(pod)
+            return
         try:
-            await self._kube.delete(Ref.of(pod), uid=pod["metadata"]["uid"], grace_seconds=IDLE_GRACE_SECONDS)
+            await self._kube.delete(Ref.of(pod), uid=meta["uid"], grace_seconds=IDLE_GRACE_SECONDS)
         except (NotFoundError, ConflictError):
-            log.debug("Already gone", pod=pod["metadata"]["name"])
+            log.debug("Already gone", pod=meta["name"])
+
+    async def _end_raylet(self, pod: Manifest) -> None:
+        meta, address = pod["metadata"], pod.get("status", {}).get("podIP", "")
+        token = auth_token(self._tools.settings.token_key, meta["namespace"], meta["labels"][labels.REVISION])
+        try:
+            async with RayletClient(f"{address}:{RAYLET}", token) as raylet:
+                await raylet.shut_down()
+        except RayError as e:
+            log.warning("A worker of a deleted object is not ended", pod=meta["name"], error=str(e))
 
     async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
         observed, now, generation = snapshot.observed, self._now(), manifest["metadata"]["generation"]
         try:
-            desired = parse(manifest, self._tools.settings.images, observed.revisions)
+            settings = self._tools.settings
+            desired = parse(manifest, settings.images, settings.fleet, observed.revisions)
         except InvalidSpecError as e:
             return refuse(generation, observed, Reason.INVALID_SPEC, str(e), now)
         decision = plan(desired, observed, now)

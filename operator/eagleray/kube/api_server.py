@@ -126,11 +126,16 @@ class ApiServer(KubeClient):
         return await self._call("GET", ref.kind.path(ref.namespace, ref.name))
 
     async def list(  # noqa: D102
-        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> Manifests:
         query = {"limit": str(PAGE_SIZE)}
-        if labels:
-            query["labelSelector"] = ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
+        for selector, wanted in (("labelSelector", labels), ("fieldSelector", fields)):
+            if wanted:
+                query[selector] = ",".join(f"{k}={v}" for k, v in sorted(wanted.items()))
         items: Manifests = []
         while True:
             page = await self._call("GET", kind.path(namespace), query=query)

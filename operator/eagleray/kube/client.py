@@ -22,7 +22,11 @@ class KubeClient(Protocol):
         """
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> Manifests:
         """Read all objects of a kind, page by page.
 
@@ -30,6 +34,7 @@ class KubeClient(Protocol):
             kind: their kind.
             namespace: their namespace, or None for every namespace.
             labels: labels that they must carry.
+            fields: values of fields that they must have, of those that the API server selects by.
         """
 
     async def create(self, manifest: Manifest) -> Manifest:

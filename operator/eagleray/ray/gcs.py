@@ -2,27 +2,11 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Self, TypeVar
-
-import grpc
-from google.protobuf.message import DecodeError, Message
 
 from eagleray.domain.ray_nodes import NodeState, NodeStatus
 from eagleray.domain.text import clean
-from eagleray.ray.errors import NotFoundError, RayError, RejectedError, UnauthorizedError, UnreachableError
+from eagleray.ray.grpc_client import DEADLINE_SECONDS, RayClient
 from eagleray.ray.proto import autoscaler_state_pb2 as pb
-
-_Reply = TypeVar("_Reply", bound=Message)
-
-DEADLINE_SECONDS: Final = 3.0
-_SERVICE: Final = "/ray.rpc.autoscaler.AutoscalerStateService/"
-_REFUSED: Final = {
-    grpc.StatusCode.UNAUTHENTICATED: UnauthorizedError,
-    grpc.StatusCode.PERMISSION_DENIED: UnauthorizedError,
-    grpc.StatusCode.NOT_FOUND: NotFoundError,
-    grpc.StatusCode.UNIMPLEMENTED: RejectedError,
-    grpc.StatusCode.INVALID_ARGUMENT: RejectedError,
-}
 
 
 class DrainReason(Enum):
@@ -60,7 +44,7 @@ class ResourceDemand:
     count: int
 
 
-class GcsClient:
+class GcsClient(RayClient):
     """Talks to one head's GCS; close it, or use it as an asynchronous context.
 
     Args:
@@ -70,23 +54,7 @@ class GcsClient:
     """
 
     def __init__(self, address: str, token: str, deadline: float = DEADLINE_SECONDS) -> None:
-        # Pods are reached by their own address: a proxy of the environment has no business here.
-        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-        self._address = address
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._deadline = deadline
-
-    async def __aenter__(self) -> Self:
-        """Give the client itself."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close the client."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._channel.close()
+        super().__init__("GCS", "ray.rpc.autoscaler.AutoscalerStateService", address, token, deadline)
 
     async def node_states(self) -> tuple[NodeState, ...]:
         """Read the state of every node, dead ones included.
@@ -126,33 +94,14 @@ class GcsClient:
         request = pb.DrainNodeRequest(
             node_id=node_id, reason=reason.value, reason_message=message, deadline_timestamp_ms=deadline_ms
         )
-        reply: pb.DrainNodeReply = await self._call("DrainNode", request, pb.DrainNodeReply)
+        reply: pb.DrainNodeReply = await self.call("DrainNode", request, pb.DrainNodeReply)
         return DrainAnswer(reply.is_accepted, clean(reply.rejection_reason_message))
 
     async def _cluster_resource_state(self) -> pb.ClusterResourceState:
-        reply = await self._call(
+        reply = await self.call(
             "GetClusterResourceState", pb.GetClusterResourceStateRequest(), pb.GetClusterResourceStateReply
         )
         return reply.cluster_resource_state
-
-    async def _call(self, method: str, request: Message, reply: type[_Reply]) -> _Reply:
-        call = self._channel.unary_unary(
-            _SERVICE + method,
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=reply.FromString,
-        )
-        try:
-            answer: _Reply = await call(request, timeout=self._deadline, metadata=self._metadata)
-        except grpc.aio.AioRpcError as e:
-            raise self._error(method, e) from e
-        except DecodeError as e:
-            raise RejectedError(f"{self._address} answers {method} in a form that is not Ray 2.60's") from e
-        return answer
-
-    def _error(self, method: str, error: grpc.aio.AioRpcError) -> RayError:
-        kind = _REFUSED.get(error.code(), UnreachableError)
-        details = clean(error.details() or "no details", 300)
-        return kind(f"GCS {self._address} {method}: {error.code().name}: {details}")
 
 
 def _status(number: int) -> NodeStatus:

@@ -6,6 +6,7 @@ from eagleray.domain.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import head_env
 from eagleray.resources.names import head_hostname, head_name, service_name
+from eagleray.resources.placement import forbid_spot, prefer_lasting
 from eagleray.resources.pod import (
     METRICS_PORT,
     RAY_CONTAINER,
@@ -23,8 +24,10 @@ from eagleray.resources.pod import (
 # Measured: 0.8 GiB at rest with one application, 1.2 GiB at most while it starts; below 1.5 GiB Serve's API hangs.
 _RESOURCES = {"requests": {"cpu": "250m", "memory": "1536Mi"}, "limits": {"memory": "2Gi"}}
 _HEALTH = "/api/gcs_healthz"
-# The head ends at once: its workers go on serving without it.
+# The head ends soon: its workers go on serving without it.
 _GRACE_SECONDS = 15
+# But not before workers that are deleted with it have told it so: Ray has them wait a minute and a half for an answer.
+_LAST_WORDS_SECONDS = 5
 # Which kind of machine the image runs on, unlike what the model wants of it.
 _MACHINE_LABELS = frozenset({"kubernetes.io/arch", "kubernetes.io/os"})
 
@@ -33,7 +36,8 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
     """Build the head Pod of an incarnation.
 
     Placement is for workers: it names accelerators and the taints of the nodes that have them, and a head that took
-    up such a node would waste it. Only the machine's architecture and system count for both.
+    up such a node would waste it. Only the machine's architecture and system count for both, and whether spot nodes are
+    forbidden; where they are not, a head rather runs on others: with it goes the whole cluster.
 
     Args:
         revision: the revision.
@@ -64,6 +68,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         ],
         resources=_RESOURCES,
         volumeMounts=scratch_mounts(),
+        lifecycle={"preStop": {"sleep": {"seconds": _LAST_WORDS_SECONDS}}},
         startupProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=2, failures=150),
         readinessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=5, failures=6),
         livenessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=10, failures=12),
@@ -75,6 +80,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         "containers": [ray],
         "volumes": scratch_volumes(),
         **_node_selector(revision),
+        **_affinity(revision, pod),
         **priority_class(revision.template.placement),
     }
     return build_pod(revision, PodIdentity(head_name(revision, incarnation), "head", incarnation), owner, pod, spec)
@@ -85,3 +91,10 @@ def _node_selector(revision: Revision) -> dict[str, Any]:
     chosen = (placement and placement.node_selector) or {}
     kept = {name: value for name, value in chosen.items() if name in _MACHINE_LABELS}
     return {"nodeSelector": kept} if kept else {}
+
+
+def _affinity(revision: Revision, pod: PodSettings) -> dict[str, Any]:
+    placement = revision.template.placement
+    forbidden = placement is not None and placement.spot == "Forbid"
+    found = forbid_spot(pod.fleet) if forbidden else prefer_lasting(pod.fleet)
+    return {"affinity": found} if found else {}

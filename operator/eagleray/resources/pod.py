@@ -1,9 +1,11 @@
 """What head and worker Pods have in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eagleray.api.placement import Placement
+from eagleray.domain.fleet import Fleet
+from eagleray.domain.ports import RAYLET
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import TMP
 from eagleray.resources.labels import labels
@@ -24,10 +26,14 @@ class PodSettings:
     Attributes:
         image_pull_policy: for images whose policy the object does not name; "" = Kubernetes' own rule.
         image_pull_secrets: names of Secrets to pull images with.
+        fleet: what labels and taints of nodes mean.
+        leaving: nodes that are about to go.
     """
 
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()
+    fleet: Fleet = field(default_factory=Fleet)
+    leaving: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def ray_node_args() -> list[str]:
         "--include-log-monitor=False",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         "--object-manager-port=8076",
-        "--node-manager-port=8077",
+        f"--node-manager-port={RAYLET}",
         "--min-worker-port=10002",
         "--max-worker-port=10101",
         f"--dashboard-agent-listen-port={AGENT_PORT}",

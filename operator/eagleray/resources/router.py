@@ -22,6 +22,7 @@ from eagleray.domain.router import (
 )
 from eagleray.resources.labels import deployment_labels
 from eagleray.resources.names import router_name
+from eagleray.resources.placement import prefer_lasting
 from eagleray.resources.pod import USER_ID, PodSettings, locked_down
 
 REPLICAS = 2
@@ -175,6 +176,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "affinity": {
+            **prefer_lasting(settings.fleet),
             "podAntiAffinity": {
                 "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}],
             },

@@ -12,17 +12,18 @@ from eagleray.resources.names import secret_name
 TOKEN_KEY = "token"  # noqa: S105 -- the name of the entry, not a token
 
 
-def auth_token(key: bytes, revision: Revision) -> str:
+def auth_token(key: bytes, namespace: str, revision: str) -> str:
     """Derive the token of a revision, so that the operator need never read it back.
 
     Args:
         key: the operator's own key.
-        revision: the revision.
+        namespace: the revision's namespace.
+        revision: its name.
 
     Returns:
         64 hexadecimal digits: HMAC-SHA256 over namespace and name.
     """
-    return hmac.new(key, f"{revision.namespace}/{revision.name}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{namespace}/{revision}".encode(), hashlib.sha256).hexdigest()
 
 
 def build_auth_secret(revision: Revision, token: str, owner: dict[str, Any]) -> dict[str, Any]:

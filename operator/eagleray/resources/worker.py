@@ -8,6 +8,7 @@ from eagleray.domain.revisions import Revision
 from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
 from eagleray.resources.labels import labels as pod_labels
 from eagleray.resources.names import head_address, worker_name
+from eagleray.resources.placement import node_placement
 from eagleray.resources.pod import (
     AGENT_PORT,
     METRICS_PORT,
@@ -49,12 +50,15 @@ def build_worker_pod(
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],
         "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
-        **_placement(revision, group),
+        **_placement(revision, group, pod),
     }
     if storage:
         spec["initContainers"] = [_fetch(revision, group, pod, storage)]
     identity = PodIdentity(worker_name(revision, incarnation, index), "worker", incarnation, group.name)
-    return build_pod(revision, identity, owner, pod, spec)
+    found = build_pod(revision, identity, owner, pod, spec)
+    if group.placement is not None and group.placement.accelerator:
+        found["metadata"]["annotations"][labels.ACCELERATOR_ANNOTATION] = group.placement.accelerator
+    return found
 
 
 def _ray(
@@ -103,20 +107,10 @@ def _without_devices(amounts: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in amounts.items() if "/" not in name}
 
 
-def _placement(revision: Revision, group: WorkerGroup) -> dict[str, Any]:
+def _placement(revision: Revision, group: WorkerGroup, pod: PodSettings) -> dict[str, Any]:
     placement = group.placement
-    if placement is None:
-        return {}
-    found: dict[str, Any] = priority_class(placement)
-    if placement.node_selector:
-        found["nodeSelector"] = dict(placement.node_selector)
-    if placement.tolerations:
-        found["tolerations"] = [
-            t.model_dump(mode="json", by_alias=True, exclude_none=True) for t in placement.tolerations
-        ]
-    if placement.affinity:
-        found["affinity"] = placement.affinity
-    if placement.spread:
+    found: dict[str, Any] = priority_class(placement) | node_placement(placement, pod.fleet, pod.leaving)
+    if placement is not None and placement.spread:
         alike = {"matchLabels": pod_labels(revision, "worker", group=group.name)}
         found["topologySpreadConstraints"] = [
             spread.model_dump(mode="json", by_alias=True) | {"labelSelector": alike} for spread in placement.spread

@@ -10,12 +10,14 @@ from typing import Protocol
 import structlog
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain import labels
+from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import Key, WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
 from eagleray.kube.api_server import ApiServer
 from eagleray.kube.client import KubeClient
-from eagleray.kube.kinds import LEASE, Ref
+from eagleray.kube.kinds import LEASE, POD, Manifest, Ref
 from eagleray.kube.lease import Lease
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.runtime.health import PROMETHEUS, Answer, Health, HttpServer, Stage
@@ -41,7 +43,7 @@ class Reconciler(Protocol):
 
 
 Decided = Callable[[Key, ModelDeploymentStatus | None], None]
-MakeReconciler = Callable[[KubeClient, EngineSettings, Callable[[Key], None], Decided], Reconciler]
+MakeReconciler = Callable[[KubeClient, EngineSettings, NodeBook, Callable[[Key], None], Decided], Reconciler]
 
 
 async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: str) -> None:
@@ -117,9 +119,11 @@ class Operator:
         if not await before(stop, served(self._client, self._settings.watch_namespaces)):
             return
         settings = await self._engine_settings()
-        reconciler = self._make_reconciler(self._client, settings, self._queue.add, self._metrics.decided)
+        nodes = NodeBook(settings.fleet)
+        reconciler = self._make_reconciler(self._client, settings, nodes, self._queue.add, self._metrics.decided)
         source = Source(
             add=self._queue.add,
+            node=lambda manifest, gone: self._node(nodes, manifest, gone=gone),
             on_start=lambda: self._start(reconciler),
             on_stop=self._stop,
             credentials=self._client.credentials,
@@ -147,6 +151,17 @@ class Operator:
             name="resync",
         )
 
+    async def _node(self, nodes: NodeBook, manifest: Manifest, *, gone: bool) -> None:
+        """Note a node; whoever has Pods there is looked at when it is about to go."""
+        name = manifest["metadata"]["name"]
+        if gone:
+            nodes.forget(name)
+        elif nodes.see(manifest):
+            log.info("Node is about to go, or is not any more", node=name, notice=nodes.notice(name))
+            ours = {labels.MANAGED_BY: labels.MANAGER}
+            for pod in await self._client.list(POD, None, ours, {"spec.nodeName": name}):
+                self._queue.add(Key(pod["metadata"]["namespace"], pod["metadata"]["labels"][labels.NAME]))
+
     def _synced(self) -> None:
         self._health.stage = Stage.LEADING
 
@@ -166,6 +181,7 @@ class Operator:
             images=s.images,
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
+            fleet=s.fleet,
             instance=s.pod_name,
             token_key=await ensure_token_key(self._client, s.namespace),
         )

@@ -4,7 +4,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from eagleray.api.serving import FRAMEWORKS
+from eagleray.domain.fleet import Fleet
 
 PREFIX = "EAGLERAY_"
 BASE_IMAGE = "base"
@@ -30,6 +33,7 @@ class Settings:
         images: default images of the Ray Pods, by framework and under `base`.
         image_pull_policy: of the Pods that the operator makes; "" leaves it to Kubernetes.
         image_pull_secrets: their pull secrets.
+        fleet: what labels, taints and conditions of nodes mean, as JSON.
         concurrency: how many ModelDeployments are worked on at once.
         metrics_port: of `/metrics`; 0 picks a free one.
         health_port: of `/healthz` and `/readyz`; 0 picks a free one.
@@ -48,6 +52,7 @@ class Settings:
     )
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()
+    fleet: Fleet = field(default_factory=Fleet)
     concurrency: int = 16
     metrics_port: int = 8080
     health_port: int = 8081
@@ -76,6 +81,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         images=images,
         image_pull_policy=_choice(env, "IMAGE_PULL_POLICY", PULL_POLICIES, d.image_pull_policy),
         image_pull_secrets=_list(env, "IMAGE_PULL_SECRETS"),
+        fleet=_fleet(env, "NODES"),
         concurrency=int(_number(env, "CONCURRENCY", d.concurrency, low=1, high=1000)),
         metrics_port=int(_number(env, "METRICS_PORT", d.metrics_port, low=0, high=65535)),
         health_port=int(_number(env, "HEALTH_PORT", d.health_port, low=0, high=65535)),
@@ -91,6 +97,15 @@ def _get(env: Mapping[str, str], name: str) -> str:
 
 def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for p in _get(env, name).split(",") if (part := p.strip())))
+
+
+def _fleet(env: Mapping[str, str], name: str) -> Fleet:
+    try:
+        return Fleet.model_validate_json(_get(env, name) or "{}")
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{PREFIX}{name}: {where}: {first['msg']}") from e
 
 
 def _choice(env: Mapping[str, str], name: str, known: frozenset[str], default: str) -> str:

@@ -14,7 +14,7 @@ import kopf
 from eagleray.domain import labels as names
 from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, SERVICE, Kind
+from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
 
 CHILDREN: tuple[Kind, ...] = (POD, SERVICE, DEPLOYMENT)
 WATCH_LIST_SINCE = (1, 34)
@@ -26,6 +26,7 @@ class Source:
 
     Attributes:
         add: takes a key.
+        node: is told each node as it is now, and whether it is gone; only where every namespace is watched.
         on_start: called once before the first key.
         on_stop: called once after the last key; what it awaits is not disturbed.
         credentials: asked at the start and whenever the API server refuses the present ones.
@@ -34,6 +35,7 @@ class Source:
     """
 
     add: Callable[[Key], None]
+    node: Callable[[Manifest, bool], Awaitable[None]]
     on_start: Callable[[], Awaitable[None]]
     on_stop: Callable[[], Awaitable[None]]
     credentials: Callable[[], Awaitable[Credentials]]
@@ -81,6 +83,11 @@ class Source:
         async def child(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:  # noqa: ANN401
             self.add(Key(namespace or "", labels[names.NAME]))
 
+        async def node(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: ANN401, A002
+            await self.node(dict(body), type == "DELETED")
+
+        if not self.namespaces:  # a Role says nothing of nodes
+            kopf.on.event(NODE.group, NODE.version, NODE.plural, registry=registry)(node)
         for kind in CHILDREN:
             kopf.on.event(
                 kind.group,

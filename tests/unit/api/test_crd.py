@@ -12,6 +12,7 @@ from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.api.status import ModelDeploymentStatus
 
 WORKING = {
+    *("placement.accelerator", "placement.spot"),
     *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),
     *("image", "imagePullPolicy", "imagePullSecrets[].name", "replicas"),
@@ -37,20 +38,8 @@ WORKING = {
     "revisionHistoryLimit",
 }
 LATER = {
-    *(
-        "model.credentials",
-        "app.runtimeEnv",
-        "volumes",
-        "volumeMounts",
-        "head",
-    ),
-    *(
-        "placement.accelerator",
-        "placement.spot",
-        "workers.podTemplate",
-        "router",
-    ),
-    *("versions[].requestTimeout",),
+    *("model.credentials", "app.runtimeEnv", "volumes", "volumeMounts", "head"),
+    *("workers.podTemplate", "router", "versions[].requestTimeout"),
 }
 
 

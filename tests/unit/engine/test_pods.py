@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from eagleray.domain.fleet import Fleet
+from eagleray.engine.nodes import NodeBook
 from eagleray.engine.pods import read_pod
 
 REPO = "registry.example:5000/team/model"
@@ -34,4 +36,57 @@ def pod(image: str, image_id: str) -> dict[str, Any]:
     ],
 )
 def test_the_digest_is_that_of_the_registry(image: str, image_id: str, digest: str) -> None:
-    assert read_pod(pod(image, image_id)).digest == digest
+    assert read_pod(pod(image, image_id), NodeBook(Fleet())).digest == digest
+
+
+FLEET = Fleet.model_validate(
+    {"accelerators": {"t4": {"gpu": ["T4"]}, "h100": {"gpu": ["H100"]}}, "notices": ["spot-itn", "PreemptScheduled"]}
+)
+
+
+def node(name: str, gpu: str = "", taint: str = "", condition: str = "", **meta: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"gpu": gpu} if gpu else {}, **meta},
+        "spec": {"taints": [{"key": taint, "effect": "NoSchedule"}]} if taint else {},
+        "status": {"conditions": [{"type": condition, "status": "True"}] if condition else []},
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "notice"),
+    [
+        (node("n", taint="spot-itn"), "taint spot-itn"),
+        (node("n", condition="PreemptScheduled"), "condition PreemptScheduled"),
+        (node("n", deletionTimestamp="2026-01-01T00:00:00Z"), "it is being deleted"),
+        (node("n", taint="nvidia.com/gpu", condition="Ready"), ""),
+    ],
+)
+def test_a_pod_is_told_that_its_node_is_about_to_go(seen: dict[str, Any], notice: str) -> None:
+    book = NodeBook(FLEET)
+    assert book.see(seen) == bool(notice)
+    assert not book.see(seen), "nothing has changed"
+    manifest = pod(REPO, "")
+    manifest["spec"]["nodeName"] = "n"
+    found = read_pod(manifest, book)
+    assert (found.notice, found.live) == (notice, not notice)
+    assert book.leaving() == (("n",) if notice else ())
+    assert book.see(node("n")) == bool(notice), "and that it stays after all"
+    assert read_pod(manifest, book).live
+
+
+def test_an_accelerator_that_no_node_has_is_named_with_what_there_is() -> None:
+    book = NodeBook(FLEET)
+    manifest = pod(REPO, "")
+    manifest["metadata"]["annotations"] = {"eagleray.dev/accelerator": "h100"}
+    words = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}
+    manifest["status"]["conditions"] = [words]
+    assert read_pod(manifest, book).unschedulable == "0/2 nodes are available", "nothing is known of any node"
+    book.see(node("a", "T4"))
+    book.see(node("b", "T4"))
+    assert read_pod(manifest, book).unschedulable == (
+        "no node has the accelerator h100; there is: t4 on 2; 0/2 nodes are available"
+    )
+    book.see(node("c", "H100"))
+    assert read_pod(manifest, book).unschedulable == "0/2 nodes are available"
+    book.forget("c")
+    assert "there is: t4 on 2" in read_pod(manifest, book).unschedulable

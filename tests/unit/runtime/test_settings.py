@@ -1,5 +1,6 @@
 import pytest
 
+from eagleray.domain.fleet import Fleet
 from eagleray.runtime.settings import Settings, SettingsError, from_environment
 
 
@@ -19,6 +20,7 @@ def test_everything_is_read() -> None:
             "EAGLERAY_SKLEARN_IMAGE": "r/sklearn:1",
             "EAGLERAY_IMAGE_PULL_POLICY": "Always",
             "EAGLERAY_IMAGE_PULL_SECRETS": "s1,s2",
+            "EAGLERAY_NODES": '{"spotTaints": ["spot"]}',
             "EAGLERAY_CONCURRENCY": "4",
             "EAGLERAY_METRICS_PORT": "1",
             "EAGLERAY_HEALTH_PORT": "2",
@@ -40,6 +42,7 @@ def test_everything_is_read() -> None:
         },
         image_pull_policy="Always",
         image_pull_secrets=("s1", "s2"),
+        fleet=Fleet(spotTaints=["spot"]),
         concurrency=4,
         metrics_port=1,
         health_port=2,
@@ -54,6 +57,7 @@ def test_everything_is_read() -> None:
     [
         ("CONCURRENCY", "many", "EAGLERAY_CONCURRENCY: 'many' is not a number"),
         ("CONCURRENCY", "0", "EAGLERAY_CONCURRENCY: 0 is not between 1 and 1000"),
+        ("NODES", '{"spotLabel": {}}', "EAGLERAY_NODES: spotLabel: Extra inputs are not permitted"),
         ("HEALTH_PORT", "70000", "EAGLERAY_HEALTH_PORT: 70000 is not between 0 and 65535"),
         ("RESYNC_SECONDS", "nan", "EAGLERAY_RESYNC_SECONDS: nan is not between"),
         ("LOG_LEVEL", "LOUD", "EAGLERAY_LOG_LEVEL: 'LOUD' is none of DEBUG, ERROR, INFO, WARNING"),

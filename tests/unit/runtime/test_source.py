@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestServer
 
 from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, SERVICE, Kind
+from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
 from eagleray.runtime.source import Source, settings
 
 SELECTOR = "app.kubernetes.io/managed-by=eagleray,eagleray.dev/name"
-WATCHED = (MODEL_DEPLOYMENT, POD, SERVICE, DEPLOYMENT)
+WATCHED = (MODEL_DEPLOYMENT, POD, SERVICE, DEPLOYMENT, NODE)
 
 
 def resource(kind: Kind) -> kopf.Resource:
@@ -75,13 +75,17 @@ class Cluster:
         # kopf waits until it has seen Namespaces among the resources, and then leaves them alone.
         served = [(k.plural, k.kind) for k in WATCHED if k.api_version == api_version]
         served += [("namespaces", "Namespace")] if api_version == "v1" else []
-        common = {"singularName": "", "namespaced": True, "verbs": ["list", "watch"]}
-        resources = [{"name": plural, "kind": kind, **common} for plural, kind in served]
+        common = {"singularName": "", "verbs": ["list", "watch"]}
+        resources = [
+            {"name": plural, "kind": kind, "namespaced": plural != NODE.plural, **common} for plural, kind in served
+        ]
         return {"kind": "APIResourceList", "groupVersion": api_version, "resources": resources}
 
     def list(self, kind: Kind) -> web.Response:
         labels = {"app.kubernetes.io/managed-by": "eagleray", "eagleray.dev/name": f"of-{kind.plural}"}
-        meta = {"namespace": "team", "name": "object", "uid": kind.plural, "labels": labels}
+        meta = {"name": "object", "uid": kind.plural, "labels": labels}
+        if kind != NODE:
+            meta["namespace"] = "team"
         item = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta}
         return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [item]})
 
@@ -120,12 +124,21 @@ async def test_every_watched_kind_gives_its_owners_key_and_nothing_is_written(
     }
     stop = asyncio.Event()
     keys: set[Key] = set()
+    nodes: list[str] = []
     steps: list[str] = []
+
+    def look() -> None:
+        if keys == expected and (nodes or namespaces):
+            stop.set()
 
     def add(key: Key) -> None:
         keys.add(key)
-        if keys == expected:
-            stop.set()
+        look()
+
+    async def node(manifest: Manifest, gone: bool) -> None:  # noqa: FBT001 - as Source calls it
+        assert not gone
+        nodes.append(manifest["metadata"]["name"])
+        look()
 
     async def on_start() -> None:
         steps.append("start")
@@ -138,9 +151,10 @@ async def test_every_watched_kind_gives_its_owners_key_and_nothing_is_written(
     async def credentials() -> Credentials:
         return Credentials(server=url, token="t")  # noqa: S106
 
-    source = Source(add, on_start, on_stop, credentials, namespaces, (1, 33))
+    source = Source(add, node, on_start, on_stop, credentials, namespaces, (1, 33))
     await asyncio.wait_for(source.run(stop), timeout=30)
     assert keys == expected
+    assert nodes == ([] if namespaces else ["object"]), "a Role lets nobody look at nodes"
     assert steps == ["start", "stop"]
     assert {method for method, _, _ in cluster.requests} == {"GET"}
     listed = [query for _, path, query in cluster.requests if path == collection]

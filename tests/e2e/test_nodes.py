@@ -1,0 +1,87 @@
+"""Kinds of nodes: accelerators, spot nodes, and Pods that leave a node before it goes. No request fails meanwhile."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.deployment import name_of
+from e2e.given import ROLLOUT_NAMESPACE, Given, Served
+from e2e.test_app_deployments import GPU_NODE
+from e2e.then import SETTLED_SECONDS, Then
+from e2e.wait import NotYetError, eventually
+from e2e.when import When
+
+SPOT_NODE = "eagleray-test-worker2"
+ROLES = ("worker", "router")
+NOTICE = "aws-node-termination-handler/spot-itn"
+
+
+@pytest.fixture(scope="module")
+def roaming(given: Given) -> Iterator[Served]:
+    given.operator()
+    served = given.knobs("roaming", replicas=2, placement={"spot": "Prefer"})
+    yield served
+    given.cluster.delete("md", served.md.name, ROLLOUT_NAMESPACE)
+
+
+@pytest.fixture
+def noticed(given: Given) -> Iterator[None]:
+    """The notice is taken back, whatever came of it."""
+    yield
+    given.cluster.kubectl("taint", "node", SPOT_NODE, f"{NOTICE}-")
+
+
+def nodes(served: Served, role: str) -> set[str]:
+    return {pod["spec"].get("nodeName", "") for pod in served.md.pods(role)}
+
+
+def only_elsewhere(served: Served, role: str) -> None:
+    if SPOT_NODE in (found := nodes(served, role)):
+        raise NotYetError(f"{role} Pods are on {found}")
+
+
+@pytest.mark.usefixtures("noticed")
+def test_what_prefers_spot_nodes_leaves_one_that_gives_notice(roaming: Served, when: When, then: Then) -> None:
+    assert nodes(roaming, "worker") == {SPOT_NODE}
+    assert SPOT_NODE not in nodes(roaming, "head"), "with the head goes the whole cluster"
+    before = set(roaming.md.live_pods("worker"))
+    with when.loaded(roaming, 30) as load:
+        roaming.md.cluster.kubectl("taint", "node", SPOT_NODE, f"{NOTICE}=soon:NoSchedule")
+        eventually("the node is left", lambda: only_elsewhere(roaming, "worker"), within=SETTLED_SECONDS)
+        then.settled(roaming.md)
+    assert not before & set(roaming.md.live_pods("worker"))
+    then.no_request_failed(load.result, at_least=300)
+
+
+def test_a_drained_node_takes_no_request_with_it(roaming: Served, when: When, then: Then) -> None:
+    """As `kubectl drain` does it, with the disruption budgets. What a lost head means is in test_chaos."""
+    node = roaming.md.pods("worker")[0]["spec"]["nodeName"]
+    before = {name_of(pod) for role in ROLES for pod in roaming.md.pods(role) if pod["spec"]["nodeName"] == node}
+    with when.loaded(roaming, 30) as load:
+        # Our clients are in Pods that nothing brings back.
+        mine = f"--pod-selector={roaming.md.selector},eagleray.dev/role in ({','.join(ROLES)})"
+        options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", mine)
+        try:
+            roaming.md.cluster.kubectl("drain", node, *options, "--timeout=180s", timeout=190)
+        finally:
+            roaming.md.cluster.kubectl("uncordon", node)
+        then.settled(roaming.md)
+    assert not before & {name for role in ROLES for name in roaming.md.live_pods(role)}
+    then.no_request_failed(load.result, at_least=300)
+
+
+def test_an_accelerator_is_found_by_its_label_or_said_to_be_missing(given: Given, when: When, then: Then) -> None:
+    given.operator()
+    given.client(ROLLOUT_NAMESPACE)
+    resources = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"nvidia.com/gpu": "1"}}
+    spec = {"resources": resources, "placement": {"accelerator": "nvidia-h200"}}
+    md = when.applied(given.knobs_manifest("accelerated", **spec))
+    there = "no node has the accelerator nvidia-h200; there is: nvidia-a10g on 1"
+    then.condition(md, "Degraded", "True", reasons={"Unschedulable"}, saying=there, within=60)
+    when.changed(md, {"placement": {"accelerator": "abacus"}})
+    then.condition(md, "Stalled", "True", reasons={"InvalidSpec"}, saying="knows no 'abacus'; it knows: ", within=30)
+    when.changed(md, {"placement": {"accelerator": "nvidia-a10g"}})
+    then.settled(md)
+    assert {pod["spec"]["nodeName"] for pod in md.pods("worker")} == {GPU_NODE}
+    assert GPU_NODE not in {pod["spec"]["nodeName"] for pod in md.pods("head")}
+    given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
