@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from eagleray_serving import __version__
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
-from eagleray_serving.protocols import jsonable, v1, v2
+from eagleray_serving.protocols import binary, jsonable, v1, v2
 from eagleray_serving.service import Service
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -72,12 +72,13 @@ class _Handlers:
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
-        if "inference-header-content-length" in request.headers:
-            raise InvalidInputError("binary tensors are not served; send JSON tensors", status=415)
-        asked = v2.parse_infer(await _body(request), self._service.signature, self._service.outputs)
-        prediction = await self._service.predict(asked.rows)
-        body = v2.infer_response(self._service.name, prediction.outputs, asked)
-        return _json(body, batch_rows=prediction.batch_rows)
+        service = self._service
+        json_bytes = request.headers.get(binary.HEADER)
+        asked = v2.parse_infer(await _body(request), service.signature, service.outputs, json_bytes)
+        prediction = await service.predict(asked.rows)
+        body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
+        response = _json(body, batch_rows=prediction.batch_rows)
+        return _with_bytes(response, blobs) if blobs else response
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
@@ -89,7 +90,7 @@ class _Handlers:
         return _json({"name": self._service.name, "ready": self._service.healthy, **told})
 
     async def server(self, _request: Request) -> Response:
-        return _json({"name": "eagleray", "version": __version__, "extensions": []})
+        return _json({"name": "eagleray", "version": __version__, "extensions": ["binary_tensor_data"]})
 
     async def live(self, _request: Request) -> Response:
         return _json({"live": True})
@@ -129,6 +130,12 @@ def _json(body: dict[str, Any], *, status: int = 200, batch_rows: int | None = N
     headers = None if batch_rows is None else {BATCH_SIZE_HEADER: str(batch_rows)}
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+def _with_bytes(response: Response, blobs: list[bytes]) -> Response:
+    headers = {**response.headers, binary.HEADER: str(len(response.body)), "content-type": "application/octet-stream"}
+    del headers["content-length"]
+    return Response(b"".join([bytes(response.body), *blobs]), headers=headers)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -66,7 +66,18 @@ def check_tensor(values: Array, tensor: Tensor) -> Array:
         _check_integers(values, tensor)
     elif tensor.dtype.kind == "b" and values.dtype.kind != "b":
         raise InvalidInputError("expected booleans, got numbers", field=tensor.name)
-    return np.ascontiguousarray(values, dtype=tensor.dtype)
+    with np.errstate(over="ignore"):  # looked at below
+        found = np.ascontiguousarray(values, dtype=tensor.dtype)
+    if tensor.dtype.kind == "f" and tensor.dtype.itemsize < values.dtype.itemsize:
+        _check_overflow(values, found, tensor)
+    return found
+
+
+def _check_overflow(values: Array, found: Array, tensor: Tensor) -> None:
+    beyond = np.isinf(found) & np.isfinite(values)
+    if beyond.any():
+        row = int(np.argmax(beyond.reshape(len(values), -1).any(axis=1)))
+        raise InvalidInputError(f"a number is too large for {tensor.dtype}", field=tensor.name, row=row)
 
 
 def _check_integers(values: Array, tensor: Tensor) -> None:

@@ -172,11 +172,6 @@ async def test_labels_and_probabilities_at_once(churn: Any, churn_file: Path, ch
     await service.close()
 
 
-async def test_binary_tensors_are_refused(client: httpx.AsyncClient) -> None:
-    response = await client.post(INFER, content=b"{}xx", headers={"inference-header-content-length": "2"})
-    assert response.status_code == 415
-
-
 async def test_a_large_body_is_refused(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BODY_BYTES", 10)
     assert (await client.post(PREDICT, json={"instances": [GOOD]})).status_code == 413

@@ -111,13 +111,15 @@ def test_other_members(members: dict[str, Any]) -> None:
     [([1, 2], "INT64"), ([1.5], "FP64"), ([True], "BOOL"), (["a"], "BYTES"), (np.array([1], dtype=np.uint8), "UINT8")],
 )
 def test_the_answer_names_its_type(values: Any, datatype: str) -> None:
-    response = v2.infer_response("m", {"predict": np.array(values)}, asked())
+    response, _ = v2.infer_response("m", {"predict": np.array(values)}, asked())
     assert response["outputs"][0]["datatype"] == datatype
     assert "id" not in response
 
 
 def test_an_answer_of_several_columns_is_flat() -> None:
-    output = v2.infer_response("m", {"predict": np.array([[1, 2], [3, 4]])}, asked("x"))["outputs"][0]
+    response, blobs = v2.infer_response("m", {"predict": np.array([[1, 2], [3, 4]])}, asked("x"))
+    (output,) = response["outputs"]
+    assert blobs == []
     assert output["shape"] == [2, 2]
     assert list(output["data"]) == [1, 2, 3, 4]
 

@@ -59,6 +59,13 @@ def test_a_number_that_the_type_does_not_hold_is_refused(values: list[Any]) -> N
     assert parse_tensor([[1.0]], tensor(np.uint8, (1,))).tolist() == [[1]]
 
 
+def test_a_number_beyond_the_type_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="a number is too large for float32") as caught:
+        parse_tensor([[1], [1e39]], tensor(np.float32, (1,)))
+    assert caught.value.row == 1
+    assert parse_tensor([[3e38]], tensor(np.float32, (1,))).dtype == np.float32
+
+
 def test_booleans_are_no_numbers() -> None:
     assert parse_tensor([[True]], tensor(np.bool_, (1,))).tolist() == [[True]]
     with pytest.raises(InvalidInputError, match="expected booleans"):

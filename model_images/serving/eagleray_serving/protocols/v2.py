@@ -1,7 +1,6 @@
-"""The Open Inference Protocol (V2), REST, JSON tensors.
+"""The Open Inference Protocol (V2), REST, with tensors in JSON or as bytes after it.
 
-Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md. The binary tensor
-extension and gRPC are not served.
+Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md. gRPC is not served.
 """
 
 import math
@@ -13,7 +12,8 @@ import numpy as np
 
 from eagleray_serving.answers import PREDICT, Answer
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.protocols import jsonable, parse_object
+from eagleray_serving.protocols import binary, jsonable, parse_object
+from eagleray_serving.protocols.binary import Blob
 from eagleray_serving.rows import Kind, Rows, Signature, check_values, describe, parse_rows
 from eagleray_serving.tensors import Array, Tensor, check_tensor
 
@@ -35,23 +35,34 @@ class InferRequest:
         rows: Its rows.
         outputs: The names of the outputs that it wants.
         identity: Its id, which the answer repeats.
+        binary: The names of the outputs that it wants as bytes.
     """
 
     rows: Rows
     outputs: tuple[str, ...]
     identity: str | None = None
+    binary: frozenset[str] = frozenset()
 
 
-def parse_infer(body: bytes, signature: Signature, outputs: tuple[str, ...]) -> InferRequest:
+def parse_infer(
+    body: bytes, signature: Signature, outputs: tuple[str, ...], json_bytes: str | None = None
+) -> InferRequest:
     """Read an infer request.
 
     One tensor ``[rows, columns]`` (``[rows, ...]`` where rows are tensors), or one tensor ``[rows]`` or ``[rows, 1]``
     for each column, called like it.
 
+    Args:
+        body: The request's body.
+        signature: What the model takes.
+        outputs: The names of what it answers with.
+        json_bytes: How many bytes of the body are JSON, as its header says; None where all of it is.
+
     Raises:
         InvalidInputError: Naming the tensor, and the row where there is one.
     """
-    request = parse_object(body)
+    head, blob = binary.split(body, json_bytes)
+    request = parse_object(head)
     identity = request.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
@@ -60,10 +71,11 @@ def parse_infer(body: bytes, signature: Signature, outputs: tuple[str, ...]) -> 
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
     axes = _axes(signature.tensor)
-    tensors = dict(_tensor(value, place, axes) for place, value in enumerate(inputs))
+    tensors = dict(_tensor(value, place, axes, blob) for place, value in enumerate(inputs))
+    blob.end()
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
-    return InferRequest(_rows(tensors, signature), wanted, identity)
+    return InferRequest(_rows(tensors, signature), wanted, identity, _as_bytes(request, wanted))
 
 
 def _axes(tensor: Tensor | None) -> int:
@@ -73,11 +85,24 @@ def _axes(tensor: Tensor | None) -> int:
     return _MOST_AXES if tensor.shape is None else 1 + len(tensor.shape)
 
 
-def infer_response(model: str, answer: Answer, request: InferRequest) -> dict[str, Any]:
-    """The body of the answer: the tensors that are wanted, flat in row-major order."""
-    outputs = [_told(name, answer[name]) for name in request.outputs]
+def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer: the tensors that are wanted, flat in row-major order.
+
+    Returns:
+        Its JSON, and what follows that: the values of each tensor that is wanted as bytes.
+    """
+    outputs, blobs = [], []
+    for name in request.outputs:
+        values = answer[name]
+        told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values)}
+        if name in request.binary:
+            blobs.append(binary.packed(values))
+            told["parameters"] = {binary.SIZE: len(blobs[-1])}
+        else:
+            told["data"] = jsonable(values.reshape(-1))
+        outputs.append(told)
     response: dict[str, Any] = {"model_name": model, "outputs": outputs}
-    return response if request.identity is None else {"id": request.identity, **response}
+    return response if request.identity is None else {"id": request.identity, **response}, blobs
 
 
 def metadata(model: str, platform: str, signature: Signature, outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -133,15 +158,6 @@ def _inputs(signature: Signature) -> list[dict[str, Any]]:
     return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
 
 
-def _told(name: str, values: Array) -> dict[str, Any]:
-    return {
-        "name": name,
-        "shape": list(values.shape),
-        "datatype": datatype(values),
-        "data": jsonable(values.reshape(-1)),
-    }
-
-
 def _wanted(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
     if outputs is None:
         return known
@@ -156,7 +172,19 @@ def _wanted(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in known if name in names) or known
 
 
-def _tensor(value: object, place: int, axes: int) -> tuple[str, Array]:
+def _as_bytes(request: dict[str, Any], wanted: tuple[str, ...]) -> frozenset[str]:
+    """The outputs that are wanted as bytes: each as it says, or as the request says for all."""
+    default = _parameter(request, "binary_data_output") is True
+    said = {o.get("name"): _parameter(o, "binary_data") for o in request.get("outputs") or [] if isinstance(o, dict)}
+    return frozenset(name for name in wanted if (default if said.get(name) is None else said[name] is True))
+
+
+def _parameter(holder: dict[str, Any], name: str) -> object:
+    parameters = holder.get("parameters")
+    return parameters.get(name) if isinstance(parameters, dict) else None
+
+
+def _tensor(value: object, place: int, axes: int, blob: Blob) -> tuple[str, Array]:
     if not isinstance(value, dict):
         raise InvalidInputError(f"expected an object, got {describe(value)}", field=f"inputs[{place}]")
     name = value.get("name")
@@ -170,14 +198,20 @@ def _tensor(value: object, place: int, axes: int) -> tuple[str, Array]:
     if len(shape) > axes:
         wanted = "[rows] or [rows, columns]" if axes == 2 else f"of {axes} sizes, the rows first"
         raise InvalidInputError(f"expected shape {wanted}, got {shape}", field=name)
+    if data is None and (size := _parameter(value, binary.SIZE)) is not None:
+        return name, _some(blob.take(size, kind, shape, name), name)
     if not isinstance(data, list):
-        raise InvalidInputError("data must be a list (binary tensors are not served)", field=name)
+        raise InvalidInputError(f"data must be a list, or {binary.SIZE} among its parameters", field=name)
     flat = _flat(data)
     if len(flat) != math.prod(shape):
         raise InvalidInputError(f"shape {shape} needs {math.prod(shape)} values, data has {len(flat)}", field=name)
-    if not flat:
+    return name, _some(_array(flat, kind, shape, name), name)
+
+
+def _some(values: Array, name: str) -> Array:
+    if not values.size:
         raise InvalidInputError("expected at least one row, got none", field=name)
-    return name, _array(flat, kind, shape, name)
+    return values
 
 
 def _flat(data: list[Any]) -> list[Any]:
@@ -229,7 +263,7 @@ def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
 
 def _only(tensors: dict[str, Array], wanted: Tensor) -> Rows:
     (name, tensor), *others = tensors.items()
-    numbers = np.array(tensor.tolist())
+    numbers = np.array(tensor.tolist()) if tensor.dtype == object else tensor
     if others or numbers.dtype.kind not in "biuf":
         raise InvalidInputError(f"the model takes one tensor of numbers, '{wanted.name}'", field=name)
     return Rows(check_tensor(numbers, wanted))
@@ -243,5 +277,7 @@ def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
 
 
 def _numbers_if_plain(tensor: Array) -> Array:
+    if tensor.dtype != object:
+        return tensor
     types = set(map(type, tensor.flat))
     return tensor.astype(np.float64) if types <= {int, float, bool} else tensor
