@@ -2,20 +2,13 @@
 
 import json
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from e2e.deployment import ModelDeployment
 from e2e.given import ROLLOUT_NAMESPACE, Given
+from e2e.metrics import metric
 from e2e.wait import NotYetError, eventually
 
 AMOUNTS = [10, 20, 500, 900, 70]
 MODEL = {"application": "monitored", "deployment": "Monitored"}
-
-
-def value(text: str, name: str, **labels: str) -> float:
-    """The sum of a metric over the series with these labels."""
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
 
 def served(given: Given, name: str) -> ModelDeployment:
@@ -31,8 +24,8 @@ def test_ones_own_metrics_are_told_with_the_models_labels(given: Given) -> None:
     (pod,) = md.pods("worker")
 
     def look() -> None:
-        text = client.ask("GET", f"http://{pod['status']['podIP']}:8080/metrics").body
-        found = value(text, "ray_risk_answers_total", verdict="review", **MODEL), value(text, "ray_risk_count", **MODEL)
+        reviewed = metric(client, pod, "ray_risk_answers_total", verdict="review", **MODEL)
+        found = reviewed, metric(client, pod, "ray_risk_count", **MODEL)
         if found != (2.0, 5.0):
             raise NotYetError(f"answers to review and answers: {found}")
 

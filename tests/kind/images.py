@@ -49,6 +49,7 @@ IMAGES = (
     Image("square", "examples/square/Dockerfile", base="base"),
     Image("autoscaled-predictor", "examples/autoscaled-predictor/Dockerfile", base="base"),
     Image("image-classifier", "examples/image-classifier/Dockerfile", base="torch"),
+    Image("vision-stream", "examples/vision-stream/Dockerfile", base="torch"),
     Image("recommender", "examples/recommender/Dockerfile", base="base"),
     Image("churn-app", "examples/churn-app/Dockerfile", base="sklearn"),
     Image("monitored", "examples/monitored/Dockerfile", base="base"),
