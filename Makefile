@@ -7,7 +7,7 @@ CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench venv clean
+.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ format: venv ## let ruff write
 
 bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
 	@$(KIND) exec eagleray-test $(BIN)/python -m bench $(ARGS)
+
+bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes
+	@$(MAKE) bench ARGS=--batching
 
 venv: ## .venv from the pins in requirements/
 	@$(KIND) venv

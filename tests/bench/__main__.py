@@ -1,9 +1,9 @@
-"""python -m bench [--rounds N] [--mirror]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--rounds N] [--mirror | --batching]: measures and writes docs/benchmarks.md."""
 
 import argparse
 import sys
 
-from bench import mirror, report, router, shift, start
+from bench import batching, mirror, report, router, shift, start
 from e2e.cluster import Cluster
 from e2e.given import Given, Served
 from e2e.then import Then
@@ -17,10 +17,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="starts of each kind, in turns")
     parser.add_argument("--mirror", action="store_true", help="only what a mirrored version costs")
+    parser.add_argument("--batching", action="store_true", help="only what batching is worth")
     args = parser.parse_args()
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
     given.operator()
+    if args.batching:
+        say(f"batching: {batching.ROUNDS} rounds of each way, some two minutes a round")
+        batching.write(batching.measure(given))
+        return
     if not args.mirror:
         everything_else(cluster, given, args.rounds)
     say(f"mirror: {mirror.ROUNDS} rounds of each")

@@ -13,10 +13,10 @@ from e2e.when import When
 # Objects are shared, so that the suite takes minutes. Rollouts first, while nothing else takes the cluster's cores;
 # then what needs the most of a shared object, and what removes things last.
 ORDER = (
-    "test_examples", "test_frameworks", "test_image_classifier", "test_vision_stream", "test_recommender",
-    "test_own_apps", "test_versions", "test_rollout", "test_autoscaling", "test_app_deployments", "test_placement",
-    "test_nodes", "test_zero", "test_churn", "test_square", "test_scale", "test_template_change", "test_chaos",
-    "test_settled", "test_bad_input", "test_one_namespace", "test_deletion",
+    "test_examples", "test_frameworks", "test_object_store", "test_image_classifier", "test_vision_stream",
+    "test_recommender", "test_own_apps", "test_versions", "test_rollout", "test_autoscaling",
+    "test_app_deployments", "test_placement", "test_nodes", "test_zero", "test_churn", "test_square", "test_scale",
+    "test_template_change", "test_chaos", "test_settled", "test_bad_input", "test_one_namespace", "test_deletion",
 )  # fmt: skip
 
 

@@ -38,9 +38,9 @@ MODEL_RULES = (
 class Credentials(ApiModel):
     """Where the secret to download a model comes from."""
 
-    secret_name: str | None = Field(None, max_length=253)
-    """Secret in the object's namespace with the variables of the store (for S3: `AWS_ACCESS_KEY_ID`,
-    `AWS_SECRET_ACCESS_KEY`)."""
+    secret_name: str = Field(min_length=1, max_length=253)
+    """Secret in the object's namespace, whose entries are variables of the download and of nothing else (for S3:
+    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and where it is another store `AWS_ENDPOINT_URL`)."""
 
 
 Datatype = Literal[
@@ -139,7 +139,7 @@ class Model(ApiModel):
     """Class in your image, as `module:Class`, of which the file holds the weights (`torch`: a `state_dict`)."""
     args: Preserved | None = None
     """Keyword arguments of `class`."""
-    credentials: Annotated[Credentials | None, Later] = None
+    credentials: Credentials | None = None
     """Where the secret for the download comes from."""
     signature: Signature | None = None
     """What it takes, where the model does not tell or tells less."""

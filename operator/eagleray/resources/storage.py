@@ -23,12 +23,14 @@ class ModelStorage:
         fetch_mounts: mounts of the init container.
         server_mounts: mounts of the Ray container; it reads only.
         command: the init container's command.
+        secrets: names of Secrets whose entries are variables of the init container.
     """
 
     volumes: tuple[dict[str, Any], ...]
     fetch_mounts: tuple[dict[str, Any], ...]
     server_mounts: tuple[dict[str, Any], ...]
     command: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
 
 
 def model_storage(model: Model) -> ModelStorage:
@@ -56,4 +58,5 @@ def model_storage(model: Model) -> ModelStorage:
         fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *claims),
         server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *claims),
         command=tuple(command),
+        secrets=(model.credentials.secret_name,) if model.credentials else (),
     )

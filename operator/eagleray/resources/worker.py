@@ -96,7 +96,8 @@ def _fetch(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: Mo
         FETCH_CONTAINER,
         pod,
         command=list(storage.command),
-        # Credentials and proxies for the download are the user's variables.
+        envFrom=[{"secretRef": {"name": name}} for name in storage.secrets],
+        # What else the download needs, such as proxies, are the user's variables.
         env=list(({"HOME": {"name": "HOME", "value": TMP}} | user_env(revision)).values()),
         resources={kind: _without_devices(amounts) for kind, amounts in resources.items()},
         volumeMounts=[{"name": "tmp", "mountPath": TMP}, *storage.fetch_mounts],

@@ -13,6 +13,7 @@ from eagleray.api.status import ModelDeploymentStatus
 
 WORKING = {
     *("placement.accelerator", "placement.spot"),
+    "model.credentials.secretName",
     *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),
     *("image", "imagePullPolicy", "imagePullSecrets[].name", "replicas"),
@@ -38,7 +39,7 @@ WORKING = {
     "revisionHistoryLimit",
 }
 LATER = {
-    *("model.credentials", "app.runtimeEnv", "volumes", "volumeMounts", "head"),
+    *("app.runtimeEnv", "volumes", "volumeMounts", "head"),
     *("workers.podTemplate", "router", "versions[].requestTimeout"),
 }
 

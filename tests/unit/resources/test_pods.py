@@ -128,6 +128,13 @@ def test_devices_are_limited_where_they_are_requested(worker: Callable[..., Any]
     assert resources["limits"] == {"nvidia.com/gpu": "1"}
 
 
+def test_credentials_are_of_the_download_alone(worker: Callable[..., Any]) -> None:
+    model = {"framework": "sklearn", "uri": "s3://models/churn", "credentials": {"secretName": "keys-of-s3"}}
+    spec = worker(model=model)["spec"]
+    assert spec["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "keys-of-s3"}}]
+    assert "keys-of-s3" not in str(spec["containers"])
+
+
 def test_a_download_needs_no_device(worker: Callable[..., Any]) -> None:
     fetch = worker(resources=GPU)["spec"]["initContainers"][0]
     assert "nvidia.com/gpu" not in fetch["resources"]["limits"] | fetch["resources"]["requests"]

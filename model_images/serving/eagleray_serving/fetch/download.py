@@ -86,7 +86,8 @@ def download_objects(uri: ModelUri, to: Path, filesystem: Any = None) -> None:  
         raise TransientError(f"the store answered {type(error).__name__}: {error}") from None
     except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
         if type(error).__name__ in {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"}:
-            raise _failed(uri, "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in spec.env") from None
+            keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            raise _failed(uri, f"no credentials; name a Secret with {keys} in model.credentials") from None
         raise TransientError(f"{type(error).__name__}: {error}") from None
 
 
