@@ -14,6 +14,7 @@ from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import ModelClass, check_framework, load_model
 from eagleray_serving.http import build_http
+from eagleray_serving.mlflow import told_signature
 from eagleray_serving.rows import Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.signature import parse_signature
@@ -52,7 +53,10 @@ class Saved:
         Raises:
             ModelLoadError: With one sentence that says why not.
         """
-        return AnsweringModel(load_model(self.framework, self.path, self.model_class), self.output, self.signature)
+        told = told_signature(self.path, self.framework)
+        model = load_model(self.framework, self.path, self.model_class)
+        found = told if model.signature.vague else None
+        return AnsweringModel(model, self.output, self.signature or found)
 
 
 class ModelServer:

@@ -53,6 +53,11 @@ class Signature:
     tensor: Tensor | None = None
 
     @property
+    def vague(self) -> bool:
+        """Whether the model does not say what it takes."""
+        return self.columns is None and not self.text and (self.tensor is None or self.tensor.shape is None)
+
+    @property
     def numeric(self) -> bool:
         """Whether every column takes numbers only."""
         return self.columns is not None and all(column.kind is Kind.NUMBER for column in self.columns)

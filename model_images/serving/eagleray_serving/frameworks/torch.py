@@ -46,11 +46,9 @@ class TorchModel:
 
     def predict(self, rows: Rows) -> Array:
         """What the module answers for each row."""
-        # A copy where another owns the memory and forbids writing: PyTorch has no tensors that are only read.
-        values = rows.values if rows.values.flags.writeable else rows.values.copy()
         with torch.inference_mode():
             try:
-                answer = self._module(torch.from_numpy(values).to(self._device))
+                answer = self._module(torch.from_numpy(rows.values).to(self._device))
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:  # a shape that does not fit a layer, and the like

@@ -55,7 +55,7 @@ class Blob:
         if size != math.prod(shape) * dtype.itemsize:
             message = f"{kind} of shape {shape} needs {math.prod(shape) * dtype.itemsize} bytes, got {size}"
             raise InvalidInputError(message, field=field)
-        return np.frombuffer(taken, dtype=dtype).reshape(shape)
+        return np.frombuffer(taken, dtype=dtype).reshape(shape).copy()  # models may want to write
 
     def end(self) -> None:
         """Refuse what no tensor has taken.
