@@ -9,17 +9,15 @@ from pydantic import ValidationError
 from eagleray.api.autoscaling import Autoscaling
 from eagleray.api.serving import AppDeployment
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
-from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
-from eagleray.domain.fleet import Fleet
 from eagleray.domain.groups import Counts, Scale, named_deployments, part_of
+from eagleray.domain.installation import Installation
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.revisions import Revision, revision_name
 from eagleray.domain.schedules import check_schedules
 from eagleray.domain.shares import replicas_by_weight
 from eagleray.domain.verbs import Verbs, read_verbs
 
-BASE_IMAGE = "base"
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
 DEFAULT_HISTORY_LIMIT = 10
 
@@ -111,15 +109,12 @@ class Desired:
         return DEFAULT_HISTORY_LIMIT if limit is None else limit
 
 
-def parse(
-    manifest: Mapping[str, Any], images: Mapping[str, str], fleet: Fleet, revisions: Mapping[str, Revision]
-) -> Desired:
+def parse(manifest: Mapping[str, Any], installation: Installation, revisions: Mapping[str, Revision]) -> Desired:
     """Parse a ModelDeployment as read from the API server.
 
     Args:
         manifest: the object.
-        images: the operator's default images by framework, and by `base` for apps.
-        fleet: what the operator knows of nodes.
+        installation: what the operator's settings say.
         revisions: revisions that exist; one at the same content keeps the image that it was made with.
 
     Raises:
@@ -133,10 +128,11 @@ def parse(
     verbs = read_verbs(meta.get("annotations") or {})
     lanes = spec.lanes()
     for lane in lanes:
-        fleet.check([lane.template.placement, *(d.placement for d in named_deployments(lane.template))])
+        installation.check(lane.template)
     shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if _shares(lane)})
     versions = tuple(
-        _version(lane, shared.get(lane.name, lane.replicas or 0), meta, images, revisions, verbs) for lane in lanes
+        _version(lane, shared.get(lane.name, lane.replicas or 0), meta, installation, revisions, verbs)
+        for lane in lanes
     )
     return Desired(meta["name"], meta["namespace"], meta["uid"], meta["generation"], spec, versions, verbs)
 
@@ -149,7 +145,7 @@ def _version(
     lane: Lane,
     replicas: int,
     meta: Mapping[str, Any],
-    images: Mapping[str, str],
+    installation: Installation,
     revisions: Mapping[str, Revision],
     verbs: Verbs,
 ) -> Version:
@@ -170,18 +166,6 @@ def _version(
         namespace=meta["namespace"],
         version=lane.name,
         template=lane.template,
-        image=_image(lane.template, images),
+        image=installation.image(lane.template),
     )
     return Version(lane.name, lane.weight, replicas, revision, name, autoscaling=autoscaling, deployments=deployments)
-
-
-def _image(template: VersionTemplate, images: Mapping[str, str]) -> str:
-    if template.image:
-        return template.image
-    key = (template.model.framework or "") if template.model else BASE_IMAGE
-    if key not in images:
-        known = ", ".join(sorted(k for k in images if k != BASE_IMAGE))
-        raise InvalidSpecError(
-            f"spec.model.framework: this operator has no image for {key!r}; use one of {known}, or set spec.image"
-        )
-    return images[key]

@@ -144,8 +144,7 @@ class Reconciler:
     async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
         observed, now, generation = snapshot.observed, self._now(), manifest["metadata"]["generation"]
         try:
-            settings = self._tools.settings
-            desired = parse(manifest, settings.images, settings.fleet, observed.revisions)
+            desired = parse(manifest, self._tools.settings.installation, observed.revisions)
         except InvalidSpecError as e:
             return refuse(generation, observed, Reason.INVALID_SPEC, str(e), now)
         decision = plan(desired, observed, now)

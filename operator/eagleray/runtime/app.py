@@ -11,6 +11,7 @@ import structlog
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
+from eagleray.domain.installation import Installation
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import Key, WorkQueue
 from eagleray.engine.settings import EngineSettings
@@ -119,7 +120,7 @@ class Operator:
         if not await before(stop, served(self._client, self._settings.watch_namespaces)):
             return
         settings = await self._engine_settings()
-        nodes = NodeBook(settings.fleet)
+        nodes = NodeBook(self._settings.fleet)
         reconciler = self._make_reconciler(self._client, settings, nodes, self._queue.add, self._metrics.decided)
         source = Source(
             add=self._queue.add,
@@ -178,10 +179,9 @@ class Operator:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            images=s.images,
+            installation=Installation(s.images, s.fleet, s.require_sha256),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
-            fleet=s.fleet,
             instance=s.pod_name,
             token_key=await ensure_token_key(self._client, s.namespace),
         )

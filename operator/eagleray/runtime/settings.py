@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from eagleray.api.serving import FRAMEWORKS
 from eagleray.domain.fleet import Fleet
+from eagleray.domain.installation import BASE_IMAGE
 
 PREFIX = "EAGLERAY_"
-BASE_IMAGE = "base"
 DEFAULT_NAMESPACE = "eagleray-system"
 PULL_POLICIES = frozenset({"", "Always", "IfNotPresent", "Never"})
+BOOLEANS = frozenset({"true", "false"})
 LOG_LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
@@ -34,6 +35,7 @@ class Settings:
         image_pull_policy: of the Pods that the operator makes; "" leaves it to Kubernetes.
         image_pull_secrets: their pull secrets.
         fleet: what labels, taints and conditions of nodes mean, as JSON.
+        require_sha256: whether every model that is fetched must be named by its checksum.
         concurrency: how many ModelDeployments are worked on at once.
         metrics_port: of `/metrics`; 0 picks a free one.
         health_port: of `/healthz` and `/readyz`; 0 picks a free one.
@@ -53,6 +55,7 @@ class Settings:
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
+    require_sha256: bool = False
     concurrency: int = 16
     metrics_port: int = 8080
     health_port: int = 8081
@@ -82,6 +85,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         image_pull_policy=_choice(env, "IMAGE_PULL_POLICY", PULL_POLICIES, d.image_pull_policy),
         image_pull_secrets=_list(env, "IMAGE_PULL_SECRETS"),
         fleet=_fleet(env, "NODES"),
+        require_sha256=_choice(env, "REQUIRE_SHA256", BOOLEANS, "false") == "true",
         concurrency=int(_number(env, "CONCURRENCY", d.concurrency, low=1, high=1000)),
         metrics_port=int(_number(env, "METRICS_PORT", d.metrics_port, low=0, high=65535)),
         health_port=int(_number(env, "HEALTH_PORT", d.health_port, low=0, high=65535)),

@@ -23,7 +23,7 @@ from eagleray.domain.actions import (
 from eagleray.domain.comparison import Comparison
 from eagleray.domain.desired import parse
 from eagleray.domain.evidence import ProviderQuery, Reading
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
 from eagleray.domain.ray_nodes import NodeState, NodeStatus, NodeUse
@@ -132,7 +132,7 @@ class World:
             crash_after: the operator dies after so many actions, before it has written the status; the next one
                 remembers nothing.
         """
-        desired = parse(self.manifest(), IMAGES, Fleet(), self.revisions)
+        desired = parse(self.manifest(), Installation(IMAGES), self.revisions)
         observed = self.observed()
         # What an operator saw that died before it could act on it binds nobody.
         stats = observed.routers[0].stats if crash_after is None else None

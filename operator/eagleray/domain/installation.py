@@ -1,0 +1,58 @@
+"""What the operator's own settings say of what users may ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eagleray.api.template import VersionTemplate
+from eagleray.domain.fleet import Fleet
+from eagleray.domain.groups import named_deployments
+from eagleray.domain.problem import InvalidSpecError
+
+BASE_IMAGE = "base"
+# What is in the image is pinned by the image.
+_IN_THE_IMAGE = "file://"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation of the operator.
+
+    Attributes:
+        images: default images of the Ray Pods: by `model.framework`, and under `base` for apps.
+        fleet: what labels, taints and conditions of nodes mean.
+        require_sha256: whether every model that is fetched must be named by its checksum.
+    """
+
+    images: Mapping[str, str]
+    fleet: Fleet = field(default_factory=Fleet)
+    require_sha256: bool = False
+
+    def check(self, template: VersionTemplate) -> None:
+        """Refuse what this installation does not serve.
+
+        Raises:
+            InvalidSpecError: naming the field and the remedy.
+        """
+        self.fleet.check([template.placement, *(d.placement for d in named_deployments(template))])
+        model = template.model
+        if self.require_sha256 and model and not model.sha256 and not (model.uri or "").startswith(_IN_THE_IMAGE):
+            raise InvalidSpecError(
+                "model.sha256: this operator serves no model without it (models.requireSha256 of the chart); write "
+                "what sha256sum says of the file"
+            )
+
+    def image(self, template: VersionTemplate) -> str:
+        """The image of a version's Ray Pods.
+
+        Raises:
+            InvalidSpecError: spec names none, and there is none for the framework.
+        """
+        if template.image:
+            return template.image
+        key = (template.model.framework or "") if template.model else BASE_IMAGE
+        if key not in self.images:
+            known = ", ".join(sorted(k for k in self.images if k != BASE_IMAGE))
+            raise InvalidSpecError(
+                f"spec.model.framework: this operator has no image for {key!r}; use one of {known}, or set spec.image"
+            )
+        return self.images[key]

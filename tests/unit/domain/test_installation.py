@@ -1,0 +1,32 @@
+from typing import Any
+
+import pytest
+
+from eagleray.api.template import VersionTemplate
+from eagleray.domain.installation import Installation
+from eagleray.domain.problem import InvalidSpecError
+
+STRICT = Installation({"sklearn": "s:1", "base": "b:1"}, require_sha256=True)
+
+
+def template(**model: Any) -> VersionTemplate:
+    return VersionTemplate.model_validate({"model": {"framework": "sklearn", **model}} if model else {})
+
+
+def test_a_model_without_its_checksum_is_refused_where_that_is_demanded() -> None:
+    with pytest.raises(InvalidSpecError, match=r"model\.sha256: this operator serves no model without it"):
+        STRICT.check(template(uri="pvc://models/m/1"))
+    Installation({}).check(template(uri="pvc://models/m/1"))
+
+
+@pytest.mark.parametrize("model", [{"uri": "s3://m/1", "sha256": "0" * 64}, {"uri": "file:///opt/m"}, {}])
+def test_a_checksum_an_image_and_an_app_pass(model: dict[str, Any]) -> None:
+    STRICT.check(template(**model))
+
+
+def test_the_image_is_that_of_spec_or_of_the_framework() -> None:
+    assert STRICT.image(template(uri="pvc://models/m/1")) == "s:1"
+    assert STRICT.image(template()) == "b:1"
+    assert STRICT.image(VersionTemplate.model_validate({"image": "own:1"})) == "own:1"
+    with pytest.raises(InvalidSpecError, match="has no image for 'onnx'; use one of sklearn, or set spec"):
+        STRICT.image(VersionTemplate.model_validate({"model": {"framework": "onnx", "uri": "pvc://m/1"}}))
