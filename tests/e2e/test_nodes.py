@@ -1,6 +1,7 @@
 """Kinds of nodes: accelerators, spot nodes, and Pods that leave a node before it goes. No request fails meanwhile."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from e2e.wait import NotYetError, eventually
 from e2e.when import When
 
 SPOT_NODE = "eagleray-test-worker2"
+OTHER_NODE = "eagleray-test-control-plane"
 ROLES = ("worker", "router")
 NOTICE = "aws-node-termination-handler/spot-itn"
 
@@ -40,14 +42,28 @@ def only_elsewhere(served: Served, role: str) -> None:
         raise NotYetError(f"{role} Pods are on {found}")
 
 
+def a_router_moves_there(roaming: Served, when: When, then: Then) -> None:
+    """As where no other node has room."""
+    kubectl = roaming.md.cluster.kubectl
+    kubectl("cordon", OTHER_NODE)
+    try:
+        when.pod_killed(ROLLOUT_NAMESPACE, roaming.md.live_pods("router")[0])
+        then.settled(roaming.md)
+    finally:
+        kubectl("uncordon", OTHER_NODE)
+    assert SPOT_NODE in nodes(roaming, "router")
+
+
 @pytest.mark.usefixtures("noticed")
 def test_what_prefers_spot_nodes_leaves_one_that_gives_notice(roaming: Served, when: When, then: Then) -> None:
     assert nodes(roaming, "worker") == {SPOT_NODE}
     assert SPOT_NODE not in nodes(roaming, "head"), "with the head goes the whole cluster"
+    a_router_moves_there(roaming, when, then)
     before = set(roaming.md.live_pods("worker"))
     with when.loaded(roaming, 30) as load:
         roaming.md.cluster.kubectl("taint", "node", SPOT_NODE, f"{NOTICE}=soon:NoSchedule")
-        eventually("the node is left", lambda: only_elsewhere(roaming, "worker"), within=SETTLED_SECONDS)
+        for role in ROLES:
+            eventually("the node is left", partial(only_elsewhere, roaming, role), within=SETTLED_SECONDS)
         then.settled(roaming.md)
     assert not before & set(roaming.md.live_pods("worker"))
     then.no_request_failed(load.result, at_least=300)

@@ -112,6 +112,8 @@ class RouterPod:
         ready: whether it gets requests; one that has just started sees no replica yet, and nobody sees it.
         comparisons: what its comparer found, by revision; empty where it has none or that does not answer.
         held: requests that wait there, by the revision that they wait for.
+        uid: the Pod's uid, the precondition of its deletion.
+        notice: why its node, which takes no more Pods, is about to go; "" while it is not.
     """
 
     name: str
@@ -121,6 +123,8 @@ class RouterPod:
     ready: bool = True
     comparisons: tuple[Comparison, ...] = ()
     held: Mapping[str, int] = field(default_factory=dict)
+    uid: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

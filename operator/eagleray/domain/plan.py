@@ -12,6 +12,7 @@ from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving, leaving_revisions
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
+from eagleray.domain.router_pods import leave_nodes
 from eagleray.domain.status import describe, unchanged_but
 from eagleray.domain.traffic import effective_weights, route
 from eagleray.domain.versions import VersionView, departing_versions, view_version
@@ -51,6 +52,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
         actions.append(AwaitRequest())
     actions += [action for view in views for action in _retire(view, desired, observed, now)]
     actions += [action for gone in leaving for action in gone.actions]
+    actions += leave_nodes(observed.routers)
     weights = effective_weights(versions, observed)
     router = route(desired, versions, weights, leaving, observed)
     status = describe(desired, versions, weights, leaving, router, observed, now)

@@ -18,6 +18,7 @@ class NodeBook:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self._notices: dict[str, str] = {}
+        self._closed: set[str] = set()
         self._accelerators: dict[str, frozenset[str]] = {}
 
     def see(self, manifest: Manifest) -> bool:
@@ -28,6 +29,9 @@ class NodeBook:
         """
         name = manifest["metadata"]["name"]
         self._accelerators[name] = self.fleet.accelerators_of(manifest["metadata"].get("labels", {}))
+        spec = manifest["spec"]
+        kept_off = any(taint["effect"] in {"NoSchedule", "NoExecute"} for taint in spec.get("taints", []))
+        (self._closed.add if kept_off or spec.get("unschedulable") else self._closed.discard)(name)
         before, now = self._notices.get(name, ""), self._notice(manifest)
         if now:
             self._notices[name] = now
@@ -39,6 +43,11 @@ class NodeBook:
         """A node is gone."""
         self._notices.pop(name, None)
         self._accelerators.pop(name, None)
+        self._closed.discard(name)
+
+    def closed(self, name: str) -> bool:
+        """Whether a node takes no more Pods of those that tolerate nothing, such as routers."""
+        return name in self._closed
 
     def notice(self, name: str) -> str:
         """Why a node is about to go; "" while it is not."""

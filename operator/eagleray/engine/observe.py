@@ -230,7 +230,8 @@ class Observer:
             except RouterUnreachableError as e:
                 problem = problem or Problem(Reason.ROUTER_STARTING, f"Pod {pod.name}: {e}")
         comparisons, held = await asyncio.gather(self._comparisons(manifest, pod), self._held(manifest, pod))
-        return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, comparisons, held)
+        notice = pod.notice if self._nodebook.closed(manifest["spec"].get("nodeName", "")) else ""
+        return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, comparisons, held, pod.uid, notice)
 
     async def _held(self, manifest: Manifest, pod: Pod) -> dict[str, int]:
         """The requests that wait at the Pod."""

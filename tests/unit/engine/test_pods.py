@@ -74,6 +74,23 @@ def test_a_pod_is_told_that_its_node_is_about_to_go(seen: dict[str, Any], notice
     assert read_pod(manifest, book).live
 
 
+@pytest.mark.parametrize(
+    ("spec", "closed"),
+    [
+        ({}, False),
+        ({"unschedulable": True}, True),
+        ({"taints": [{"key": "x", "effect": "NoExecute"}]}, True),
+        ({"taints": [{"key": "x", "effect": "PreferNoSchedule"}]}, False),
+    ],
+)
+def test_a_node_that_takes_no_more_pods(spec: dict[str, Any], closed: bool) -> None:  # noqa: FBT001
+    book = NodeBook(FLEET)
+    book.see({**node("n"), "spec": spec})
+    assert book.closed("n") == closed
+    book.see(node("n"))
+    assert not book.closed("n")
+
+
 def test_an_accelerator_that_no_node_has_is_named_with_what_there_is() -> None:
     book = NodeBook(FLEET)
     manifest = pod(REPO, "")
