@@ -63,6 +63,9 @@ class Echo:
 
     predict_proba = predict
 
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        return self.predict(rows), self.predict_proba(rows)
+
 
 @dataclass
 class Server:

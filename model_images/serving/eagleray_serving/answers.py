@@ -57,7 +57,6 @@ class AnsweringModel:
         self.outputs = _NAMES[output]
         self.signature = signature or model.signature
         self._model = model
-        self._ask = {PREDICT: model.predict, PREDICT_PROBA: model.predict_proba}
 
     @property
     def classes(self) -> Array | None:
@@ -66,4 +65,8 @@ class AnsweringModel:
 
     def answer(self, rows: Rows) -> Answer:
         """The outputs for each row."""
-        return {name: self._ask[name](rows) for name in self.outputs}
+        if len(self.outputs) > 1:
+            labels, probabilities = self._model.predict_both(rows)
+            return {PREDICT: labels, PREDICT_PROBA: probabilities}
+        (only,) = self.outputs
+        return {only: self._model.predict(rows) if only == PREDICT else self._model.predict_proba(rows)}

@@ -18,6 +18,7 @@ def model(classes: Any = None) -> Any:
         classes=classes,
         predict=lambda _rows: np.array([0, 1]),
         predict_proba=lambda _rows: np.array([[0.9, 0.1], [0.2, 0.8]]),
+        predict_both=lambda _rows: (np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])),
     )
 
 

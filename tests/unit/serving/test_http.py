@@ -56,6 +56,9 @@ class Failing:
 
     predict_proba = predict
 
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        return self.predict(rows), self.predict_proba(rows)
+
 
 async def test_predictions_equal_the_estimators_in_real_batches(
     client: httpx.AsyncClient, churn: Any, churn_example: ModuleType

@@ -39,6 +39,9 @@ def test_a_classifier_of_scikit_learn(tmp_path: Path, *, zipmap: bool) -> None:
     rows = parse_rows(NUMBERS.tolist(), model.signature)
     assert model.predict(rows).tolist() == estimator.predict(NUMBERS).tolist()
     assert np.allclose(model.predict_proba(rows), estimator.predict_proba(NUMBERS), atol=1e-5)
+    labels, probabilities = model.predict_both(rows)
+    assert labels.tolist() == model.predict(rows).tolist()
+    assert np.array_equal(probabilities, model.predict_proba(rows))
     assert model.classes is not None
     assert model.classes.tolist() == ["no", "yes"]
     assert model.signature.numeric

@@ -33,6 +33,9 @@ class Picky:
 
     predict_proba = predict
 
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        return self.predict(rows), self.predict_proba(rows)
+
 
 def serve(model: Picky, *requests: Rows) -> list[Any]:
     """What each request is answered: its labels, or what is wrong."""

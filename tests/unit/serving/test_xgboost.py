@@ -43,6 +43,8 @@ def test_a_booster_of_several_classes(tmp_path: Path, objective: str) -> None:
     instances = pd.DataFrame(NUMBERS, columns=NAMES).to_dict("records")
     rows = parse_rows(instances, model.signature)
     probabilities = model.predict_proba(rows)
+    labels, same = model.predict_both(rows)
+    assert (labels.tolist(), same.tolist()) == (model.predict(rows).tolist(), probabilities.tolist())
     expected = trained.predict(xgboost.DMatrix(NUMBERS, feature_names=NAMES))
     assert probabilities.shape == (200, 3)
     labels = expected.argmax(axis=1) if expected.ndim == 2 else expected.astype(int)

@@ -30,6 +30,9 @@ class Model(Protocol):
     def predict_proba(self, rows: Rows) -> Array:
         """One probability per row and class; called only where there are ``classes``."""
 
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        """What the two above answer, in one run where the framework can; called only where there are ``classes``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelClass:

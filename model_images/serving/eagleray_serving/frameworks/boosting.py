@@ -28,14 +28,24 @@ class BoostedModel:
     def predict(self, rows: Rows) -> Array:
         """The most probable label, or the value, of each row."""
         scores = np.asarray(self._scores(rows))
-        if self.classes is None:
-            return scores
-        return (scores > 0.5).astype(np.int64) if scores.ndim == 1 else scores.argmax(axis=1)
+        return scores if self.classes is None else _labels(scores)
 
     def predict_proba(self, rows: Rows) -> Array:
         """One probability per row and label."""
+        return _probabilities(np.asarray(self._scores(rows)))
+
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        """Both, of the same scores."""
         scores = np.asarray(self._scores(rows))
-        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+        return _labels(scores), _probabilities(scores)
+
+
+def _labels(scores: Array) -> Array:
+    return (scores > 0.5).astype(np.int64) if scores.ndim == 1 else scores.argmax(axis=1)
+
+
+def _probabilities(scores: Array) -> Array:
+    return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
 
 
 def read_booster(path: Path, suffixes: tuple[str, ...], read: Callable[[Path], Any]) -> tuple[Any, Path]:

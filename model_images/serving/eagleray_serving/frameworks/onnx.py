@@ -47,20 +47,25 @@ class OnnxModel:
 
     def predict(self, rows: Rows) -> Array:
         """The label, or what the only output holds, of each row."""
-        return np.asarray(self._run(self._label, rows))
+        (labels,) = self._run(rows, self._label)
+        return np.asarray(labels)
 
     def predict_proba(self, rows: Rows) -> Array:
         """One probability per row and class."""
-        found = self._run(self._probabilities, rows)
-        if isinstance(found, list):  # skl2onnx's ZipMap: one map per row
-            return np.array([list(row.values()) for row in found])
-        return np.asarray(found)
+        (found,) = self._run(rows, self._probabilities)
+        return _table_of(found)
 
-    def _run(self, output: str | None, rows: Rows) -> Any:
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        """Both, in one run."""
+        labels, found = self._run(rows, self._label, self._probabilities)
+        return np.asarray(labels), _table_of(found)
+
+    def _run(self, rows: Rows, *outputs: str | None) -> list[Any]:
         try:
-            return self._session.run([output], self._feed(rows))[0]
+            found: list[Any] = self._session.run(list(outputs), self._feed(rows))
         except (state.Fail, state.InvalidArgument) as error:  # such as a category that an encoder does not know
             raise ValueError(first_line(error)) from error
+        return found
 
     def _feed(self, rows: Rows) -> dict[str, Array]:
         if len(self._inputs) == 1:
@@ -72,6 +77,12 @@ class OnnxModel:
             values = rows.values[:, place : place + 1]
             columns[each.name] = values if each.type == _TEXT else values.astype(_DTYPES[each.type])
         return columns
+
+
+def _table_of(probabilities: Any) -> Array:
+    if isinstance(probabilities, list):  # skl2onnx's ZipMap: one map per row
+        return np.array([list(row.values()) for row in probabilities])
+    return np.asarray(probabilities)
 
 
 def load(path: Path) -> OnnxModel:

@@ -64,6 +64,10 @@ class TorchModel:
         """Never called: a module does not say what its values are."""
         raise NotImplementedError
 
+    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
+        """Never called either."""
+        raise NotImplementedError
+
 
 def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     """Load a module, onto a GPU where the replica has one.
