@@ -72,6 +72,8 @@ class TorchModel:
 def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     """Load a module, onto a GPU where the replica has one.
 
+    PyTorch unpickles what an exported program holds: serve only those that you trust. Weights alone run no code.
+
     Args:
         path: A ``.pt2``, ``.pt`` or ``.pth`` file, or a folder with one.
         model_class: Whose weights the file holds; None where it holds code as well.
