@@ -1,11 +1,11 @@
-"""python -m bench [--rounds N] [--mirror | --batching]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--rounds N] [--mirror | --batching | --vision]: measures and writes docs/benchmarks.md."""
 
 import argparse
 import sys
 
-from bench import batching, mirror, report, router, shift, start
+from bench import batching, mirror, report, router, shift, start, vision
 from e2e.cluster import Cluster
-from e2e.given import Given, Served
+from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import Then
 from e2e.when import When
 
@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="starts of each kind, in turns")
     parser.add_argument("--mirror", action="store_true", help="only what a mirrored version costs")
     parser.add_argument("--batching", action="store_true", help="only what batching is worth")
+    parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
     args = parser.parse_args()
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
@@ -25,6 +26,10 @@ def main() -> None:
     if args.batching:
         say(f"batching: {batching.ROUNDS} rounds of each way, some two minutes a round")
         batching.write(batching.measure(given))
+        return
+    if args.vision:
+        say(f"vision: {vision.ROUNDS} rounds at {len(vision.RATES)} rates")
+        vision.write(vision.measure(given, given.client(ROLLOUT_NAMESPACE)))
         return
     if not args.mirror:
         everything_else(cluster, given, args.rounds)
