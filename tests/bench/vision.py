@@ -2,7 +2,7 @@
 
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench import report
 from e2e.client import Client
@@ -16,7 +16,7 @@ ROUNDS = 5
 SECONDS = 6.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Way:
     """Frames at one rate.
 
@@ -28,9 +28,9 @@ class Way:
     """
 
     rate: float
-    p50: list[float]
-    p99: list[float]
-    lost: int
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+    lost: int = 0
 
 
 def measure(given: Given, client: Client) -> list[Way]:
@@ -41,8 +41,7 @@ def measure(given: Given, client: Client) -> list[Way]:
         part["resources"].pop("limits", None)
     md = When(given.cluster).applied(manifest)
     given.then.ready(md)
-    ways = [Way(rate, [], [], 0) for rate in RATES]
-    lost = dict.fromkeys(RATES, 0)
+    ways = [Way(rate) for rate in RATES]
     frame = {"camera": "gate", "frame": base64.b64encode(bytes(range(256)) * 16).decode()}
     for _ in range(ROUNDS):
         for way in ways:
@@ -50,9 +49,9 @@ def measure(given: Given, client: Client) -> list[Way]:
                 time.sleep(SECONDS)
             way.p50.append(load.result.raw["latency_ms"]["p50"])
             way.p99.append(load.result.raw["latency_ms"]["p99"])
-            lost[way.rate] += load.result.failed
+            way.lost += load.result.failed
     given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
-    return [Way(way.rate, way.p50, way.p99, lost[way.rate]) for way in ways]
+    return ways
 
 
 def write(ways: list[Way]) -> None:

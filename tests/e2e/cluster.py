@@ -12,6 +12,10 @@ Manifest = dict[str, Any]
 
 REPO = Path(__file__).resolve().parents[2]
 NAME = "eagleray-test"
+# The nodes of kind-config.yaml.
+GPU_NODE = "eagleray-test-worker"
+SPOT_NODE = "eagleray-test-worker2"
+OTHER_NODE = "eagleray-test-control-plane"
 OPERATOR_NAMESPACE = "eagleray-system"
 RELEASE = "eagleray"
 

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster import Manifest
+from e2e.cluster import GPU_NODE, Manifest
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import SETTLED_SECONDS, Then
 from e2e.wait import NotYetError, eventually
 from e2e.when import When
 
-GPU_NODE = "eagleray-test-worker"
 ONGOING = {"type": "OngoingRequests", "target": 2}
 FRONT = {"name": "Front", "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
 SCORER = {

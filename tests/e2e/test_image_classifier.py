@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from e2e.client import Client
+from e2e.cluster import GPU_NODE
 from e2e.deployment import ModelDeployment
 from e2e.given import ROLLOUT_NAMESPACE, Given
-from e2e.test_app_deployments import GPU_NODE
 
 CHECK = "print(open('/opt/models/image-classifier/check.json').read())"
 

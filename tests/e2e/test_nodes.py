@@ -5,15 +5,13 @@ from functools import partial
 
 import pytest
 
+from e2e.cluster import GPU_NODE, OTHER_NODE, SPOT_NODE
 from e2e.deployment import name_of
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
-from e2e.test_app_deployments import GPU_NODE
 from e2e.then import SETTLED_SECONDS, Then
 from e2e.wait import NotYetError, eventually
 from e2e.when import When
 
-SPOT_NODE = "eagleray-test-worker2"
-OTHER_NODE = "eagleray-test-control-plane"
 ROLES = ("worker", "router")
 NOTICE = "aws-node-termination-handler/spot-itn"
 

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from e2e.client import Client
-from e2e.cluster import REPO, Manifest
+from e2e.cluster import GPU_NODE, REPO, Manifest
 from e2e.deployment import ModelDeployment
 from e2e.given import ROLLOUT_NAMESPACE, Given
 from e2e.metrics import metric
-from e2e.test_app_deployments import GPU_NODE
 from e2e.wait import NotYetError, eventually
 from e2e.when import When
 

@@ -4,7 +4,7 @@ Starlette rather than FastAPI: bodies are read with orjson and checked against t
 each row would only cost time.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -77,8 +77,7 @@ class _Handlers:
         asked = v2.parse_infer(await _body(request), service.signature, service.outputs, json_bytes)
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        response = _json(body, batch_rows=prediction.batch_rows)
-        return _with_bytes(response, blobs) if blobs else response
+        return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
@@ -126,16 +125,16 @@ async def _body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _json(body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None) -> Response:
-    headers = None if batch_rows is None else {BATCH_SIZE_HEADER: str(batch_rows)}
+def _json(
+    body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
+) -> Response:
+    headers = {} if batch_rows is None else {BATCH_SIZE_HEADER: str(batch_rows)}
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-    return Response(content, status_code=status, headers=headers, media_type="application/json")
-
-
-def _with_bytes(response: Response, blobs: list[bytes]) -> Response:
-    headers = {**response.headers, binary.HEADER: str(len(response.body)), "content-type": "application/octet-stream"}
-    del headers["content-length"]
-    return Response(b"".join([bytes(response.body), *blobs]), headers=headers)
+    if not blobs:
+        return Response(content, status_code=status, headers=headers, media_type="application/json")
+    headers[binary.HEADER] = str(len(content))
+    whole = b"".join([content, *blobs])
+    return Response(whole, status_code=status, headers=headers, media_type="application/octet-stream")
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

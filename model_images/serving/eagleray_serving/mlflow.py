@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.frameworks import visible
 from eagleray_serving.rows import Column, Kind, Signature
 from eagleray_serving.tensors import Tensor
 
@@ -53,7 +54,7 @@ def _find(path: Path) -> Path | None:
     while path.is_dir():
         if (path / FILE).is_file():
             return path / FILE
-        entries = list(path.iterdir())
+        entries = visible(path)
         if len(entries) != 1:
             return None
         path = entries[0]
@@ -78,5 +79,4 @@ def _tensor(each: dict[str, Any]) -> Signature | None:
     shape, dtype = each["tensor-spec"].get("shape"), str(each["tensor-spec"].get("dtype"))
     if not isinstance(shape, list) or len(shape) < 2 or shape[0] != -1 or np.dtype(dtype).kind not in "biuf":
         return None
-    sizes = tuple(None if size < 0 else int(size) for size in shape[1:])
-    return Signature(columns=None, tensor=Tensor(str(each.get("name", "input")), np.dtype(dtype), sizes))
+    return Signature(columns=None, tensor=Tensor.of_batch(str(each.get("name", "input")), dtype, shape))

@@ -38,7 +38,8 @@ def parse_signature(value: dict[str, Any] | None) -> Signature | None:
     for each in inputs:
         _check(each)
     if len(inputs) == 1 and inputs[0]["datatype"] != TEXT:
-        return Signature(columns=None, tensor=_tensor(inputs[0]))
+        (only,) = inputs
+        return Signature(columns=None, tensor=Tensor.of_batch(only["name"], DTYPES[only["datatype"]], only["shape"]))
     return Signature(columns=tuple(_column(each) for each in inputs), named=True)
 
 
@@ -48,11 +49,6 @@ def _check(each: Any) -> None:  # noqa: ANN401 - it is what was sent
         raise ModelLoadError(f"signature: an input has a name and one of the datatypes {TEXT}, {', '.join(DTYPES)}")
     if not isinstance(shape, list) or not shape or shape[0] != -1 or any(type(size) is not int for size in shape):
         raise ModelLoadError(f"signature: the shape of '{name}' begins with -1, which counts rows; got {shape}")
-
-
-def _tensor(each: dict[str, Any]) -> Tensor:
-    sizes = tuple(None if size < 0 else size for size in each["shape"][1:])
-    return Tensor(each["name"], np.dtype(DTYPES[each["datatype"]]), sizes)
 
 
 def _column(each: dict[str, Any]) -> Column:

@@ -1,8 +1,9 @@
 """Rows that are tensors, such as images: checked against the one shape that the model takes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,18 @@ class Tensor:
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int | None, ...] | None
+
+    @classmethod
+    def of_batch(cls, name: str, dtype: npt.DTypeLike, shape: Sequence[int]) -> Self:
+        """The tensor of a batch's shape, whose first size counts rows and where a negative one stands for any."""
+        return cls(name, np.dtype(dtype), tuple(None if size < 0 else int(size) for size in shape[1:]))
+
+
+def of_objects(values: Sequence[Any], shape: Sequence[int]) -> Array:
+    """Values of any type in row-major order as an array, which holds each of them as it is."""
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found.reshape(shape)
 
 
 def parse_tensor(instances: list[Any], tensor: Tensor) -> Array:

@@ -106,7 +106,8 @@ class Executor:
         self._look_again = look_again
         self._owner = owner_reference(desired.name, desired.uid)
         s = tools.settings
-        self._pods = PodSettings(s.image_pull_policy, s.image_pull_secrets, tools.nodes.fleet, tools.nodes.leaving())
+        fleet, leaving = s.installation.fleet, tools.nodes.leaving()
+        self._pods = PodSettings(s.image_pull_policy, s.image_pull_secrets, fleet, leaving)
 
     async def do(self, action: Action) -> None:
         """Do one action.

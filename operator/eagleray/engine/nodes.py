@@ -1,9 +1,28 @@
 """What the operator has seen of the cluster's nodes."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 from eagleray.domain.fleet import Fleet
 from eagleray.kube.kinds import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What is remembered of a node.
+
+    Attributes:
+        notice: why it is about to go; "" while it is not.
+        closed: whether it takes no more Pods of those that tolerate nothing.
+        accelerators: those that it has.
+    """
+
+    notice: str = ""
+    closed: bool = False
+    accelerators: frozenset[str] = frozenset()
+
+
+_UNSEEN = _Node()
 
 
 class NodeBook:
@@ -16,10 +35,8 @@ class NodeBook:
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self._notices: dict[str, str] = {}
-        self._closed: set[str] = set()
-        self._accelerators: dict[str, frozenset[str]] = {}
+        self._fleet = fleet
+        self._nodes: dict[str, _Node] = {}
 
     def see(self, manifest: Manifest) -> bool:
         """Note a node as it is now.
@@ -27,40 +44,37 @@ class NodeBook:
         Returns:
             Whether it begins or ceases to be about to go.
         """
-        name = manifest["metadata"]["name"]
-        self._accelerators[name] = self.fleet.accelerators_of(manifest["metadata"].get("labels", {}))
-        spec = manifest["spec"]
+        meta, spec = manifest["metadata"], manifest["spec"]
         kept_off = any(taint["effect"] in {"NoSchedule", "NoExecute"} for taint in spec.get("taints", []))
-        (self._closed.add if kept_off or spec.get("unschedulable") else self._closed.discard)(name)
-        before, now = self._notices.get(name, ""), self._notice(manifest)
-        if now:
-            self._notices[name] = now
-        else:
-            self._notices.pop(name, None)
-        return bool(now) != bool(before)
+        now = _Node(
+            notice=self._notice(manifest),
+            closed=kept_off or bool(spec.get("unschedulable")),
+            accelerators=self._fleet.accelerators_of(meta.get("labels", {})),
+        )
+        before = self._nodes.get(meta["name"], _UNSEEN)
+        self._nodes[meta["name"]] = now
+        return bool(now.notice) != bool(before.notice)
 
     def forget(self, name: str) -> None:
         """A node is gone."""
-        self._notices.pop(name, None)
-        self._accelerators.pop(name, None)
-        self._closed.discard(name)
+        self._nodes.pop(name, None)
 
     def closed(self, name: str) -> bool:
         """Whether a node takes no more Pods of those that tolerate nothing, such as routers."""
-        return name in self._closed
+        return self._nodes.get(name, _UNSEEN).closed
 
     def notice(self, name: str) -> str:
         """Why a node is about to go; "" while it is not."""
-        return self._notices.get(name, "")
+        return self._nodes.get(name, _UNSEEN).notice
 
     def leaving(self) -> tuple[str, ...]:
         """The nodes that are about to go."""
-        return tuple(sorted(self._notices))
+        return tuple(sorted(name for name, node in self._nodes.items() if node.notice))
 
     def without(self, accelerator: str) -> str:
         """Say that no node has an accelerator, and what there is; "" where one has it, or no node was ever seen."""
-        counts = Counter(name for names in self._accelerators.values() for name in names)
-        if not self._accelerators or counts[accelerator]:
+        counts = Counter(name for node in self._nodes.values() for name in node.accelerators)
+        if not self._nodes or counts[accelerator]:
             return ""
         there = ", ".join(f"{name} on {number}" for name, number in sorted(counts.items())) or "none of those it knows"
         return f"no node has the accelerator {accelerator}; there is: {there}"
@@ -69,9 +83,9 @@ class NodeBook:
         if "deletionTimestamp" in manifest["metadata"]:
             return "it is being deleted"
         for taint in manifest["spec"].get("taints", []):
-            if taint["key"] in self.fleet.notices:
+            if taint["key"] in self._fleet.notices:
                 return f"taint {taint['key']}"
         for condition in manifest.get("status", {}).get("conditions", []):
-            if condition["type"] in self.fleet.notices and condition["status"] == "True":
+            if condition["type"] in self._fleet.notices and condition["status"] == "True":
                 return f"condition {condition['type']}"
         return ""

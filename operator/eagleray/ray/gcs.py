@@ -5,7 +5,7 @@ from enum import Enum
 
 from eagleray.domain.ray_nodes import NodeState, NodeStatus
 from eagleray.domain.text import clean
-from eagleray.ray.grpc_client import DEADLINE_SECONDS, RayClient
+from eagleray.ray.grpc_client import RayClient
 from eagleray.ray.proto import autoscaler_state_pb2 as pb
 
 
@@ -45,16 +45,10 @@ class ResourceDemand:
 
 
 class GcsClient(RayClient):
-    """Talks to one head's GCS; close it, or use it as an asynchronous context.
+    """Talks to one head's GCS."""
 
-    Args:
-        address: host and port, such as `10.0.0.7:6379`.
-        token: the cluster's token.
-        deadline: seconds that a call may take.
-    """
-
-    def __init__(self, address: str, token: str, deadline: float = DEADLINE_SECONDS) -> None:
-        super().__init__("GCS", "ray.rpc.autoscaler.AutoscalerStateService", address, token, deadline)
+    process = "GCS"
+    service = "ray.rpc.autoscaler.AutoscalerStateService"
 
     async def node_states(self) -> tuple[NodeState, ...]:
         """Read the state of every node, dead ones included.

@@ -1,6 +1,6 @@
 """What clients of Ray's gRPC services have in common: token, deadline, and errors that name what failed."""
 
-from typing import Final, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -24,18 +24,20 @@ class RayClient:
     """Talks to one service of one Ray process; close it, or use it as an asynchronous context.
 
     Args:
-        name: of the process, for messages.
-        service: the service's full name.
         address: host and port, such as `10.0.0.7:6379`.
         token: the cluster's token.
         deadline: seconds that a call may take.
     """
 
-    def __init__(self, name: str, service: str, address: str, token: str, deadline: float = DEADLINE_SECONDS) -> None:
+    process: ClassVar[str]
+    """What kind of process it is, for messages."""
+    service: ClassVar[str]
+    """The service's full name."""
+
+    def __init__(self, address: str, token: str, deadline: float = DEADLINE_SECONDS) -> None:
         # Pods are reached by their own address: a proxy of the environment has no business here.
         self._channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-        self._where = f"{name} {address}"
-        self._service = service
+        self._where = f"{self.process} {address}"
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._deadline = deadline
 
@@ -58,7 +60,7 @@ class RayClient:
             RayError: one of its kinds, by what went wrong.
         """
         call = self._channel.unary_unary(
-            f"/{self._service}/{method}",
+            f"/{self.service}/{method}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=reply.FromString,
         )

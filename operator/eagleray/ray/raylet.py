@@ -3,21 +3,15 @@
 from contextlib import suppress
 
 from eagleray.ray.errors import UnreachableError
-from eagleray.ray.grpc_client import DEADLINE_SECONDS, RayClient
+from eagleray.ray.grpc_client import RayClient
 from eagleray.ray.proto import node_manager_pb2 as pb
 
 
 class RayletClient(RayClient):
-    """Talks to the raylet of one node; close it, or use it as an asynchronous context.
+    """Talks to the raylet of one node."""
 
-    Args:
-        address: host and port, such as `10.0.0.7:8077`.
-        token: the cluster's token.
-        deadline: seconds that a call may take.
-    """
-
-    def __init__(self, address: str, token: str, deadline: float = DEADLINE_SECONDS) -> None:
-        super().__init__("raylet", "ray.rpc.NodeManagerService", address, token, deadline)
+    process = "raylet"
+    service = "ray.rpc.NodeManagerService"
 
     async def shut_down(self) -> None:
         """End the raylet and every replica of its node now, whatever they do.

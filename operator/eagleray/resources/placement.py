@@ -1,6 +1,5 @@
 """Where Pods go: what the user wrote, and what `accelerator`, `spot` and nodes that are about to go add to it."""
 
-import copy
 from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any
@@ -98,7 +97,7 @@ def _with_nodes(
 
     What is not shaped as an affinity is left as it is: the API server refuses it, and its words are shown.
     """
-    found: dict[str, Any] = copy.deepcopy(dict(affinity or {}))
+    found: dict[str, Any] = dict(affinity or {})
     nodes = found.get("nodeAffinity") or {}
     if not (groups or preferences) or not isinstance(nodes, dict):
         return found

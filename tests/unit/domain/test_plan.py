@@ -100,33 +100,6 @@ def test_a_killed_worker_is_replaced() -> None:
     assert world.status.ready == "2/2"
 
 
-def test_the_pods_of_a_node_that_is_about_to_go_are_replaced_at_once() -> None:
-    world = World(replicas=2)
-    settle(world)
-    moved, kept = world.workers()
-    world.pods[moved.name] = replace(moved, notice="taint spot-itn")
-    decision = world.step()
-    deleted = [a for a in decision.actions if isinstance(a, DeletePod)]
-    assert [(a.name, a.idle, "taint spot-itn" in a.why) for a in deleted] == [(moved.name, False, True)]
-    settle(world)
-    assert {w.name for w in world.workers()} > {kept.name}
-    assert len(world.workers()) == 2
-
-
-def test_a_head_on_such_a_node_is_replaced_while_the_old_workers_serve() -> None:
-    world = World(replicas=2)
-    settle(world)
-    old = {w.name for w in world.workers()}
-    (head,) = world.heads()
-    world.pods[head.name] = replace(head, notice="it is being deleted")
-    for _ in range(40):
-        world.step()
-        assert world.answering(head.revision) >= 2
-    assert old <= set(world.pods)
-    settle(world)
-    assert {p.incarnation for p in world.pods.values()} == {head.incarnation + 1}
-
-
 def test_a_lost_head_is_replaced_while_the_old_workers_serve() -> None:
     world = World(replicas=2)
     settle(world)

@@ -10,6 +10,7 @@ from eagleray.domain.ray_nodes import NodeState, NodeStatus
 from eagleray.ray.errors import RejectedError, UnauthorizedError, UnreachableError
 from eagleray.ray.gcs import DrainAnswer, DrainReason, GcsClient, ResourceDemand
 from eagleray.ray.proto import autoscaler_state_pb2 as pb
+from fakes.grpc_server import serving
 
 TOKEN = "t0ken"  # noqa: S105 -- of the server below
 
@@ -56,13 +57,8 @@ async def gcs() -> AsyncIterator[tuple[Gcs, str]]:
             servicer.drain, pb.DrainNodeRequest.FromString, pb.DrainNodeReply.SerializeToString
         ),
     }
-    server = grpc.aio.server()
-    service = "ray.rpc.autoscaler.AutoscalerStateService"
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield servicer, f"127.0.0.1:{port}"
-    await server.stop(None)
+    async with serving("ray.rpc.autoscaler.AutoscalerStateService", handlers) as address:
+        yield servicer, address
 
 
 async def test_nodes(gcs: tuple[Gcs, str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from eagleray.ray.errors import UnauthorizedError
 from eagleray.ray.proto import node_manager_pb2 as pb
 from eagleray.ray.raylet import RayletClient
+from fakes.grpc_server import serving
 
 TOKEN = "t0ken"  # noqa: S105 -- of the server below
 
@@ -35,13 +36,8 @@ async def raylet() -> AsyncIterator[tuple[Raylet, str]]:
     handler = grpc.unary_unary_rpc_method_handler(
         servicer.shut_down, pb.ShutdownRayletRequest.FromString, pb.ShutdownRayletReply.SerializeToString
     )
-    server = grpc.aio.server()
-    service = "ray.rpc.NodeManagerService"
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"ShutdownRaylet": handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield servicer, f"127.0.0.1:{port}"
-    await server.stop(None)
+    async with serving("ray.rpc.NodeManagerService", {"ShutdownRaylet": handler}) as address:
+        yield servicer, address
 
 
 async def test_it_ends_at_once_and_without_an_answer(raylet: tuple[Raylet, str]) -> None:

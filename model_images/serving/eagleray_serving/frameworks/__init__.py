@@ -90,6 +90,11 @@ def load_model(framework: str, path: Path, model_class: ModelClass | None = None
     return model
 
 
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds, in order, but for hidden files."""
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
 def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     """The model file: the path itself, or the one that a folder holds.
 
@@ -102,7 +107,7 @@ def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     if not path.exists():
         raise ModelLoadError(f"there is no model at {path}")
     while path.is_dir():
-        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        entries = visible(path)
         files = [entry for entry in entries if entry.suffix in suffixes and entry.is_file()]
         named = [file for file in files if file.stem == "model"]
         if len(named) == 1 or len(files) == 1:

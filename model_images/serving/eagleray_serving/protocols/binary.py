@@ -13,7 +13,7 @@ import numpy as np
 
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.signature import DTYPES, TEXT
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Array, of_objects
 
 HEADER = "inference-header-content-length"
 """Request and response header: bytes of the JSON, before the values."""
@@ -106,6 +106,4 @@ def _texts(data: memoryview, shape: list[int], field: str) -> Array:
         data = data[_LENGTH.size + size :]
     if len(values) != math.prod(shape):
         raise InvalidInputError(f"shape {shape} needs {math.prod(shape)} values, got {len(values)}", field=field)
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found.reshape(shape)
+    return of_objects(values, shape)

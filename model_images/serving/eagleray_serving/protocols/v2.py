@@ -15,15 +15,15 @@ from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import binary, jsonable, parse_object
 from eagleray_serving.protocols.binary import Blob
 from eagleray_serving.rows import Kind, Rows, Signature, check_values, describe, parse_rows
-from eagleray_serving.tensors import Array, Tensor, check_tensor
+from eagleray_serving.signature import DTYPES, TEXT
+from eagleray_serving.tensors import Array, Tensor, check_tensor, of_objects
 
 # What numpy takes.
 _MOST_AXES = 64
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "BOOL": (bool,),
-    "BYTES": (str,),
-    **dict.fromkeys(("FP16", "FP32", "FP64"), (int, float)),
-    **dict.fromkeys(("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"), (int,)),
+    TEXT: (str,),
+    **{name: (int, float) if name.startswith("FP") else (int,) for name in DTYPES if name != "BOOL"},
 }
 
 
@@ -228,9 +228,7 @@ def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
         missing = value is None and kind in {"FP16", "FP32", "FP64", "BYTES"}
         if not missing and (not isinstance(value, allowed) or (isinstance(value, bool) and kind != "BOOL")):
             raise InvalidInputError(f"expected {kind}, got {describe(value)}", field=name, row=place // width)
-    values = np.empty(len(flat), dtype=object)
-    values[:] = flat
-    return values.reshape(shape)
+    return of_objects(flat, shape)
 
 
 def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
