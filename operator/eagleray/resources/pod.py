@@ -1,6 +1,7 @@
 """What head and worker Pods have in common."""
 
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 from eagleray.api.placement import Placement
@@ -147,6 +148,11 @@ def scratch_volumes() -> list[dict[str, Any]]:
 def scratch_mounts() -> list[dict[str, Any]]:
     """Where the Ray container has the writable volumes."""
     return [{"name": "tmp", "mountPath": TMP}, {"name": "shm", "mountPath": "/dev/shm"}]  # noqa: S108 -- a mount
+
+
+def ray_start() -> list[str]:
+    """The command that stands for `ray start`, for the Python of any image that has Ray."""
+    return ["python3", "-c", files("eagleray.resources").joinpath("ray_start.py").read_text("utf-8"), "start"]
 
 
 def ray_node_args() -> list[str]:

@@ -20,6 +20,7 @@ from eagleray.resources.pod import (
     http_probe,
     priority_class,
     ray_node_args,
+    ray_start,
     scratch_mounts,
     scratch_volumes,
 )
@@ -70,7 +71,7 @@ def _ray(
         revision,
         RAY_CONTAINER,
         pod,
-        command=["ray", "start"],
+        command=ray_start(),
         args=[
             f"--address={head_address(revision, incarnation)}",
             f"--num-cpus={size.cpus * count}",
