@@ -9,6 +9,7 @@ from eagleray.domain.groups import named_deployments
 from eagleray.domain.problem import InvalidSpecError
 
 BASE_IMAGE = "base"
+MAX_MODEL_BYTES = 32 * 2**30
 # What is in the image is pinned by the image.
 _IN_THE_IMAGE = "file://"
 
@@ -21,11 +22,13 @@ class Installation:
         images: default images of the Ray Pods: by `model.framework`, and under `base` for apps.
         fleet: what labels, taints and conditions of nodes mean.
         require_sha256: whether every model that is fetched must be named by its checksum.
+        max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
     """
 
     images: Mapping[str, str]
     fleet: Fleet = field(default_factory=Fleet)
     require_sha256: bool = False
+    max_model_bytes: int = MAX_MODEL_BYTES
 
     def check(self, template: VersionTemplate) -> None:
         """Refuse what this installation does not serve.

@@ -106,8 +106,13 @@ class Executor:
         self._look_again = look_again
         self._owner = owner_reference(desired.name, desired.uid)
         s = tools.settings
-        fleet, leaving = s.installation.fleet, tools.nodes.leaving()
-        self._pods = PodSettings(s.image_pull_policy, s.image_pull_secrets, fleet, leaving)
+        self._pods = PodSettings(
+            image_pull_policy=s.image_pull_policy,
+            image_pull_secrets=s.image_pull_secrets,
+            max_model_bytes=s.installation.max_model_bytes,
+            fleet=s.installation.fleet,
+            leaving=tools.nodes.leaving(),
+        )
 
     async def do(self, action: Action) -> None:
         """Do one action.

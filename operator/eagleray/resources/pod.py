@@ -6,6 +6,7 @@ from typing import Any
 
 from eagleray.api.placement import Placement
 from eagleray.domain.fleet import Fleet
+from eagleray.domain.installation import MAX_MODEL_BYTES
 from eagleray.domain.ports import RAYLET
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import TMP
@@ -27,12 +28,14 @@ class PodSettings:
     Attributes:
         image_pull_policy: for images whose policy the object does not name; "" = Kubernetes' own rule.
         image_pull_secrets: names of Secrets to pull images with.
+        max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         fleet: what labels and taints of nodes mean.
         leaving: nodes that are about to go.
     """
 
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()
+    max_model_bytes: int = MAX_MODEL_BYTES
     fleet: Fleet = field(default_factory=Fleet)
     leaving: tuple[str, ...] = ()
 

@@ -33,10 +33,14 @@ class ModelStorage:
     secrets: tuple[str, ...] = ()
 
 
-def model_storage(model: Model) -> ModelStorage:
+def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     """Decide how `model` gets into its Pods.
 
     `pvc://` is mounted and used in place, everything else lands in a volume of the Pod's own.
+
+    Args:
+        model: the model.
+        max_bytes: the most that it may have, as it is downloaded and unpacked.
 
     Raises:
         ValueError: the model has no URI; the CRD refuses that.
@@ -52,7 +56,8 @@ def model_storage(model: Model) -> ModelStorage:
         mount_path = f"{_CLAIM_DIR}/{parts.netloc}"
         claims.append({"name": _CLAIM_VOLUME, "mountPath": mount_path, "readOnly": True})
     checksum = ["--sha256", model.sha256] if model.sha256 else []
-    command = ["python", "-m", "eagleray_serving.fetch", "--uri", model.uri, *checksum, "--to", MODEL_DIR]
+    limit = ["--max-bytes", str(max_bytes)]
+    command = ["python", "-m", "eagleray_serving.fetch", "--uri", model.uri, *checksum, *limit, "--to", MODEL_DIR]
     return ModelStorage(
         volumes=tuple(volumes),
         fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *claims),

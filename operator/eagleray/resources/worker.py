@@ -46,7 +46,7 @@ def build_worker_pod(
         owner: reference to the ModelDeployment.
         pod: the operator's settings.
     """
-    storage = model_storage(revision.template.model) if revision.template.model else None
+    storage = model_storage(revision.template.model, pod.max_model_bytes) if revision.template.model else None
     spec: dict[str, Any] = {
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],

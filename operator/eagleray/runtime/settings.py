@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from eagleray.api.serving import FRAMEWORKS
+from eagleray.api.units import parse_quantity
 from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import BASE_IMAGE
+from eagleray.domain.installation import BASE_IMAGE, MAX_MODEL_BYTES
 
 PREFIX = "EAGLERAY_"
 DEFAULT_NAMESPACE = "eagleray-system"
@@ -36,6 +37,7 @@ class Settings:
         image_pull_secrets: their pull secrets.
         fleet: what labels, taints and conditions of nodes mean, as JSON.
         require_sha256: whether every model that is fetched must be named by its checksum.
+        max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         concurrency: how many ModelDeployments are worked on at once.
         metrics_port: of `/metrics`; 0 picks a free one.
         health_port: of `/healthz` and `/readyz`; 0 picks a free one.
@@ -56,6 +58,7 @@ class Settings:
     image_pull_secrets: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     require_sha256: bool = False
+    max_model_bytes: int = MAX_MODEL_BYTES
     concurrency: int = 16
     metrics_port: int = 8080
     health_port: int = 8081
@@ -86,6 +89,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         image_pull_secrets=_list(env, "IMAGE_PULL_SECRETS"),
         fleet=_fleet(env, "NODES"),
         require_sha256=_choice(env, "REQUIRE_SHA256", BOOLEANS, "false") == "true",
+        max_model_bytes=_bytes(env, "MAX_MODEL_SIZE", d.max_model_bytes),
         concurrency=int(_number(env, "CONCURRENCY", d.concurrency, low=1, high=1000)),
         metrics_port=int(_number(env, "METRICS_PORT", d.metrics_port, low=0, high=65535)),
         health_port=int(_number(env, "HEALTH_PORT", d.health_port, low=0, high=65535)),
@@ -116,6 +120,17 @@ def _choice(env: Mapping[str, str], name: str, known: frozenset[str], default: s
     value = _get(env, name) or default
     if value not in known:
         raise SettingsError(f"{PREFIX}{name}: {value!r} is none of {', '.join(sorted(known - {''}))}")
+    return value
+
+
+def _bytes(env: Mapping[str, str], name: str, default: int) -> int:
+    raw = _get(env, name)
+    try:
+        value = int(parse_quantity(raw)) if raw else default
+    except ValueError as e:
+        raise SettingsError(f"{PREFIX}{name}: {e}") from e
+    if value < 1:
+        raise SettingsError(f"{PREFIX}{name}: {raw} is less than a byte")
     return value
 
 

@@ -6,6 +6,8 @@ from eagleray.api.serving import Model
 from eagleray.resources.storage import model_storage
 
 SHA = "0" * 64
+MOST = 1000
+FETCH = ("python", "-m", "eagleray_serving.fetch")
 
 
 @pytest.mark.parametrize(
@@ -18,18 +20,18 @@ SHA = "0" * 64
     ],
 )
 def test_the_init_container_is_told_where_from_and_where_to(uri: str) -> None:
-    storage = model_storage(Model(framework="sklearn", uri=uri))
-    assert storage.command == (*("python", "-m", "eagleray_serving.fetch", "--uri", uri, "--to", "/model"),)
+    storage = model_storage(Model(framework="sklearn", uri=uri), MOST)
+    assert storage.command == (*FETCH, "--uri", uri, "--max-bytes", "1000", "--to", "/model")
     assert [v["name"] for v in storage.volumes] == ["model"]
 
 
 def test_checksum() -> None:
-    storage = model_storage(Model(framework="sklearn", uri="s3://models/churn", sha256=SHA))
+    storage = model_storage(Model(framework="sklearn", uri="s3://models/churn", sha256=SHA), MOST)
     assert storage.command[5:7] == ("--sha256", SHA)
 
 
 def test_a_claim_is_mounted_for_reading_by_both_containers() -> None:
-    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"))
+    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"), MOST)
     mount = {"name": "claim", "mountPath": "/mnt/pvc/models", "readOnly": True}
     assert mount in storage.fetch_mounts
     assert mount in storage.server_mounts
@@ -37,5 +39,5 @@ def test_a_claim_is_mounted_for_reading_by_both_containers() -> None:
 
 
 def test_the_server_only_reads() -> None:
-    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"))
+    storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"), MOST)
     assert all(m["readOnly"] for m in storage.server_mounts)

@@ -6,6 +6,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,16 +20,40 @@ CONTENT = b"the model" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
+@dataclass
+class File:
+    """A file that a web server has.
+
+    Attributes:
+        content: its bytes.
+        headers: what is said of it.
+        breaks: how many connections break before it is whole, each 1,000 bytes on.
+        length_known: whether its length is said.
+        then: what is in its place after the first connection.
+    """
+
+    content: bytes
+    headers: dict[str, str]
+    breaks: int = 0
+    length_known: bool = True
+    then: "File | None" = None
+
+
 class Site:
     """A web server that answers what the test says, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[tuple[int, bytes]]] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.files: dict[str, File] = {}
+        self.ranges: list[str | None] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if file := site.files.get(self.path):
+                    self.send_file(file)
+                    return
                 site.asked.append((self.path, self.headers.get("Authorization")))
                 answers = site.answers.get(self.path.partition("?")[0], [(404, b"")])
                 status, body = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -36,6 +61,24 @@ class Site:
                 self.send_header("Content-Length", str(len(body) + (10 if status == 299 else 0)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def send_file(self, file: File) -> None:
+                asked = self.headers.get("Range")
+                site.ranges.append(asked)
+                same = asked and self.headers.get("If-Range") in file.headers.values()
+                start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and same else 0
+                self.send_response(206 if same else 200)
+                for name, value in file.headers.items():
+                    self.send_header(name, value)
+                if same:
+                    self.send_header("Content-Range", f"bytes {start}-{len(file.content) - 1}/{len(file.content)}")
+                if file.length_known:
+                    self.send_header("Content-Length", str(len(file.content) - start))
+                self.end_headers()
+                self.wfile.write(file.content[start : start + 1000 if file.breaks else None])
+                file.breaks = max(0, file.breaks - 1)
+                if file.then:
+                    site.files[self.path] = file.then
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Say nothing."""
@@ -67,7 +110,11 @@ class Run:
 
     def __call__(self, uri: str, *args: str) -> int:
         return command.main(
-            ["--uri", uri, "--to", str(self.to), "--pvc-root", str(self.pvc), "--termination-log", str(self.log), *args]
+            [
+                *("--uri", uri, "--to", str(self.to), "--pvc-root", str(self.pvc)),
+                *("--termination-log", str(self.log), "--max-bytes", str(2**30)),
+                *args,
+            ]
         )
 
     @property
@@ -154,6 +201,39 @@ def test_what_may_pass_is_tried_again(run: Run, site: Site, failure: tuple[int, 
     site.answers["/m"] = [failure, failure, (200, CONTENT)]
     assert run(f"http://{site.address}/m", "--sha256", SHA) == 0
     assert len(site.asked) == 3
+
+
+@pytest.mark.parametrize("said", ["ETag", "Last-Modified"])
+def test_a_broken_download_goes_on_where_it_broke_off(run: Run, site: Site, said: str) -> None:
+    site.files["/m"] = File(CONTENT, {said: '"v1"'}, breaks=6)
+    assert run(f"http://{site.address}/m", "--sha256", SHA) == 0
+    assert site.ranges == [None, *(f"bytes={1000 * n}-" for n in range(1, 7))]
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"v1"'}], ids=["nothing", "a weak ETag"])
+def test_where_nothing_tells_that_a_file_is_the_same_it_is_brought_anew(
+    run: Run, site: Site, headers: dict[str, str]
+) -> None:
+    site.files["/m"] = File(CONTENT, headers, breaks=2)
+    assert run(f"http://{site.address}/m", "--sha256", SHA) == 0
+    assert site.ranges == [None] * 3
+
+
+def test_a_file_that_changed_meanwhile_is_brought_anew(run: Run, site: Site) -> None:
+    new = CONTENT[::-1]
+    site.files["/m"] = File(CONTENT, {"ETag": '"v1"'}, breaks=1, then=File(new, {"ETag": '"v2"'}))
+    assert run(f"http://{site.address}/m", "--sha256", hashlib.sha256(new).hexdigest()) == 0
+    assert site.ranges == [None, "bytes=1000-"]
+
+
+@pytest.mark.parametrize("file", [File(CONTENT, {}), File(CONTENT, {}, length_known=False)], ids=["known", "unknown"])
+def test_a_model_that_is_too_large_is_refused(run: Run, site: Site, file: File) -> None:
+    site.files["/m"] = file
+    assert run(f"http://{site.address}/m", "--max-bytes", "8999") == 1
+    assert run.reason == Reason.DOWNLOAD_FAILED
+    assert "more than 8.8 KiB" in run.message
+    assert "models.maxSize" in run.message
+    assert not run.model.exists()
 
 
 def test_retries_end(run: Run, site: Site) -> None:
@@ -247,7 +327,7 @@ def as_link(kind: bytes) -> Callable[[tarfile.TarInfo], None]:
 )
 def test_an_archive_that_is_refused(run: Run, content: bytes, words: str) -> None:
     (run.pvc / "models" / "m.tar.gz").write_bytes(content)
-    assert run("pvc://models/m.tar.gz", "--max-unpacked-bytes", "1000") == 1
+    assert run("pvc://models/m.tar.gz", "--max-bytes", "1000") == 1
     assert run.reason == Reason.ARCHIVE_REFUSED
     assert words in run.message
     assert not run.model.exists()

@@ -13,11 +13,13 @@ import sys
 from pathlib import Path
 
 from eagleray_serving.fetch import archive, checksum
-from eagleray_serving.fetch.download import download_http, download_objects
 from eagleray_serving.fetch.errors import FetchError, Reason
+from eagleray_serving.fetch.files import remove
 from eagleray_serving.fetch.progress import say, size
 from eagleray_serving.fetch.retry import with_retries
+from eagleray_serving.fetch.stores import StoreDownload
 from eagleray_serving.fetch.uri import HTTP, LOCAL, ModelUri, parse_uri
+from eagleray_serving.fetch.web import WebDownload
 
 _MAX_MESSAGE = 2000
 
@@ -30,7 +32,7 @@ def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_by
         to: An existing folder; what a failed try before left there is removed.
         sha256: The checksum to demand, see ``checksum``.
         pvc_root: The folder in which claims are mounted under their names.
-        max_bytes: The most that an archive may unpack to.
+        max_bytes: The most that it may have, as it is downloaded and unpacked.
 
     Returns:
         The folder, or a link to it; a lone file is in it under its own name, which tells its format.
@@ -41,17 +43,17 @@ def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_by
     if sha256 is not None:
         checksum.check_form(sha256)
     model, part = to / "model", to / ".part"
-    _remove(model)
-    _remove(part)
-    source = _local(uri, pvc_root) if uri.scheme in LOCAL else _downloaded(uri, part)
+    remove(model)
+    remove(part)
+    source = _local(uri, pvc_root) if uri.scheme in LOCAL else _downloaded(uri, part, max_bytes)
     if sha256 is not None:
         checksum.check(source, sha256, uri.shown)
         say("the sha256 is right")
     if source.is_file() and archive.is_archive(uri.filename):
         unpacked = to / ".unpacked"
-        _remove(unpacked)
+        remove(unpacked)
         archive.unpack(source, uri.filename, unpacked, max_bytes=max_bytes)
-        _remove(part)
+        remove(part)
         unpacked.rename(model)
     elif source.is_file():
         model.mkdir()
@@ -71,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sha256")
     parser.add_argument("--to", type=Path, default=Path("/model"))
     parser.add_argument("--pvc-root", type=Path, default=Path("/mnt/pvc"))
-    parser.add_argument("--max-unpacked-bytes", type=int, default=32 * 2**30)
+    parser.add_argument("--max-bytes", type=int, required=True)
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     args = parser.parse_args(argv)
     try:
@@ -89,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _fetch(uri: ModelUri, args: argparse.Namespace) -> Path:
     try:
-        return fetch(uri, args.to, sha256=args.sha256, pvc_root=args.pvc_root, max_bytes=args.max_unpacked_bytes)
+        return fetch(uri, args.to, sha256=args.sha256, pvc_root=args.pvc_root, max_bytes=args.max_bytes)
     except PermissionError as error:
         message = f"{error.filename}: permission denied for uid {os.getuid()}; make it readable, or set an fsGroup"
         raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {message}") from None
@@ -114,20 +116,10 @@ def _local(uri: ModelUri, pvc_root: Path) -> Path:
     )
 
 
-def _downloaded(uri: ModelUri, part: Path) -> Path:
-    def attempt() -> None:
-        _remove(part)
-        (download_http if uri.scheme in HTTP else download_objects)(uri, part)
-
-    with_retries(attempt, uri.shown)
+def _downloaded(uri: ModelUri, part: Path, max_bytes: int) -> Path:
+    download = (WebDownload if uri.scheme in HTTP else StoreDownload)(uri, part, max_bytes)
+    with_retries(download, uri.shown)
     return part
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

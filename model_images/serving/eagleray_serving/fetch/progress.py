@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from eagleray_serving.fetch.errors import FetchError, Reason
+
 _STEP_PERCENT = 10
 _STEP_SECONDS = 5.0
 
@@ -23,22 +25,43 @@ def size(count: float) -> str:
     return f"{count:.1f} GiB"
 
 
+def check_size(shown: str, count: int, most: int) -> None:
+    """Refuse a model that is larger than the operator's settings allow.
+
+    Args:
+        shown: The URI for messages.
+        count: Bytes that it has, or has so far.
+        most: Bytes that are allowed.
+
+    Raises:
+        FetchError: DownloadFailed.
+    """
+    if count > most:
+        raise FetchError(
+            Reason.DOWNLOAD_FAILED,
+            f"{shown}: the model has more than {size(most)}; the operator's models.maxSize allows no more",
+        )
+
+
 class Progress:
     """Says how far a transfer is, every tenth of it and every five seconds.
 
     Args:
         verb: What is being done, as ``downloaded``.
         total: Bytes in all; None when nobody knows.
+        done: Bytes that a try before has brought.
         clock: Seconds that only grow.
     """
 
-    def __init__(self, verb: str, total: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, verb: str, total: int | None, *, done: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._verb = verb
         self._total = total
         self._clock = clock
         self._start = self._said_at = clock()
-        self._said_percent = 0
-        self.done = 0
+        self._said_percent = done * 100 // total if total else 0
+        self.done = done
 
     def add(self, count: int) -> None:
         """Count bytes."""

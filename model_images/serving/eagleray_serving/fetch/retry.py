@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol
 
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.progress import say
@@ -11,30 +11,43 @@ from eagleray_serving.fetch.progress import say
 ATTEMPTS = 5
 _FIRST_PAUSE = 0.5
 
-Result = TypeVar("Result")
+
+class Download(Protocol):
+    """Something that is brought in as many tries as it takes.
+
+    Attributes:
+        done: Bytes that are there.
+    """
+
+    done: int
+
+    def attempt(self) -> None:
+        """Bring what is missing; raises TransientError when another try makes sense."""
 
 
-def with_retries(action: Callable[[], Result], shown: str, pause: Callable[[float], None] = time.sleep) -> Result:
-    """Call until it works: at most five times, over about eight seconds plus the calls' own time.
+def with_retries(download: Download, shown: str, pause: Callable[[float], None] = time.sleep) -> None:
+    """Try until it is there: at most five times in a row without a byte more, over about eight seconds of pauses.
 
     Args:
-        action: Raises TransientError when another try makes sense.
+        download: What is to be done.
         shown: The URI for messages.
         pause: Sleeps for some seconds.
 
     Raises:
         FetchError: DownloadFailed, after the last try.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    failures = 0
+    while True:
+        before = download.done
         try:
-            return action()
+            return download.attempt()
         except TransientError as error:
-            if attempt == ATTEMPTS:
+            failures = 1 if download.done > before else failures + 1
+            if failures == ATTEMPTS:
                 raise FetchError(
                     Reason.DOWNLOAD_FAILED,
                     f"{shown}: {error}; gave up after {ATTEMPTS} attempts; check that it answers from the cluster",
                 ) from None
-            seconds = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-            say(f"{shown}: {error}; attempt {attempt + 1} of {ATTEMPTS} in {seconds:.1f} s")
+            seconds = _FIRST_PAUSE * 2 ** (failures - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            say(f"{shown}: {error}; attempt {failures + 1} of {ATTEMPTS} in {seconds:.1f} s")
             pause(seconds)
-    raise AssertionError("unreachable")
