@@ -14,8 +14,8 @@ _PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
 
 MODEL_RULES = (
     matches(
-        r"^(pvc|file|http|https|s3)://.+",
-        "model.uri starts with pvc://, file://, http://, https:// or s3://; write for example pvc://models/churn/1",
+        r"^(pvc|file|https?|s3|gs|az|hf)://.+",
+        "model.uri starts with pvc://, file://, http(s)://, s3://, gs://, az:// or hf://; write for example pvc://models/churn/1",
     ),
     Rule(
         f"!self.startsWith('pvc://') || self.matches('{_PVC}')",
@@ -114,8 +114,9 @@ class Model(ApiModel):
     `onnx`: a model that takes columns, or one tensor a row. `torch`: TorchScript, an exported program (`.pt2`), or the
     weights of `class`; one tensor in and one out."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
-    """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://` or
-    `s3://<bucket>/<key>`; a file, a folder with one model file, or an archive."""
+    """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://`,
+    `s3://<bucket>/<key>`, `gs://<bucket>/<object>`, `az://<container>/<blob>` or
+    `hf://<owner>/<repository>[@<revision>]/<path>`; a file, a folder with one model file, or an archive."""
     sha256: (
         Annotated[
             str,

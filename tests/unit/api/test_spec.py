@@ -103,6 +103,9 @@ def test_warmup_posts_what_has_a_body(body: object, method: str | None, verb: st
         "https://example.com/m.tgz?a=1",
         "http://x/y",
         "s3://bucket/key",
+        "gs://bucket/key",
+        "az://container/blob",
+        "hf://acme/churn@v2/model.joblib",
     ],
 )
 def test_places_of_models(uri: str) -> None:

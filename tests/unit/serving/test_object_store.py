@@ -1,6 +1,10 @@
-"""Downloads from object stores, against fsspec's own store in memory and one that breaks off."""
+"""Downloads from object stores: against fsspec's own in memory, and by each store's client against a server like it."""
 
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,11 @@ from eagleray_serving.fetch.errors import FetchError, TransientError
 from eagleray_serving.fetch.retry import with_retries
 from eagleray_serving.fetch.stores import StoreDownload
 from eagleray_serving.fetch.uri import ModelUri, parse_uri
+from fakes.object_stores import ACCOUNT, BUCKET, CONTAINER, REPOSITORY, REVISION, ObjectStores
 
 CONTENT = b"the model" * 300_000
 MANY = 2**30
+ROOTS = {"hf": f"hf://{REPOSITORY}@{REVISION}", "gs": f"gs://{BUCKET}", "az": f"az://{CONTAINER}"}
 
 
 @pytest.fixture
@@ -98,3 +104,68 @@ def test_errors_of_a_store(tmp_path: Path, raised: Exception, expected: type[Exc
 
     with pytest.raises(expected):
         StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "m", MANY, Store()).attempt()
+
+
+class Fetch:
+    """The command of the init container, in a process of its own: the clients read the environment as they start."""
+
+    def __init__(self, stores: ObjectStores, folder: Path) -> None:
+        account = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey=a2V5;"
+        self.stores, self.folder = stores, folder
+        self.env = os.environ | {
+            "no_proxy": "127.0.0.1",
+            "HOME": str(folder),
+            "HF_ENDPOINT": stores.url,
+            "HF_TOKEN": "the-token",
+            "STORAGE_EMULATOR_HOST": stores.url,
+            "FSSPEC_GS": '{"token": "anon"}',
+            "AZURE_STORAGE_CONNECTION_STRING": f"{account}BlobEndpoint={stores.url}/{ACCOUNT};",
+        }
+
+    def __call__(self, uri: str) -> str:
+        """The condition's message; empty if the model is there."""
+        log, to = self.folder / "termination-log", self.folder / "to"
+        to.mkdir(exist_ok=True)
+        args = ["--uri", uri, "--to", str(to), "--termination-log", str(log), "--max-bytes", str(MANY)]
+        done = subprocess.run([sys.executable, "-m", "eagleray_serving.fetch", *args], env=self.env, check=False)
+        return "" if done.returncode == 0 else str(json.loads(log.read_text())["message"])
+
+    def files(self) -> dict[str, bytes]:
+        """What was fetched, by path."""
+        model = self.folder / "to" / "model"
+        return {str(file.relative_to(model)): file.read_bytes() for file in model.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def fetch(tmp_path: Path) -> Iterator[Fetch]:
+    stores = ObjectStores({"m/model.joblib": CONTENT, "m/sub/notes": b"x", "other": b"y"})
+    yield Fetch(stores, tmp_path)
+    stores.close()
+
+
+@pytest.mark.parametrize("scheme", ROOTS)
+def test_every_stores_client_finds_files_and_folders(fetch: Fetch, scheme: str) -> None:
+    assert not fetch(f"{ROOTS[scheme]}/m/model.joblib")
+    assert fetch.files() == {"model.joblib": CONTENT}
+    assert not fetch(f"{ROOTS[scheme]}/m")
+    assert fetch.files() == {"model.joblib": CONTENT, "sub/notes": b"x"}
+    told = {"hf": "Bearer the-token", "gs": "", "az": f"SharedKey {ACCOUNT}:"}[scheme]
+    assert fetch.stores.credentials
+    assert all(found.startswith(told) for found in fetch.stores.credentials), fetch.stores.credentials
+
+
+@pytest.mark.parametrize(
+    ("scheme", "words"), [("hf", "HF_TOKEN"), ("gs", "FSSPEC_GS"), ("az", "AZURE_STORAGE_CONNECTION_STRING")]
+)
+def test_what_is_not_there_or_not_allowed_is_said(fetch: Fetch, scheme: str, words: str) -> None:
+    assert "no such object" in fetch(f"{ROOTS[scheme]}/none")
+    for status in (401, 403):
+        fetch.stores.denied = status
+        message = fetch(f"{ROOTS[scheme]}/m")
+        assert "access refused" in message
+        assert f"name a Secret with {words}" in message
+
+
+def test_a_store_without_an_account_says_what_to_put_where(fetch: Fetch) -> None:
+    del fetch.env["AZURE_STORAGE_CONNECTION_STRING"]
+    assert "a Secret with AZURE_STORAGE_CONNECTION_STRING in model.credentials" in fetch("az://container/m")

@@ -1,6 +1,7 @@
 """Downloads from object stores."""
 
 import importlib
+import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,9 +12,33 @@ from eagleray_serving.fetch.progress import Progress, check_size
 from eagleray_serving.fetch.uri import ModelUri
 
 _CHUNK = 2**20
-_NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"})
+_REFUSED_STATUS = frozenset({401, 403})
+_NO_CREDENTIALS = frozenset(
+    {
+        "NoCredentialsError",  # botocore
+        "PartialCredentialsError",
+        "TokenRetrievalError",
+        "ClientAuthenticationError",  # Azure
+        "DefaultCredentialsError",  # Google
+        "RefreshError",
+    }
+)
+# What each store's client reads from the environment.
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": 'FSSPEC_GS, which is {"token": <the key of a service account>},',
+    "az": "AZURE_STORAGE_CONNECTION_STRING",
+    "hf": "HF_TOKEN",
+}
+# Hugging Face answers 404 for what one may not see.
+_HIDDEN = {"hf": ", and HF_TOKEN in a Secret that model.credentials names if it is not public"}
+_SETTINGS = {
+    # A second API, asked for the kind of bucket: for a minute where only the first one is allowed out.
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
 # What stores say of an object that changes with it, as fsspec's filesystems name it.
-_VERSION = ("size", "ETag", "LastModified", "created")
+_VERSION = ("size", "ETag", "etag", "blob_id", "generation", "created")
 
 
 class StoreDownload:
@@ -44,30 +69,34 @@ class StoreDownload:
             FetchError: DownloadFailed or UnsupportedUri.
             TransientError: Another try makes sense.
         """
-        self._filesystem = self._filesystem or _filesystem(self._uri)
         parts = urlsplit(self._uri.text)
         path = f"{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}".rstrip("/")
         try:
+            self._filesystem = self._filesystem or _filesystem(self._uri)
             self._copy(path)
-        except FileNotFoundError:
-            raise self._failed("there is no such object; check spec.model.uri") from None
-        except PermissionError as error:
-            raise self._failed(f"access refused ({error}); check the credentials") from None
-        except OSError as error:
-            if error.errno is not None and error.filename is not None:  # the local disk
-                raise
-            raise TransientError(f"the store answered {type(error).__name__}: {error}") from None
         except (FetchError, TransientError):
             raise
-        except Exception as error:  # noqa: BLE001 - each store has exceptions of its own
-            if type(error).__name__ in _NO_CREDENTIALS:
-                keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                raise self._failed(f"no credentials; name a Secret with {keys} in model.credentials") from None
-            raise TransientError(f"{type(error).__name__}: {error}") from None
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename is not None:  # the local disk
+                raise
+            raise self._explained(error) from None
+
+    def _explained(self, error: Exception) -> Exception:
+        """Each store has exceptions of its own; most of them carry HTTP's status."""
+        first_line = str(error).strip().partition("\n")[0]
+        what = f"{type(error).__name__}: {first_line}"
+        if isinstance(error, FileNotFoundError):
+            return self._failed(f"there is no such object; check spec.model.uri{_HIDDEN.get(self._uri.scheme, '')}")
+        if _refused(error):
+            known = _CREDENTIALS[self._uri.scheme]
+            return self._failed(f"access refused ({what}); name a Secret with {known} in model.credentials")
+        return TransientError(f"the store answered {what}")
 
     def _copy(self, path: str) -> None:
         self._filesystem.invalidate_cache()
         found = self._filesystem.find(path, detail=True)
+        if isinstance(found, list):  # adlfs, of a single object
+            found = {name: self._filesystem.info(name) for name in found}
         if not found:
             raise FileNotFoundError(path)
         total = sum(info["size"] or 0 for info in found.values())
@@ -110,10 +139,24 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
+def _refused(error: Exception) -> bool:
+    if isinstance(error, PermissionError) or type(error).__name__ in _NO_CREDENTIALS:
+        return True
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(error, "code", None) or getattr(response, "status_code", 0)
+    return status in _REFUSED_STATUS or str(error).startswith("Forbidden")  # all that gcsfs keeps of a 403
+
+
 def _filesystem(uri: ModelUri) -> Any:  # noqa: ANN401 - fsspec has no types
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         return importlib.import_module("fsspec").filesystem(uri.scheme)
     except ImportError as error:
         raise FetchError(
             Reason.UNSUPPORTED_URI, f"{uri.shown}: this image cannot read {uri.scheme}:// ({error})"
         ) from None
+    except ValueError as error:
+        known = _CREDENTIALS[uri.scheme]
+        message = f"{uri.shown}: {error}; name a Secret with {known} in model.credentials"
+        raise FetchError(Reason.DOWNLOAD_FAILED, message) from None

@@ -9,8 +9,15 @@ from eagleray_serving.fetch.errors import FetchError, Reason
 
 LOCAL = ("pvc", "file")
 HTTP = ("http", "https")
-OBJECT_STORES = ("s3",)
+OBJECT_STORES = ("s3", "gs", "az", "hf")
 SCHEMES = (*LOCAL, *HTTP, *OBJECT_STORES)
+_FORMS = {
+    "pvc": "pvc://<claim>/<path>",
+    "s3": "s3://<bucket>/<key>",
+    "gs": "gs://<bucket>/<object>",
+    "az": "az://<container>/<blob>",
+    "hf": "hf://<owner>/<repository>[@<revision>]/<path>",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,7 @@ def parse_uri(text: str) -> ModelUri:
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise FetchError(Reason.UNSUPPORTED_URI, f"{uri.shown}: write file:///absolute/path")
     if parts.scheme != "file" and not host:
-        what = {"pvc": "pvc://<claim>/<path>", "s3": "s3://<bucket>/<key>"}.get(
-            parts.scheme, f"{parts.scheme}://<host>/<path>"
-        )
+        what = _FORMS.get(parts.scheme, f"{parts.scheme}://<host>/<path>")
         raise FetchError(Reason.UNSUPPORTED_URI, f"{uri.shown}: write {what}")
     if ".." in unquote(parts.path).split("/"):
         raise FetchError(Reason.UNSUPPORTED_URI, f"{uri.shown}: the path must not contain '..'")
