@@ -14,14 +14,15 @@ from e2e.when import When
 
 BODY = {"user": 17, "count": 5}
 EMBEDDINGS = "/opt/models/recommender/1"
-# Of each replica, in kB: what is its own, and its part of the embeddings, which it shares.
+# Of each replica, in kB: what is its own, and its part of the embeddings, which it shares. Pages that nobody wrote to,
+# of libraries, are the kernel's to drop; they are private wherever no other process of the node happens to have them.
 MEMORY = """
 import json, pathlib, re
 found = {}
 for process in pathlib.Path("/proc").glob("[0-9]*"):
     if not (process / "cmdline").read_text().startswith("ray::ServeReplica"):
         continue
-    private = re.findall(r"^Private_\\w+: +(\\d+)", (process / "smaps_rollup").read_text(), re.M)
+    private = re.findall(r"^Private_Dirty: +(\\d+)", (process / "smaps_rollup").read_text(), re.M)
     mapped = re.findall(r"items.npy\\n(?:.*\\n)*?Rss: +(\\d+) kB\\nPss: +(\\d+)", (process / "smaps").read_text())
     found[process.name] = [sum(map(int, private)), *[sum(int(m[i]) for m in mapped) for i in (0, 1)]]
 print(json.dumps(found))
