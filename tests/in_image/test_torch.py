@@ -9,7 +9,7 @@ import pytest
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
-from eagleray_serving.frameworks import ModelClass, load_model
+from eagleray_serving.frameworks import Model, ModelClass, load_model
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.signature import parse_signature
@@ -34,6 +34,10 @@ def program(module: Any, file: Path) -> None:
     torch.export.save(torch.export.export(module, (torch.zeros(2, 3, 6, 6),), dynamic_shapes=dynamic), str(file))
 
 
+def answers_of(model: Model, rows: Rows) -> Any:
+    return model.predict(rows, ["predict"])["predict"]
+
+
 def right(module: Any, images: Any = IMAGES) -> Any:
     with torch.no_grad():
         return module(torch.from_numpy(images)).numpy()
@@ -46,16 +50,16 @@ def test_it_answers_as_the_module_does(tmp_path: Path, save: Callable[[Any, Path
     model = load_model("torch", tmp_path)
     rows = parse_rows(IMAGES.tolist(), model.signature)
     assert rows.values.dtype == np.float32
-    assert np.allclose(model.predict(rows), right(module), atol=1e-5)
-    assert np.allclose(model.predict(rows[:1]), right(module)[:1], atol=1e-5)
+    assert np.allclose(answers_of(model, rows), right(module), atol=1e-5)
+    assert np.allclose(answers_of(model, rows[:1]), right(module)[:1], atol=1e-5)
     assert model.classes is None
 
 
 def test_an_exported_program_tells_its_shape_and_type(tmp_path: Path) -> None:
     program(network(), tmp_path / "model.pt2")
     model = load_model("torch", tmp_path)
-    assert model.signature.tensor is not None
-    assert (model.signature.tensor.dtype.name, model.signature.tensor.shape) == ("float32", (3, 6, 6))
+    (taken,) = model.signature.tensors
+    assert (taken.dtype.name, taken.shape) == ("float32", (3, 6, 6))
     with pytest.raises(InvalidInputError, match=r"expected numbers of shape \[3, 6, 6\], got shape \[3, 6, 5\]"):
         parse_rows(IMAGES[:, :, :, :5].tolist(), model.signature)
 
@@ -72,7 +76,7 @@ def test_weights_fill_their_class(tmp_path: Path) -> None:
     sizes = {"in_features": 3, "out_features": 2}
     model = load_model("torch", tmp_path, ModelClass("torch.nn:Linear", sizes))
     values = np.ones((2, 3), np.float32)
-    assert np.allclose(model.predict(Rows(values)), right(trained, values))
+    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
     with pytest.raises(ModelLoadError, match=r"do not fit torch.nn:Linear: .*size mismatch for weight"):
         load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {**sizes, "out_features": 5}))
     with pytest.raises(ModelLoadError, match=r"model.class torch.nn:Linear cannot be made \(TypeError: .*nonsense"):
@@ -132,3 +136,29 @@ def test_two_outputs_are_no_answer(tmp_path: Path) -> None:
     (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
     assert isinstance(found, ModelFailureError)
     assert "answers a tuple; save one whose forward() answers one tensor" in str(found)
+
+
+class Ranker(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    def forward(self, ids: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
+        return ids.float() * age.unsqueeze(1)
+
+
+def exported(file: Path) -> None:
+    rows = torch.export.Dim("rows")
+    given = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2)
+    torch.export.save(torch.export.export(Ranker(), given, dynamic_shapes=({0: rows}, {0: rows})), str(file))
+
+
+def scripted(file: Path) -> None:
+    torch.jit.save(torch.jit.script(Ranker()), str(file))
+
+
+@pytest.mark.parametrize(("save", "name"), [(exported, "model.pt2"), (scripted, "model.pt")])
+def test_a_module_of_several_tensors(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
+    save(tmp_path / name)
+    ids = {"name": "ids", "datatype": "INT64", "shape": [-1, 3]}
+    signature = parse_signature({"inputs": [ids, {"name": "age", "datatype": "FP32", "shape": [-1]}]})
+    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS, None if save is exported else signature)
+    assert model.signature == signature
+    rows = parse_rows([{"age": 2, "ids": [1, 2, 3]}, {"ids": [4, 5, 6], "age": 0.5}], model.signature)
+    assert model.answer(rows)["predict"].tolist() == [[2, 4, 6], [2, 2.5, 3]]

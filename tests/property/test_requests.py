@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.http import build_http
+from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.tensors import Array, Tensor
@@ -26,8 +27,11 @@ SIGNATURES = {
     "numbers": Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER))),
     "unknown": Signature(None),
     "text": Signature(None, text=True),
-    "tensor": Signature(None, tensor=Tensor("image", np.dtype(np.uint8), (2, None))),
-    "shapeless": Signature(None, tensor=Tensor("input", np.dtype(np.float32), None)),
+    "tensor": Signature(None, tensors=(Tensor("image", np.dtype(np.uint8), (2, None)),)),
+    "several": Signature(
+        None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ()))
+    ),
+    "shapeless": Signature(None, tensors=(Tensor("input", np.dtype(np.float32), None),)),
 }
 ROWS: dict[str, list[Any]] = {
     "named": [{"age": 3, "plan": "a"}, {"age": None, "plan": "b"}],
@@ -35,6 +39,7 @@ ROWS: dict[str, list[Any]] = {
     "unknown": [[1, "a"], [2, "b"]],
     "text": ["one", "two"],
     "tensor": [[[1, 2, 3], [4, 5, 6]]],
+    "several": [{"ids": [1, 2], "age": 3.5}, {"ids": [3, 4], "age": 4}],
     "shapeless": [[[1.5]], [[2]]],
 }
 TENSORS: dict[str, list[dict[str, Any]]] = {
@@ -46,6 +51,10 @@ TENSORS: dict[str, list[dict[str, Any]]] = {
     "unknown": [{"name": "x", "datatype": "BYTES", "shape": [1, 2], "data": ["p", "q"]}],
     "text": [{"name": "text", "datatype": "BYTES", "shape": [2], "data": ["p", "q"]}],
     "tensor": [{"name": "image", "datatype": "UINT8", "shape": [1, 2, 2], "data": [[[1, 2], [3, 4]]]}],
+    "several": [
+        {"name": "age", "datatype": "FP32", "shape": [2], "data": [3.5, 4]},
+        {"name": "ids", "datatype": "INT64", "shape": [2, 2], "data": [1, 2, 3, 4]},
+    ],
     "shapeless": [{"name": "x", "datatype": "INT64", "shape": [1, 1, 2], "data": [1, 2]}],
 }
 
@@ -54,17 +63,13 @@ class Echo:
     """Answers the first value of each row's numbers, as far as it has some."""
 
     classes: Array | None = None
+    outputs = outputs_of(None)
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
 
-    def predict(self, rows: Rows) -> Array:
-        return np.array([float(len(str(row))) for row in rows.values])
-
-    predict_proba = predict
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        return self.predict(rows), self.predict_proba(rows)
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        return dict.fromkeys(outputs, np.array([float(len(str(row))) for row in rows.values]))
 
 
 @dataclass

@@ -1,24 +1,16 @@
 """What a model is to answer with: labels or values, probabilities, or both."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model
+from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array
-
-Answer = Mapping[str, Array]
-"""Output tensors by name; each has one entry per row, in order."""
-
-PREDICT = "predict"
-"""Name of the output with labels or values."""
-PREDICT_PROBA = "predict_proba"
-"""Name of the output with one probability per class."""
+from eagleray_serving.tensors import Array, Tensor
 
 
 class Output(StrEnum):
-    """What a classifier answers with; any other model has ``LABELS`` alone: its values."""
+    """What a classifier answers with; any other model has ``LABELS`` alone: all that it answers."""
 
     LABELS = "Labels"
     PROBABILITIES = "Probabilities"
@@ -41,7 +33,7 @@ class AnsweringModel:
         signature: What it takes, where the user tells; what the model tells, else.
 
     Attributes:
-        outputs: The names of the outputs, in order.
+        outputs: What it answers with, in order.
         signature: What it takes.
 
     Raises:
@@ -54,7 +46,8 @@ class AnsweringModel:
                 f"model.output is {output}, and this model tells no probabilities; "
                 "leave model.output out, or serve a classifier that has predict_proba()"
             )
-        self.outputs = _NAMES[output]
+        wanted = {each.name for each in model.outputs} if model.classes is None else _NAMES[output]
+        self.outputs: tuple[Tensor, ...] = tuple(each for each in model.outputs if each.name in wanted)
         self.signature = signature or model.signature
         self._model = model
 
@@ -65,8 +58,4 @@ class AnsweringModel:
 
     def answer(self, rows: Rows) -> Answer:
         """The outputs for each row."""
-        if len(self.outputs) > 1:
-            labels, probabilities = self._model.predict_both(rows)
-            return {PREDICT: labels, PREDICT_PROBA: probabilities}
-        (only,) = self.outputs
-        return {only: self._model.predict(rows) if only == PREDICT else self._model.predict_proba(rows)}
+        return self._model.predict(rows, [each.name for each in self.outputs])

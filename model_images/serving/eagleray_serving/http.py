@@ -74,7 +74,8 @@ class _Handlers:
         self._check_model(request)
         service = self._service
         json_bytes = request.headers.get(binary.HEADER)
-        asked = v2.parse_infer(await _body(request), service.signature, service.outputs, json_bytes)
+        outputs = tuple(each.name for each in service.outputs)
+        asked = v2.parse_infer(await _body(request), service.signature, outputs, json_bytes)
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
@@ -101,8 +102,7 @@ class _Handlers:
     async def model_v2(self, request: Request) -> Response:
         self._check_model(request)
         service = self._service
-        outputs = v2.output_metadata(service.outputs, service.classes)
-        return _json(v2.metadata(service.name, service.platform, service.signature, outputs))
+        return _json(v2.metadata(service.name, service.platform, service.signature, service.outputs))
 
     async def model_ready(self, request: Request) -> Response:
         self._check_model(request)

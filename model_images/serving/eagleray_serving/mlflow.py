@@ -65,7 +65,8 @@ def _signature(inputs: Any) -> Signature | None:  # noqa: ANN401 - it is what th
     if not isinstance(inputs, list) or not inputs:
         return None
     if all("tensor-spec" in each for each in inputs):
-        return _tensor(inputs[0]) if len(inputs) == 1 else None
+        tensors = [_tensor(each, place) for place, each in enumerate(inputs)]
+        return Signature(columns=None, tensors=tuple(t for t in tensors if t)) if all(tensors) else None
     if all(isinstance(each.get("type"), str) and each.get("name") for each in inputs):
         return Signature(columns=tuple(_column(each) for each in inputs), named=True)
     return None
@@ -75,8 +76,8 @@ def _column(each: dict[str, Any]) -> Column:
     return Column(str(each["name"]), _KINDS.get(each["type"], Kind.ANY), required=each.get("required", True) is True)
 
 
-def _tensor(each: dict[str, Any]) -> Signature | None:
+def _tensor(each: dict[str, Any], place: int) -> Tensor | None:
     shape, dtype = each["tensor-spec"].get("shape"), str(each["tensor-spec"].get("dtype"))
     if not isinstance(shape, list) or len(shape) < 2 or shape[0] != -1 or np.dtype(dtype).kind not in "biuf":
         return None
-    return Signature(columns=None, tensor=Tensor.of_batch(str(each.get("name", "input")), dtype, shape))
+    return Tensor.of_batch(str(each.get("name", f"input_{place}" if place else "input")), dtype, shape)

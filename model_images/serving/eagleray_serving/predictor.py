@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eagleray_serving.answers import Answer, AnsweringModel
+from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, first_line
+from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows
 
 logger = logging.getLogger("ray.serve.eagleray")

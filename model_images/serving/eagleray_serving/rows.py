@@ -1,6 +1,6 @@
 """Rows of a request: checked against what the model was trained on, held as one array."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -44,18 +44,18 @@ class Signature:
         columns: The columns in training order; None when the model does not say.
         named: Whether rows may be objects, and the model is given a frame with column names.
         text: Whether a row is one string instead of a list of values.
-        tensor: What a row is where it is no list of columns.
+        tensors: What a row is where it is no list of columns: one tensor, or one of each.
     """
 
     columns: tuple[Column, ...] | None
     named: bool = False
     text: bool = False
-    tensor: Tensor | None = None
+    tensors: tuple[Tensor, ...] = ()
 
     @property
     def vague(self) -> bool:
         """Whether the model does not say what it takes."""
-        return self.columns is None and not self.text and (self.tensor is None or self.tensor.shape is None)
+        return self.columns is None and not self.text and all(tensor.shape is None for tensor in self.tensors)
 
     @property
     def numeric(self) -> bool:
@@ -69,38 +69,46 @@ class Rows:
 
     Args:
         values: float64 when all columns are numbers, else object; two dimensions. A missing value is NaN/None.
-            Where rows are tensors: those, in the model's own type.
+            Where rows are tensors: the first of them, in the model's own type.
         names: Column names, when the model is to be given a frame.
+        more: The further tensors, where a row is several.
     """
 
     values: Array
     names: tuple[str, ...] | None = None
+    more: tuple[Array, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[Array, ...]:
+        """The tensors in the signature's order, where rows are tensors."""
+        return self.values, *self.more
 
     @property
     def layout(self) -> Hashable:
         """Rows of equal layout can be put into one batch."""
-        return self.names, self.values.shape[1:], self.values.dtype.kind
+        return self.names, tuple((tensor.shape[1:], tensor.dtype.kind) for tensor in self.tensors)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, rows: slice) -> Self:
-        return type(self)(self.values[rows], self.names)
+        return type(self)(self.values[rows], self.names, tuple(tensor[rows] for tensor in self.more))
 
     @staticmethod
     def join(parts: "Sequence[Rows]") -> "Rows":
         """One batch of several requests with equal layout."""
         if len(parts) == 1:
             return parts[0]
-        return Rows(np.concatenate([part.values for part in parts]), parts[0].names)
+        values, *more = (np.concatenate(each) for each in zip(*(part.tensors for part in parts), strict=True))
+        return Rows(values, parts[0].names, tuple(more))
 
 
 def parse_rows(instances: object, signature: Signature, *, field: str = "instances") -> Rows:
     """Check rows against the model's signature.
 
     Args:
-        instances: What the request holds: a list of rows, each a list of values, an object, or, for a model that
-            reads text, one string.
+        instances: What the request holds: a list of rows, each a list of values, an object, a tensor or an object of
+            several, or, for a model that reads text, one string.
         signature: What the model takes.
         field: The JSON member that held the rows, for messages.
 
@@ -113,8 +121,10 @@ def parse_rows(instances: object, signature: Signature, *, field: str = "instanc
         raise InvalidInputError("expected at least one row, got an empty list", field=field)
     if signature.text:
         return _text_rows(instances)
-    if signature.tensor:
-        return Rows(parse_tensor(instances, signature.tensor))
+    if len(signature.tensors) > 1:
+        return _tensor_rows(instances, signature.tensors)
+    if signature.tensors:
+        return Rows(parse_tensor(instances, signature.tensors[0]))
     if isinstance(instances[0], dict):
         return _named_rows(instances, signature)
     return _listed_rows(instances, signature)
@@ -155,6 +165,30 @@ def _text_rows(instances: list[Any]) -> Rows:
     values = np.empty((len(instances), 1), dtype=object)
     values[:, 0] = instances
     return Rows(values)
+
+
+def _tensor_rows(instances: list[Any], tensors: tuple[Tensor, ...]) -> Rows:
+    names = [tensor.name for tensor in tensors]
+    for row, instance in enumerate(instances):
+        if not isinstance(instance, dict):
+            raise InvalidInputError(f"expected an object of {', '.join(names)}, got {describe(instance)}", row=row)
+        check_names(instance, names, row)
+    values, *more = (parse_tensor([row[each.name] for row in instances], each, each.name) for each in tensors)
+    return Rows(values, more=tuple(more))
+
+
+def check_names(found: Collection[str], names: Sequence[str], row: int | None = None) -> None:
+    """Check that each tensor of a model is there, and nothing else.
+
+    Raises:
+        InvalidInputError: Naming the tensor.
+    """
+    for name in names:
+        if name not in found:
+            raise InvalidInputError(f"the tensor is missing; the model takes {', '.join(names)}", field=name, row=row)
+    for name in found:
+        if name not in names:
+            raise InvalidInputError(f"no such tensor; the model takes {', '.join(names)}", field=name, row=row)
 
 
 def _named_rows(instances: list[Any], signature: Signature) -> Rows:

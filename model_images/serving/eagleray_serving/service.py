@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eagleray_serving.answers import Answer, AnsweringModel
+from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
+from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Array, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Service:
         return self._model.signature
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """The names of what it answers with."""
+    def outputs(self) -> tuple[Tensor, ...]:
+        """What it answers with."""
         return self._model.outputs
 
     @property

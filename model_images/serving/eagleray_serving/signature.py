@@ -25,7 +25,8 @@ def parse_signature(value: dict[str, Any] | None) -> Signature | None:
 
     Args:
         value: ``{"inputs": [{"name", "datatype", "shape"}, ...]}``, where the first size of each shape counts rows and
-            -1 stands for any size. One input of numbers is a tensor; several, or one of text, are columns.
+            -1 stands for any size. One input of numbers is a tensor; several, or one of text, are columns where each
+            has one value a row, and tensors else.
 
     Raises:
         ModelLoadError: Naming the input that makes no sense.
@@ -37,10 +38,12 @@ def parse_signature(value: dict[str, Any] | None) -> Signature | None:
         raise ModelLoadError("signature needs at least one input")
     for each in inputs:
         _check(each)
-    if len(inputs) == 1 and inputs[0]["datatype"] != TEXT:
-        (only,) = inputs
-        return Signature(columns=None, tensor=Tensor.of_batch(only["name"], DTYPES[only["datatype"]], only["shape"]))
-    return Signature(columns=tuple(_column(each) for each in inputs), named=True)
+    if len({each["name"] for each in inputs}) < len(inputs):
+        raise ModelLoadError("signature: two inputs have the same name")
+    columns = all(each["shape"] in ([-1], [-1, 1]) for each in inputs)
+    if columns and (len(inputs) > 1 or inputs[0]["datatype"] == TEXT):
+        return Signature(columns=tuple(_column(each) for each in inputs), named=True)
+    return Signature(columns=None, tensors=tuple(_tensor(each) for each in inputs))
 
 
 def _check(each: Any) -> None:  # noqa: ANN401 - it is what was sent
@@ -52,8 +55,10 @@ def _check(each: Any) -> None:  # noqa: ANN401 - it is what was sent
 
 
 def _column(each: dict[str, Any]) -> Column:
-    if each["shape"] not in ([-1], [-1, 1]):
-        raise ModelLoadError(
-            f"signature: '{each['name']}' is a column beside others, of shape [-1]; one tensor of more sizes is served"
-        )
     return Column(each["name"], Kind.STRING if each["datatype"] == TEXT else Kind.NUMBER)
+
+
+def _tensor(each: dict[str, Any]) -> Tensor:
+    if each["datatype"] == TEXT:
+        raise ModelLoadError(f"signature: '{each['name']}' is text beside tensors; text is served as columns, [-1]")
+    return Tensor.of_batch(each["name"], DTYPES[each["datatype"]], each["shape"])

@@ -42,12 +42,13 @@ def of_objects(values: Sequence[Any], shape: Sequence[int]) -> Array:
     return found.reshape(shape)
 
 
-def parse_tensor(instances: list[Any], tensor: Tensor) -> Array:
+def parse_tensor(instances: list[Any], tensor: Tensor, field: str | None = None) -> Array:
     """Nested lists as one batch.
 
     Args:
         instances: One entry per row, at least one.
         tensor: What the model takes.
+        field: The member of each row that held it, for messages.
 
     Raises:
         InvalidInputError: Naming the row.
@@ -58,8 +59,9 @@ def parse_tensor(instances: list[Any], tensor: Tensor) -> Array:
         values = np.empty(0, dtype=object)
     if values.dtype.kind not in "biuf" or not _fits(values.shape[1:], tensor):
         for row, instance in enumerate(instances):
-            _check_row(instance, tensor, row)
-        raise InvalidInputError(f"the rows differ in shape; the model takes {_told(tensor)} alike in a request")
+            _check_row(instance, tensor, row, field)
+        told = f"the rows differ in shape; the model takes {_told(tensor)} alike in a request"
+        raise InvalidInputError(told, field=field)
     return check_tensor(values, tensor)
 
 
@@ -103,15 +105,17 @@ def _check_integers(values: Array, tensor: Tensor) -> None:
         )
 
 
-def _check_row(instance: object, tensor: Tensor, row: int) -> None:
+def _check_row(instance: object, tensor: Tensor, row: int, field: str | None) -> None:
     try:
         values = np.array(instance)
     except ValueError:
-        raise InvalidInputError(f"expected {_told(tensor)}, got lists of unequal lengths", row=row) from None
+        what = "lists of unequal lengths"
+        raise InvalidInputError(f"expected {_told(tensor)}, got {what}", field=field, row=row) from None
     if values.dtype.kind not in "biuf":
-        raise InvalidInputError(f"expected {_told(tensor)}, got something that is no number in it", row=row)
+        what = "something that is no number in it"
+        raise InvalidInputError(f"expected {_told(tensor)}, got {what}", field=field, row=row)
     if not _fits(values.shape, tensor):
-        raise InvalidInputError(f"expected {_told(tensor)}, got shape {list(values.shape)}", row=row)
+        raise InvalidInputError(f"expected {_told(tensor)}, got shape {list(values.shape)}", field=field, row=row)
 
 
 def _fits(shape: tuple[int, ...], tensor: Tensor) -> bool:
@@ -125,6 +129,8 @@ def _fits(shape: tuple[int, ...], tensor: Tensor) -> bool:
 
 
 def _told(tensor: Tensor) -> str:
+    if tensor.shape == ():
+        return "a number"
     return "numbers" if tensor.shape is None else f"numbers of shape [{_sizes(tensor).removeprefix(', ')}]"
 
 

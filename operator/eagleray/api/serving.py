@@ -74,15 +74,16 @@ class Signature(ApiModel):
 
     cel_rules = (
         Rule(
-            "self.inputs.size() == 1 || self.inputs.all(i, i.shape.size() == 1)",
-            "one tensor, or several columns of shape [-1]; put what belongs together into one tensor",
+            "self.inputs.all(i, i.shape.size() == 1) || self.inputs.all(i, i.datatype != 'BYTES')",
+            "inputs of text are columns of shape [-1], and so is what is beside them; tensors hold numbers",
             field_path=".inputs",
-            python=lambda s: len(s.inputs) == 1 or all(len(i.shape) == 1 for i in s.inputs),
+            python=lambda s: all(len(i.shape) == 1 for i in s.inputs) or all(i.datatype != "BYTES" for i in s.inputs),
         ),
     )
 
     inputs: Annotated[list[TensorSignature], map_list("name")] = Field(min_length=1, max_length=256)
-    """One tensor, whose rows are tensors of one shape, or one or several columns of shape `[-1]`."""
+    """Columns, where there are several of shape `[-1]` or one of text; else what a row is: one tensor, or one of each,
+    in the order of the arguments of a PyTorch module."""
 
 
 Framework = Literal["lightgbm", "onnx", "sklearn", "torch", "xgboost"]

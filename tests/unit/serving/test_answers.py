@@ -7,18 +7,19 @@ import pytest
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.app import parse_output
 from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.outputs import outputs_of
 from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Tensor
 
 ROWS = Rows(np.zeros((2, 1)))
 
 
-def model(classes: Any = None) -> Any:
+def model(classes: Any = None, outputs: tuple[Tensor, ...] = ()) -> Any:
     return SimpleNamespace(
         signature=Signature(None),
         classes=classes,
-        predict=lambda _rows: np.array([0, 1]),
-        predict_proba=lambda _rows: np.array([[0.9, 0.1], [0.2, 0.8]]),
-        predict_both=lambda _rows: (np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])),
+        outputs=outputs or outputs_of(classes),
+        predict=lambda rows, names: dict.fromkeys(names, np.zeros(len(rows))),
     )
 
 
@@ -28,8 +29,15 @@ def model(classes: Any = None) -> Any:
 )
 def test_it_answers_what_is_asked_for(output: str, names: list[str]) -> None:
     answering = AnsweringModel(model(np.array([0, 1])), parse_output(output))
-    assert list(answering.outputs) == names
+    assert [each.name for each in answering.outputs] == names
     assert list(answering.answer(ROWS)) == names
+
+
+def test_a_model_with_several_outputs_answers_all_of_them() -> None:
+    several = tuple(Tensor(name, np.dtype(np.float32), None) for name in ("boxes", "scores"))
+    answering = AnsweringModel(model(outputs=several), Output.LABELS)
+    assert answering.outputs == several
+    assert list(answering.answer(ROWS)) == ["boxes", "scores"]
 
 
 @pytest.mark.parametrize("output", [Output.PROBABILITIES, Output.BOTH])

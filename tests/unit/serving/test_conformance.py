@@ -18,6 +18,7 @@ from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
 from eagleray_serving.service import Batching, Service
+from unit.serving.graphs import two_of_each
 
 IMAGES = np.random.default_rng(2).normal(size=(3, 2, 4)).astype(np.float32)
 
@@ -46,6 +47,15 @@ async def images(tmp_path: Path) -> AsyncIterator[InferenceServerClient]:
     (tmp_path / "model.onnx").write_bytes(whole.SerializeToString())
     model = AnsweringModel(load_model("onnx", tmp_path), Output.LABELS)
     async for client in serve(Service("images", "onnx", model, Batching(8, 0.0))):
+        yield client
+
+
+@pytest.fixture
+async def several(tmp_path: Path) -> AsyncIterator[InferenceServerClient]:
+    """A network with two tensors in and two out."""
+    (tmp_path / "model.onnx").write_bytes(two_of_each().SerializeToString())
+    model = AnsweringModel(load_model("onnx", tmp_path), Output.LABELS)
+    async for client in serve(Service("several", "onnx", model, Batching(8, 0.0))):
         yield client
 
 
@@ -87,6 +97,17 @@ async def test_tensors_of_numbers(images: InferenceServerClient, *, sent: bool, 
     assert answer.get_response()["id"] == "7"
     assert answer.as_numpy("predict").dtype == np.float32
     assert np.array_equal(answer.as_numpy("predict"), IMAGES.reshape(3, 8))
+
+
+@pytest.mark.parametrize("sent", [True, False])
+async def test_several_tensors_in_and_out(several: InferenceServerClient, *, sent: bool) -> None:
+    image, bias = IMAGES[:, :, :2], np.array([0.5, -1, 2])
+    inputs = [tensor("bias", bias, "FP64", binary=sent), tensor("image", image, "FP32", binary=sent)]
+    answer = await several.infer("several", inputs)
+    assert np.allclose(answer.as_numpy("sum"), image.sum(axis=(1, 2)) + bias)
+    assert np.array_equal(answer.as_numpy("same"), image)
+    picked = await several.infer("several", inputs, outputs=[InferRequestedOutput("sum")])
+    assert [output["name"] for output in picked.get_response()["outputs"]] == ["sum"]
 
 
 @pytest.mark.parametrize("sent", [True, False])

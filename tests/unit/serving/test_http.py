@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,9 +14,10 @@ from eagleray_serving import http
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
+from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.service import Batching, Service
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Tensor
 
 GOOD = {
     "tenure_months": 2,
@@ -48,16 +49,12 @@ def client_of(service: Service) -> httpx.AsyncClient:
 class Failing:
     signature = Signature((Column("0", Kind.NUMBER),))
     classes = None
+    outputs = outputs_of(None)
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         if rows.values[0, 0] == 1:
             raise RuntimeError("a secret of the model")
-        return np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)]
-
-    predict_proba = predict
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        return self.predict(rows), self.predict_proba(rows)
+        return dict.fromkeys(outputs, np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)])
 
 
 async def test_predictions_equal_the_estimators_in_real_batches(
@@ -209,4 +206,33 @@ async def test_an_unexpected_error_is_json_too(monkeypatch: pytest.MonkeyPatch) 
         response = await client.post("/v1/models/m:predict", json={"instances": [[2]]})
     assert response.status_code == 500
     assert "secret" not in response.json()["error"]
+    await service.close()
+
+
+class Detector:
+    signature = Signature(None, tensors=(Tensor("image", np.dtype(np.float32), (2,)),))
+    classes = None
+    outputs = (Tensor("boxes", np.dtype(np.float32), (4,)), Tensor("label", np.dtype(object), ()))
+
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        whole = {"boxes": np.tile(rows.values, 2), "label": np.array(["cat", "dog"], dtype=object)[: len(rows)]}
+        return {name: whole[name] for name in outputs}
+
+
+async def test_several_outputs_are_an_object_a_row_and_tensors_by_name() -> None:
+    service = Service("detector", "onnx", AnsweringModel(Detector(), Output.LABELS), Batching())
+    async with client_of(service) as client:
+        told = (await client.get("/v2/models/detector")).json()["outputs"]
+        assert told == [
+            {"name": "boxes", "datatype": "FP32", "shape": [-1, 4]},
+            {"name": "label", "datatype": "BYTES", "shape": [-1]},
+        ]
+        v1 = await client.post("/v1/models/detector:predict", json={"instances": [[1, 2], [3, 4]]})
+        assert v1.json()["predictions"] == [
+            {"boxes": [1, 2, 1, 2], "label": "cat"},
+            {"boxes": [3, 4, 3, 4], "label": "dog"},
+        ]
+        image = {"name": "image", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
+        v2 = await client.post("/v2/models/detector/infer", json={"inputs": [image], "outputs": [{"name": "boxes"}]})
+        assert v2.json()["outputs"] == [{"name": "boxes", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 1, 2]}]
     await service.close()

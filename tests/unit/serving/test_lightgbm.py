@@ -10,6 +10,7 @@ import pytest
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.rows import Column, Kind, parse_rows
+from unit.serving.asking import answers_of, probabilities_of
 
 QUIET = {"verbosity": -1, "min_data_in_leaf": 1, "num_threads": 1}
 RNG = np.random.default_rng(3)
@@ -29,11 +30,11 @@ def test_a_binary_booster_tells_labels_and_probabilities(tmp_path: Path) -> None
     rows = parse_rows(NUMBERS.tolist(), model.signature)
     expected = trained.predict(NUMBERS)
     assert np.asarray(model.classes).tolist() == [0, 1]
-    assert model.predict(rows).tolist() == (expected > 0.5).astype(int).tolist()
-    assert np.allclose(model.predict_proba(rows), np.column_stack([1 - expected, expected]))
+    assert answers_of(model, rows).tolist() == (expected > 0.5).astype(int).tolist()
+    assert np.allclose(probabilities_of(model, rows), np.column_stack([1 - expected, expected]))
     assert model.signature.numeric
     assert not model.signature.named
-    assert model.predict(parse_rows([[1, 2, None]], model.signature)).shape == (1,)
+    assert answers_of(model, parse_rows([[1, 2, None]], model.signature)).shape == (1,)
 
 
 def test_a_booster_of_several_classes(tmp_path: Path) -> None:
@@ -41,8 +42,8 @@ def test_a_booster_of_several_classes(tmp_path: Path) -> None:
     model = load_model("lightgbm", tmp_path / "model.txt")
     rows = parse_rows(NUMBERS.tolist(), model.signature)
     assert np.asarray(model.classes).tolist() == [0, 1, 2]
-    assert np.allclose(model.predict_proba(rows), trained.predict(NUMBERS))
-    assert model.predict(rows).tolist() == trained.predict(NUMBERS).argmax(axis=1).tolist()
+    assert np.allclose(probabilities_of(model, rows), trained.predict(NUMBERS))
+    assert answers_of(model, rows).tolist() == trained.predict(NUMBERS).argmax(axis=1).tolist()
 
 
 def test_a_regression_has_columns_and_no_classes(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_a_regression_has_columns_and_no_classes(tmp_path: Path) -> None:
     model = load_model("lightgbm", tmp_path)
     rows = parse_rows(frame.to_dict("records"), model.signature)
     assert model.classes is None
-    assert np.allclose(model.predict(rows), trained.predict(frame))
+    assert np.allclose(answers_of(model, rows), trained.predict(frame))
     with pytest.raises(InvalidInputError) as caught:
         parse_rows([{"age": 1, "amount": "x", "hour": 2}], model.signature)
     assert (caught.value.field, caught.value.row) == ("amount", 0)
@@ -64,10 +65,10 @@ def test_categories_of_pandas_are_taken_by_name(tmp_path: Path) -> None:
     model = load_model("lightgbm", tmp_path)
     assert model.signature.columns == (Column("amount", Kind.NUMBER), Column("country", Kind.STRING))
     instances = [{"amount": a, "country": str(c)} for a, c in zip(frame["amount"], frame["country"], strict=True)]
-    found = model.predict_proba(parse_rows(instances, model.signature))
+    found = probabilities_of(model, parse_rows(instances, model.signature))
     assert np.allclose(found[:, 1], trained.predict(frame))
     unknown = parse_rows([{"amount": 1, "country": "xx"}, {"amount": None, "country": None}], model.signature)
-    assert model.predict(unknown).shape == (2,)
+    assert answers_of(model, unknown).shape == (2,)
 
 
 def test_a_pickled_estimator_keeps_its_labels(tmp_path: Path) -> None:
@@ -78,8 +79,8 @@ def test_a_pickled_estimator_keeps_its_labels(tmp_path: Path) -> None:
     model = load_model("lightgbm", tmp_path)
     rows = parse_rows(frame.to_dict("records"), model.signature)
     assert np.asarray(model.classes).tolist() == ["bad", "good"]
-    assert model.predict(rows).tolist() == estimator.predict(frame).tolist()
-    assert np.allclose(model.predict_proba(rows), estimator.predict_proba(frame))
+    assert answers_of(model, rows).tolist() == estimator.predict(frame).tolist()
+    assert np.allclose(probabilities_of(model, rows), estimator.predict_proba(frame))
 
 
 def test_a_pickled_booster(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_pickled_booster(tmp_path: Path) -> None:
     joblib.dump(trained, tmp_path / "model.pkl")
     model = load_model("lightgbm", tmp_path / "model.pkl")
     assert np.allclose(
-        model.predict_proba(parse_rows(NUMBERS.tolist(), model.signature))[:, 1], trained.predict(NUMBERS)
+        probabilities_of(model, parse_rows(NUMBERS.tolist(), model.signature))[:, 1], trained.predict(NUMBERS)
     )
 
 

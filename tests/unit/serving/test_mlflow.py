@@ -57,7 +57,7 @@ def test_columns(tmp_path: Path) -> None:
 
 def test_a_tensor(tmp_path: Path) -> None:
     found = told_signature(written(tmp_path, TENSOR), "xgboost")
-    assert found == Signature(columns=None, tensor=Tensor("input", np.dtype(np.float32), (2, None)))
+    assert found == Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), (2, None)),))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.rows import Column, Kind, Rows, parse_rows
+from eagleray_serving.tensors import Tensor
+from unit.serving.asking import answers_of, probabilities_of
+from unit.serving.graphs import two_of_each
 
 RNG = np.random.default_rng(3)
 NUMBERS = RNG.normal(size=(50, 3)).astype(np.float32)
@@ -37,11 +40,11 @@ def test_a_classifier_of_scikit_learn(tmp_path: Path, *, zipmap: bool) -> None:
     estimator = LogisticRegression().fit(NUMBERS, LABELS)
     model = saved(tmp_path, to_onnx(estimator, NUMBERS[:1], options={id(estimator): {"zipmap": zipmap}}))
     rows = parse_rows(NUMBERS.tolist(), model.signature)
-    assert model.predict(rows).tolist() == estimator.predict(NUMBERS).tolist()
-    assert np.allclose(model.predict_proba(rows), estimator.predict_proba(NUMBERS), atol=1e-5)
-    labels, probabilities = model.predict_both(rows)
-    assert labels.tolist() == model.predict(rows).tolist()
-    assert np.array_equal(probabilities, model.predict_proba(rows))
+    assert answers_of(model, rows).tolist() == estimator.predict(NUMBERS).tolist()
+    assert np.allclose(probabilities_of(model, rows), estimator.predict_proba(NUMBERS), atol=1e-5)
+    both = model.predict(rows, ["predict", "predict_proba"])
+    assert both["predict"].tolist() == answers_of(model, rows).tolist()
+    assert np.array_equal(both["predict_proba"], probabilities_of(model, rows))
     assert model.classes is not None
     assert model.classes.tolist() == ["no", "yes"]
     assert model.signature.numeric
@@ -55,17 +58,17 @@ def test_a_pipeline_over_columns(tmp_path: Path) -> None:
     model = saved(tmp_path, to_onnx(pipeline, initial_types=types))
     assert model.signature.columns == (Column("amount", Kind.NUMBER), Column("country", Kind.STRING))
     rows = parse_rows(frame.to_dict("records"), model.signature)
-    assert model.predict(rows).tolist() == pipeline.predict(frame).tolist()
-    assert np.allclose(model.predict_proba(rows), pipeline.predict_proba(frame), atol=1e-5)
+    assert answers_of(model, rows).tolist() == pipeline.predict(frame).tolist()
+    assert np.allclose(probabilities_of(model, rows), pipeline.predict_proba(frame), atol=1e-5)
     with pytest.raises(ValueError, match="Unknown Category"):
-        model.predict(parse_rows([{"amount": 1, "country": "xx"}], model.signature))
+        answers_of(model, parse_rows([{"amount": 1, "country": "xx"}], model.signature))
 
 
 def test_a_regression(tmp_path: Path) -> None:
     estimator = LinearRegression().fit(NUMBERS, NUMBERS.sum(axis=1))
     model = saved(tmp_path, to_onnx(estimator, NUMBERS[:1]))
     assert model.classes is None
-    found = model.predict(parse_rows(NUMBERS.tolist(), model.signature))
+    found = answers_of(model, parse_rows(NUMBERS.tolist(), model.signature))
     assert np.allclose(found.ravel(), estimator.predict(NUMBERS), atol=1e-4)
 
 
@@ -76,28 +79,28 @@ def test_rows_may_be_images(tmp_path: Path, element: int, dtype: Any) -> None:
     images = RNG.integers(0, 256, (2, 3, 4, 4))
     rows = parse_rows(images.tolist(), model.signature)
     assert rows.values.dtype == dtype
-    assert model.predict(Rows.join([rows[:1], rows[1:]])).tolist() == images.reshape(2, 48).tolist()
+    assert answers_of(model, Rows.join([rows[:1], rows[1:]])).tolist() == images.reshape(2, 48).tolist()
     with pytest.raises(InvalidInputError, match=r"expected numbers of shape \[3, 4, 4\], got shape \[3, 4\]"):
         parse_rows([images[0, :, 0].tolist()], model.signature)
 
 
 def test_inputs_and_outputs_that_rows_cannot_tell_are_refused(tmp_path: Path) -> None:
-    two = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "ab"]
-    with pytest.raises(ModelLoadError, match=r"several inputs, and 'a' has shape \['n', 2\]"):
-        saved(tmp_path, graph("Add", two, helper.make_tensor_value_info("c", TensorProto.FLOAT, ["n", 2])))
-    flat = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
-    with pytest.raises(ModelLoadError, match=r"'x' has shape \['n'\]; its first axis must count rows"):
-        saved(tmp_path, graph("Neg", [flat], helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])))
+    text = helper.make_tensor_value_info("x", TensorProto.STRING, ["n", 2, 2])
+    with pytest.raises(ModelLoadError, match=r"'x' is a tensor\(string\) of shape .*text is served as one column"):
+        saved(tmp_path, graph("Identity", [text], helper.make_tensor_value_info("y", TensorProto.STRING, ["n", 2, 2])))
+    scalar = helper.make_tensor_value_info("x", TensorProto.FLOAT, [])
+    with pytest.raises(ModelLoadError, match=r"'x' is a tensor\(float\) of shape \[\]; its first axis must count"):
+        saved(tmp_path, graph("Neg", [scalar], helper.make_tensor_value_info("y", TensorProto.FLOAT, [])))
     fixed = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
     with pytest.raises(ModelLoadError, match="'x' holds exactly 1 rows; export the model with"):
         saved(tmp_path, graph("Neg", [fixed], helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])))
     wide = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
-    halves = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in ("left", "right")]
+    halves = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4, 2]) for name in ("left", "right")]
     node = helper.make_node("Split", ["x"], ["left", "right"], axis=1, num_outputs=2)
     parts = helper.make_model(
         helper.make_graph([node], "g", [wide], halves), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
     )
-    with pytest.raises(ModelLoadError, match="the model has the outputs left, right"):
+    with pytest.raises(ModelLoadError, match=r"output 'left' is a tensor\(float\) of shape \[4, 2\]; .*counts rows"):
         saved(tmp_path, parts)
 
 
@@ -106,3 +109,17 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(ModelLoadError, match=r"model\.onnx is not a model that onnxruntime"):
         load_model("onnx", tmp_path)
+
+
+def test_several_tensors_in_and_out(tmp_path: Path) -> None:
+    model = saved(tmp_path, two_of_each())
+    float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
+    assert model.signature.tensors == (Tensor("image", float32, (2, 2)), Tensor("bias", float64, ()))
+    assert model.outputs == (Tensor("sum", float64, ()), Tensor("same", float32, (2, 2)))
+    rows = parse_rows(
+        [{"bias": 0.5, "image": [[1, 2], [3, 4]]}, {"image": [[0, 0], [0, 1]], "bias": -1}], model.signature
+    )
+    found = model.predict(Rows.join([rows[:1], rows[1:]]), ["sum", "same"])
+    assert found["sum"].tolist() == [10.5, 0]
+    assert found["same"].tolist() == [[[1, 2], [3, 4]], [[0, 0], [0, 1]]]
+    assert list(model.predict(rows, ["same"])) == ["same"]

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import InvalidInputError, ModelFailureError
+from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array
@@ -15,11 +17,15 @@ class Picky:
 
     signature = Signature(None)
     classes = None
+    outputs = outputs_of(None)
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        return dict.fromkeys(outputs, self._doubled(rows))
+
+    def _doubled(self, rows: Rows) -> Array:
         self.calls += 1
         if (rows.values == 13).any():
             raise ValueError("unlucky\nsecond line")
@@ -30,11 +36,6 @@ class Picky:
         if (rows.values == -1).any():
             return np.zeros(0)
         return rows.values[:, 0] * 2
-
-    predict_proba = predict
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        return self.predict(rows), self.predict_proba(rows)
 
 
 def serve(model: Picky, *requests: Rows) -> list[Any]:

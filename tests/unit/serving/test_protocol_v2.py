@@ -5,6 +5,7 @@ import orjson
 import pytest
 
 from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.outputs import outputs_of
 from eagleray_serving.protocols import v2
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Tensor
@@ -13,7 +14,7 @@ PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature((Column("age", Kind.NUMBER), Column("plan", Kind.STRING)), named=True)
 ONE = Signature((Column("age", Kind.NUMBER),), named=True)
 TEXT = Signature(None, text=True)
-IMAGE = Signature(None, tensor=Tensor("x", np.dtype(np.float32), (2, None)))
+IMAGE = Signature(None, tensors=(Tensor("x", np.dtype(np.float32), (2, None)),))
 
 
 def parse(signature: Signature, *inputs: Any, **members: Any) -> Any:
@@ -132,12 +133,15 @@ def test_metadata_names_the_inputs() -> None:
 
 
 def test_metadata_names_the_outputs() -> None:
-    both = ("predict", "predict_proba")
-    assert v2.output_metadata(both, np.array(["no", "yes"])) == [
+    def told(classes: Any) -> Any:
+        return v2.metadata("m", "sklearn", PAIR, outputs_of(classes))["outputs"]
+
+    assert told(np.array(["no", "yes"])) == [
         {"name": "predict", "datatype": "BYTES", "shape": [-1]},
         {"name": "predict_proba", "datatype": "FP64", "shape": [-1, 2]},
     ]
-    assert v2.output_metadata(("predict",), None)[0]["datatype"] == "FP64"
+    assert told(np.array([], dtype=np.int64))[1]["shape"] == [-1, -1]
+    assert told(None) == [{"name": "predict", "datatype": "FP64", "shape": [-1]}]
 
 
 @pytest.mark.parametrize("data", [list(range(8)), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]])
@@ -155,11 +159,48 @@ def test_rows_may_be_tensors(data: Any) -> None:
         [tensor(shape=[1, 1, 2, 2], data=[1, 2, 3, 4])],
         [tensor(shape=[1, 2, 1], data=["a", "b"], datatype="BYTES")],
         [tensor(shape=[1, 2, 1], data=[1, None])],
-        [tensor(shape=[1, 2, 1], data=[1, 2]), tensor(name="y", shape=[1, 2, 1], data=[1, 2])],
     ],
-    ids=["size", "too flat", "too deep", "text", "null", "two"],
+    ids=["size", "too flat", "too deep", "text", "null"],
 )
 def test_a_tensor_that_does_not_fit_is_named(inputs: list[Any]) -> None:
     with pytest.raises(InvalidInputError) as caught:
         parse(IMAGE, *inputs)
     assert caught.value.field == "x"
+
+
+SEVERAL = Signature(None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())))
+IDS: dict[str, Any] = {"name": "ids", "datatype": "INT64", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
+AGE: dict[str, Any] = {"name": "age", "datatype": "FP64", "shape": [2], "data": [0.5, 2]}
+
+
+def test_a_row_may_be_several_tensors_in_any_order() -> None:
+    ids, age = parse(SEVERAL, AGE, IDS).rows.tensors
+    assert (ids.tolist(), ids.dtype) == ([[1, 2, 3], [4, 5, 6]], np.int64)
+    assert (age.tolist(), age.dtype) == ([0.5, 2], np.float32)
+    assert [item["shape"] for item in v2.metadata("m", "onnx", SEVERAL, [])["inputs"]] == [[-1, -1], [-1]]
+
+
+def test_one_tensor_may_be_called_anything_but_must_be_alone() -> None:
+    one = tensor("z", shape=[1, 2, 1], data=[1, 2])
+    assert parse(IMAGE, one).rows.values.tolist() == [[[1], [2]]]
+    with pytest.raises(InvalidInputError, match="no such tensor; the model takes x"):
+        parse(IMAGE, {**one, "name": "x"}, one)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "field", "words"),
+    [
+        ([IDS], "age", "the tensor is missing; the model takes ids, age"),
+        ([IDS, AGE, {**AGE, "name": "sex"}], "sex", "no such tensor; the model takes ids, age"),
+        ([IDS, {**AGE, "shape": [1], "data": [1]}], "age", "expected 2 rows as in 'ids', got 1"),
+        ([IDS, {**AGE, "shape": [2, 1]}], "age", r"expected shape \[rows\], got \[2, 1\]"),
+        ([{**IDS, "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6.5]}, AGE], "ids", "row 1.*whole numbers"),
+        ([IDS, {**AGE, "datatype": "BYTES", "data": ["a", "b"]}], "age", "expected numbers"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_tensors_is_named(
+    inputs: list[dict[str, Any]], field: str, words: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=words) as caught:
+        parse(SEVERAL, *inputs)
+    assert caught.value.field == field

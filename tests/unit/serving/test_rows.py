@@ -5,6 +5,7 @@ import pytest
 
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.rows import Column, Kind, Rows, Signature, parse_rows
+from eagleray_serving.tensors import Tensor
 
 NUMBERS = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature(
@@ -98,3 +99,33 @@ def test_rows_can_be_cut_and_joined() -> None:
     again = Rows.join([rows[0:1], rows[1:3]])
     np.testing.assert_array_equal(again.values, rows.values)
     assert rows[0:1].layout == rows.layout
+
+
+SEVERAL = Signature(None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())))
+
+
+def test_a_row_may_be_an_object_of_tensors() -> None:
+    rows = parse_rows([{"age": 0.5, "ids": [1, 2]}, {"ids": [3, 4], "age": 2}], SEVERAL)
+    assert [tensor.tolist() for tensor in rows.tensors] == [[[1, 2], [3, 4]], [0.5, 2]]
+    assert [tensor.tolist() for tensor in rows[1:].tensors] == [[[3, 4]], [2]]
+    longer = parse_rows([{"age": 1, "ids": [1, 2, 3]}], SEVERAL)
+    assert rows.layout != longer.layout
+    joined = Rows.join([rows, rows[:1]])
+    assert [tensor.tolist() for tensor in joined.tensors] == [[[1, 2], [3, 4], [1, 2]], [0.5, 2, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "words"),
+    [
+        ([1, 2], None, "expected an object of ids, age, got a list"),
+        ({"ids": [1]}, "age", "the tensor is missing; the model takes ids, age"),
+        ({"ids": [1], "age": 1, "sex": 2}, "sex", "no such tensor"),
+        ({"ids": [1], "age": [1]}, "age", r"expected a number, got shape \[1\]"),
+        ({"ids": [1, "a"], "age": 1}, "ids", "no number"),
+        ({"ids": [1.5], "age": 1}, "ids", "whole numbers"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_tensors_is_named(row: Any, field: str | None, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words) as caught:
+        parse_rows([{"ids": [1], "age": 1}, row], SEVERAL)
+    assert (caught.value.row, caught.value.field) == (1, field)

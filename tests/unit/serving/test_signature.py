@@ -9,7 +9,7 @@ from eagleray_serving.rows import Column, Kind, Signature, parse_rows
 from eagleray_serving.signature import parse_signature
 from eagleray_serving.tensors import Tensor
 
-SHAPELESS = Signature(columns=None, tensor=Tensor("input", np.dtype(np.float32), None))
+SHAPELESS = Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), None),))
 
 
 def one(name: str, datatype: str, *shape: int) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def test_none_is_none() -> None:
 
 def test_one_input_of_numbers_is_a_tensor() -> None:
     found = parse_signature({"inputs": [one("image", "UINT8", -1, 3, -1, 4)]})
-    assert found == Signature(columns=None, tensor=Tensor("image", np.dtype(np.uint8), (3, None, 4)))
+    assert found == Signature(columns=None, tensors=(Tensor("image", np.dtype(np.uint8), (3, None, 4)),))
 
 
 def test_several_are_columns() -> None:
@@ -39,7 +39,8 @@ def test_several_are_columns() -> None:
         ({}, "at least one input"),
         ({"inputs": [one("x", "float", -1)]}, "one of the datatypes"),
         ({"inputs": [one("x", "FP32", 2, 3)]}, r"shape of 'x' begins with -1, which counts rows; got \[2, 3\]"),
-        ({"inputs": [one("x", "FP32", -1, 3), one("y", "FP32", -1)]}, "'x' is a column beside others"),
+        ({"inputs": [one("x", "FP32", -1, 3), one("y", "BYTES", -1)]}, "'y' is text beside tensors"),
+        ({"inputs": [one("x", "FP32", -1, 3), one("x", "FP32", -1)]}, "two inputs have the same name"),
     ],
 )
 def test_what_makes_no_sense_is_named(value: dict[str, Any], words: str) -> None:
@@ -69,3 +70,9 @@ def test_its_rows_are_alike_all_the_same() -> None:
     assert v2.metadata("m", "torch", SHAPELESS, [])["inputs"] == [
         {"name": "input", "datatype": "FP32", "shape": [-1, -1]}
     ]
+
+
+def test_several_inputs_are_tensors_where_one_has_more_than_a_value() -> None:
+    found = parse_signature({"inputs": [one("ids", "INT64", -1, -1), one("age", "FP32", -1)]})
+    ids, age = Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())
+    assert found == Signature(columns=None, tensors=(ids, age))

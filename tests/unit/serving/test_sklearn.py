@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.rows import Column, Kind, parse_rows
+from unit.serving.asking import answers_of
 
 NUMBERS = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]])
 LABELS = ["no", "yes", "no", "yes"]
@@ -35,11 +36,11 @@ def test_churn_predicts_what_the_local_estimator_does(churn: Any, churn_file: Pa
     model = load_model("sklearn", churn_file)
     customers = churn_example.make_customers(1000, seed=3)
     instances = churn_example.to_rows(customers)
-    predictions = model.predict(parse_rows(instances, model.signature))
+    predictions = answers_of(model, parse_rows(instances, model.signature))
     assert predictions.tolist() == churn.predict(customers).tolist()
     assert {"churn", "stay"} == set(predictions.tolist())
     lists = [list(instance.values()) for instance in instances]
-    assert model.predict(parse_rows(lists, model.signature)).tolist() == predictions.tolist()
+    assert answers_of(model, parse_rows(lists, model.signature)).tolist() == predictions.tolist()
 
 
 def test_the_signature_of_a_column_transformer(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_the_signature_of_a_column_transformer(tmp_path: Path) -> None:
         Column("p", Kind.ANY),
     )
     rows = parse_rows([{"n": 1, "c": "a", "code": 9, "t": "two", "p": 1}], model.signature)
-    assert len(model.predict(rows)) == 1
+    assert len(answers_of(model, rows)) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,20 +78,20 @@ def test_plain_numbers(estimator: Any, tmp_path: Path) -> None:
     model = load(estimator.fit(NUMBERS, labels), tmp_path)
     assert model.signature.numeric
     assert not model.signature.named
-    predictions = model.predict(parse_rows(NUMBERS.tolist(), model.signature))
+    predictions = answers_of(model, parse_rows(NUMBERS.tolist(), model.signature))
     assert predictions.tolist() == estimator.predict(NUMBERS).tolist()
 
 
 def test_where_it_is_not_sure_the_model_decides(tmp_path: Path) -> None:
     model = load(make_pipeline(FunctionTransformer(), LogisticRegression()).fit(NUMBERS, LABELS), tmp_path)
     assert model.signature.columns is None or not model.signature.numeric
-    assert model.predict(parse_rows([[1, 2]], model.signature)).tolist()[0] in LABELS
+    assert answers_of(model, parse_rows([[1, 2]], model.signature)).tolist()[0] in LABELS
 
 
 def test_text(tmp_path: Path) -> None:
     texts = ["good thing", "bad thing", "good day", "bad day"]
     model = load(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, LABELS), tmp_path)
-    assert model.predict(parse_rows(["good", "bad"], model.signature)).tolist() == ["no", "yes"]
+    assert answers_of(model, parse_rows(["good", "bad"], model.signature)).tolist() == ["no", "yes"]
 
 
 class Unfit:
@@ -104,7 +105,7 @@ class Constant:
 
 def test_a_class_that_is_no_estimator_is_served(tmp_path: Path) -> None:
     model = load(Constant(), tmp_path)
-    assert model.predict(parse_rows([[1, "a"]], model.signature)).tolist() == [1]
+    assert answers_of(model, parse_rows([[1, "a"]], model.signature)).tolist() == [1]
 
 
 def write(folder: Path, **files: bytes) -> Path:
@@ -158,9 +159,8 @@ def test_the_only_model_file_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "1"
     folder.mkdir()
     write(folder, other__pkl=FITTED, notes__txt=b"")
-    assert (
-        load_model("sklearn", tmp_path).predict(parse_rows([[1, 0]], load_model("sklearn", folder).signature)).size == 1
-    )
+    model = load_model("sklearn", tmp_path)
+    assert answers_of(model, parse_rows([[1, 0]], model.signature)).size == 1
     write(folder, model__pkl=pickle.dumps(Constant()))
     assert load_model("sklearn", folder).signature.columns is None
 

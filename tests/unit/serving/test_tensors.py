@@ -19,7 +19,7 @@ def tensor(dtype: Any = np.float32, shape: tuple[int | None, ...] = (2, 3)) -> T
     arrays.arrays(np.float32, st.tuples(st.integers(1, 4), st.just(2), st.just(3)), elements=st.floats(-9, 9, width=32))
 )
 def test_nested_lists_come_back_as_they_were(values: Any) -> None:
-    rows = parse_rows(values.tolist(), Signature(None, tensor=tensor()))
+    rows = parse_rows(values.tolist(), Signature(None, tensors=(tensor(),)))
     assert np.array_equal(rows.values, values)
     assert rows.values.dtype == np.float32
     assert rows.values.flags.c_contiguous

@@ -10,6 +10,7 @@ import xgboost
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.rows import parse_rows
+from unit.serving.asking import answers_of, probabilities_of
 
 RNG = np.random.default_rng(3)
 NUMBERS = RNG.normal(size=(200, 3)).astype(np.float32).astype(float)
@@ -31,9 +32,9 @@ def test_a_binary_booster_tells_labels_and_probabilities(tmp_path: Path, name: s
     model = load_model("xgboost", tmp_path)
     rows = parse_rows(NUMBERS.tolist(), model.signature)
     assert np.asarray(model.classes).tolist() == [0, 1]
-    assert model.predict(rows).tolist() == (expected > 0.5).astype(int).tolist()
-    assert np.allclose(model.predict_proba(rows)[:, 1], expected)
-    assert model.predict(parse_rows([[1, 2, None]], model.signature)).shape == (1,)
+    assert answers_of(model, rows).tolist() == (expected > 0.5).astype(int).tolist()
+    assert np.allclose(probabilities_of(model, rows)[:, 1], expected)
+    assert answers_of(model, parse_rows([[1, 2, None]], model.signature)).shape == (1,)
 
 
 @pytest.mark.parametrize("objective", ["multi:softprob", "multi:softmax"])
@@ -42,13 +43,13 @@ def test_a_booster_of_several_classes(tmp_path: Path, objective: str) -> None:
     model = load_model("xgboost", tmp_path)
     instances = pd.DataFrame(NUMBERS, columns=NAMES).to_dict("records")
     rows = parse_rows(instances, model.signature)
-    probabilities = model.predict_proba(rows)
-    labels, same = model.predict_both(rows)
-    assert (labels.tolist(), same.tolist()) == (model.predict(rows).tolist(), probabilities.tolist())
+    probabilities = probabilities_of(model, rows)
+    labels, same = model.predict(rows, ["predict", "predict_proba"]).values()
+    assert (labels.tolist(), same.tolist()) == (answers_of(model, rows).tolist(), probabilities.tolist())
     expected = trained.predict(xgboost.DMatrix(NUMBERS, feature_names=NAMES))
     assert probabilities.shape == (200, 3)
     labels = expected.argmax(axis=1) if expected.ndim == 2 else expected.astype(int)
-    assert model.predict(rows).tolist() == labels.tolist()
+    assert answers_of(model, rows).tolist() == labels.tolist()
     with pytest.raises(InvalidInputError) as caught:
         parse_rows([{"age": 1, "amount": "x", "hour": 2}], model.signature)
     assert (caught.value.field, caught.value.row) == ("amount", 0)
@@ -61,7 +62,7 @@ def test_a_regression_that_stopped_early_uses_its_best_trees(tmp_path: Path) -> 
     estimator.save_model(tmp_path / "model.json")
     model = load_model("xgboost", tmp_path)
     assert model.classes is None
-    assert np.allclose(model.predict(parse_rows(NUMBERS.tolist(), model.signature)), estimator.predict(NUMBERS))
+    assert np.allclose(answers_of(model, parse_rows(NUMBERS.tolist(), model.signature)), estimator.predict(NUMBERS))
 
 
 def test_a_pickled_estimator(tmp_path: Path) -> None:
@@ -69,14 +70,14 @@ def test_a_pickled_estimator(tmp_path: Path) -> None:
     joblib.dump(estimator, tmp_path / "model.joblib")
     model = load_model("xgboost", tmp_path)
     rows = parse_rows(NUMBERS.tolist(), model.signature)
-    assert model.predict(rows).tolist() == estimator.predict(NUMBERS).tolist()
-    assert np.allclose(model.predict_proba(rows), estimator.predict_proba(NUMBERS))
+    assert answers_of(model, rows).tolist() == estimator.predict(NUMBERS).tolist()
+    assert np.allclose(probabilities_of(model, rows), estimator.predict_proba(NUMBERS))
 
 
 def test_a_linear_booster(tmp_path: Path) -> None:
     trained = booster(tmp_path / "model.json", LABELS > 0, objective="binary:logistic", booster="gblinear")
     model = load_model("xgboost", tmp_path)
-    found = model.predict_proba(parse_rows(NUMBERS.tolist(), model.signature))
+    found = probabilities_of(model, parse_rows(NUMBERS.tolist(), model.signature))
     assert np.allclose(found[:, 1], trained.predict(xgboost.DMatrix(NUMBERS)))
 
 

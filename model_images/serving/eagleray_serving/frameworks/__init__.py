@@ -1,13 +1,15 @@
 """One module per framework, with ``load(path) -> Model``. A new one is a file here and a line in ``FRAMEWORKS``."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Array, Tensor
 
 
 class Model(Protocol):
@@ -24,14 +26,17 @@ class Model(Protocol):
         Empty where the model has them and names none.
         """
 
-    def predict(self, rows: Rows) -> Array:
-        """One label or value per row, in order."""
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """What it can answer with: ``outputs_of(classes)``, or the model's own outputs where it has several."""
 
-    def predict_proba(self, rows: Rows) -> Array:
-        """One probability per row and class; called only where there are ``classes``."""
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        """What it answers for each row, in order, in one run where the framework can.
 
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        """What the two above answer, in one run where the framework can; called only where there are ``classes``."""
+        Args:
+            rows: Rows that fit the signature.
+            outputs: The names of those outputs that are wanted.
+        """
 
 
 @dataclass(frozen=True, slots=True)

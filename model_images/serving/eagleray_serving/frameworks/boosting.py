@@ -1,14 +1,15 @@
 """What LightGBM and XGBoost have in common: their files, scores of trees, and the labels that these stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eagleray_serving.frameworks import find_model_file, sklearn
+from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Array, Tensor
 
 
 class BoostedModel:
@@ -23,21 +24,16 @@ class BoostedModel:
     def __init__(self, signature: Signature, classes: int, scores: Callable[[Rows], Array]) -> None:
         self.signature: Signature = signature
         self.classes: Array | None = np.arange(classes) if classes else None
+        self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
         self._scores = scores
 
-    def predict(self, rows: Rows) -> Array:
-        """The most probable label, or the value, of each row."""
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        """The most probable label or the value, and one probability per label, of the same scores."""
         scores = np.asarray(self._scores(rows))
-        return scores if self.classes is None else _labels(scores)
-
-    def predict_proba(self, rows: Rows) -> Array:
-        """One probability per row and label."""
-        return _probabilities(np.asarray(self._scores(rows)))
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        """Both, of the same scores."""
-        scores = np.asarray(self._scores(rows))
-        return _labels(scores), _probabilities(scores)
+        if self.classes is None:
+            return {PREDICT: scores}
+        how = {PREDICT: _labels, PREDICT_PROBA: _probabilities}
+        return {name: how[name](scores) for name in outputs}
 
 
 def _labels(scores: Array) -> Array:

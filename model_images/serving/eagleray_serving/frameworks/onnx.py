@@ -1,6 +1,7 @@
 # ruff: noqa: ANN401 - onnxruntime has no types
-"""ONNX, run by onnxruntime: tables of columns, as skl2onnx writes them, or one tensor, as PyTorch exports it."""
+"""ONNX, run by onnxruntime: tables of columns, as skl2onnx writes them, or tensors, as PyTorch exports them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
+from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".onnx",)
 
 _TEXT = "tensor(string)"
+_LABELS = frozenset({_TEXT, "tensor(int64)", "tensor(int32)", "tensor(bool)"})
 _DTYPES = {
     "tensor(float16)": np.float16,
     "tensor(float)": np.float32,
@@ -42,32 +45,26 @@ class OnnxModel:
         self._session = session
         self._inputs = session.get_inputs()
         self.signature: Signature = _signature(self._inputs)
-        self._label, self._probabilities = _outputs(session.get_outputs())
-        self.classes: Array | None = None if self._probabilities is None else labels
+        answers = session.get_outputs()
+        label, probabilities = _classifier(answers)
+        self.classes: Array | None = labels if probabilities else None
+        self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
+        self._names = {PREDICT: label or answers[0].name, PREDICT_PROBA: probabilities}
+        if len(answers) > 1 and not probabilities:
+            self.outputs = tuple(_output(each) for each in answers)
+            self._names = {each.name: each.name for each in answers}
 
-    def predict(self, rows: Rows) -> Array:
-        """The label, or what the only output holds, of each row."""
-        (labels,) = self._run(rows, self._label)
-        return np.asarray(labels)
-
-    def predict_proba(self, rows: Rows) -> Array:
-        """One probability per row and class."""
-        (found,) = self._run(rows, self._probabilities)
-        return _table_of(found)
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        """Both, in one run."""
-        labels, found = self._run(rows, self._label, self._probabilities)
-        return np.asarray(labels), _table_of(found)
-
-    def _run(self, rows: Rows, *outputs: str | None) -> list[Any]:
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        """What the outputs hold for each row, in one run."""
         try:
-            found: list[Any] = self._session.run(list(outputs), self._feed(rows))
+            found = self._session.run([self._names[name] for name in outputs], self._feed(rows))
         except (state.Fail, state.InvalidArgument) as error:  # such as a category that an encoder does not know
             raise ValueError(first_line(error)) from error
-        return found
+        return {name: _array_of(values) for name, values in zip(outputs, found, strict=True)}
 
     def _feed(self, rows: Rows) -> dict[str, Array]:
+        if len(self.signature.tensors) > 1:
+            return dict(zip((each.name for each in self._inputs), rows.tensors, strict=True))
         if len(self._inputs) == 1:
             (only,) = self._inputs
             text = only.type == _TEXT
@@ -79,10 +76,10 @@ class OnnxModel:
         return columns
 
 
-def _table_of(probabilities: Any) -> Array:
-    if isinstance(probabilities, list):  # skl2onnx's ZipMap: one map per row
-        return np.array([list(row.values()) for row in probabilities])
-    return np.asarray(probabilities)
+def _array_of(values: Any) -> Array:
+    if isinstance(values, list):  # skl2onnx's ZipMap: one map per row
+        return np.array([list(row.values()) for row in values])
+    return np.asarray(values)
 
 
 def load(path: Path) -> OnnxModel:
@@ -126,40 +123,49 @@ def _signature(inputs: list[Any]) -> Signature:
             "of any size (dynamic_axes of torch.onnx.export)"
         )
     if len(inputs) > 1:
-        return _table(inputs)
+        columns = all(len(each.shape) == 2 and each.shape[1] in (1, None) for each in inputs)
+        return _table(inputs) if columns else Signature(columns=None, tensors=tuple(_tensor(each) for each in inputs))
     (only,) = inputs
-    shape = tuple(size if isinstance(size, int) else None for size in only.shape[1:])
+    shape = _row_shape(only)
     if len(shape) == 1 and (only.type == _TEXT or only.type in {"tensor(float)", "tensor(double)"}):
         if shape[0] is None:
             return Signature(columns=None)
         kind = Kind.STRING if only.type == _TEXT else Kind.NUMBER
         return Signature(columns=tuple(Column(str(place), kind) for place in range(shape[0])))
-    if not shape or only.type == _TEXT:
+    return Signature(columns=None, tensors=(_tensor(only),))
+
+
+def _tensor(each: Any) -> Tensor:
+    if not each.shape or each.type == _TEXT:
         raise ModelLoadError(
-            f"the model's input '{only.name}' has shape {list(only.shape)}; its first axis must count rows, "
-            "and others must hold what a row holds"
+            f"the model's input '{each.name}' is a {each.type} of shape {list(each.shape)}; its first axis must count "
+            "rows, and text is served as one column, of shape [rows, 1]"
         )
-    return Signature(columns=None, tensor=Tensor(only.name, np.dtype(_DTYPES[only.type]), shape))
+    return Tensor(each.name, np.dtype(_DTYPES[each.type]), _row_shape(each))
+
+
+def _row_shape(each: Any) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) else None for size in each.shape[1:])
 
 
 def _table(inputs: list[Any]) -> Signature:
-    for each in inputs:
-        if len(each.shape) != 2 or each.shape[1] not in (1, None):
-            raise ModelLoadError(
-                f"the model has several inputs, and '{each.name}' has shape {list(each.shape)}; several inputs are "
-                "served where each is one column, of shape [rows, 1]"
-            )
     columns = tuple(Column(each.name, Kind.STRING if each.type == _TEXT else Kind.NUMBER) for each in inputs)
     return Signature(columns=columns, named=True)
 
 
-def _outputs(outputs: list[Any]) -> tuple[str, str | None]:
-    """The output with labels or values, and the one with probabilities if there is one."""
-    if len(outputs) == 1:
-        return str(outputs[0].name), None
-    labels = [each for each in outputs if len(each.shape or ()) == 1 and each.type.startswith("tensor")]
+def _classifier(outputs: list[Any]) -> tuple[str, str]:
+    """The output with labels and the one with their probabilities, as converters of classifiers write them; or none."""
+    labels = [each for each in outputs if each.type in _LABELS and len(each.shape or ()) == 1]
     if len(outputs) == 2 and len(labels) == 1:
         (other,) = [each for each in outputs if each is not labels[0]]
         return str(labels[0].name), str(other.name)
-    names = ", ".join(each.name for each in outputs)
-    raise ModelLoadError(f"the model has the outputs {names}; one is served, or a label and its probabilities")
+    return "", ""
+
+
+def _output(each: Any) -> Tensor:
+    if each.type not in {_TEXT, *_DTYPES} or not each.shape or isinstance(each.shape[0], int):
+        raise ModelLoadError(
+            f"the model's output '{each.name}' is a {each.type} of shape {list(each.shape or ())}; one of several "
+            "outputs is a tensor whose first axis counts rows"
+        )
+    return Tensor(each.name, np.dtype(_DTYPES.get(each.type, object)), _row_shape(each))

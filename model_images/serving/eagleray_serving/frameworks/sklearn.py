@@ -3,6 +3,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
 from eagleray_serving.frameworks.sklearn_signature import signature_of
+from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".joblib", ".pkl", ".pickle")
 
@@ -30,18 +32,15 @@ class SklearnModel:
         self._estimator = estimator
         self.signature: Signature = signature_of(estimator)
         self.classes: Array | None = _classes(estimator)
+        self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
 
-    def predict(self, rows: Rows) -> Array:
-        """The estimator's labels or values, one per row."""
-        return np.asarray(self._estimator.predict(self._input(rows)))
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        """Labels or values, and one probability per class, by the estimator's methods of these names.
 
-    def predict_proba(self, rows: Rows) -> Array:
-        """One probability per row and class."""
-        return np.asarray(self._estimator.predict_proba(self._input(rows)))
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        """Both, in two runs: the most probable label is not what every estimator predicts."""
-        return self.predict(rows), self.predict_proba(rows)
+        Two runs for both: the most probable label is not what every estimator predicts.
+        """
+        given = self._input(rows)
+        return {name: np.asarray(getattr(self._estimator, name)(given)) for name in outputs}
 
     def _input(self, rows: Rows) -> Any:
         if self.signature.text:

@@ -3,7 +3,7 @@
 
 import importlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import torch
 
 from eagleray_serving.errors import ModelFailureError, ModelLoadError, first_line, last_line
 from eagleray_serving.frameworks import ModelClass, find_model_file
+from eagleray_serving.outputs import PREDICT, Answer
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".pt2", ".pt", ".pth")
 
-_ANY = Signature(columns=None, tensor=Tensor("input", np.dtype(np.float32), None))
+_ANY = Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), None),))
 _DTYPES = {
     torch.float16: np.float16,
     torch.float32: np.float32,
@@ -29,26 +30,27 @@ _DTYPES = {
 
 
 class TorchModel:
-    """A module that takes one tensor and answers one, the rows first in both.
+    """A module that takes tensors, in the order of its signature, and answers one, the rows first in all of them.
 
     Args:
-        module: What is called with the batch.
+        module: What is called with the tensors of a batch.
         device: Where it computes.
         signature: What it takes.
     """
 
     classes: Array | None = None
+    outputs: tuple[Tensor, ...] = (Tensor(PREDICT, np.dtype(np.float32), None),)
 
     def __init__(self, module: Callable[[Any], Any], device: Any, signature: Signature) -> None:
         self.signature = signature
         self._module = module
         self._device = device
 
-    def predict(self, rows: Rows) -> Array:
+    def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         """What the module answers for each row."""
         with torch.inference_mode():
             try:
-                answer = self._module(torch.from_numpy(rows.values).to(self._device))
+                answer = self._module(*(torch.from_numpy(each).to(self._device) for each in rows.tensors))
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:  # a shape that does not fit a layer, and the like
@@ -58,15 +60,8 @@ class TorchModel:
                 f"the model answers a {type(answer).__name__}; save one whose forward() answers one tensor"
             )
         answer = answer.detach().cpu()
-        return np.asarray((answer.float() if answer.dtype not in _DTYPES else answer).numpy())
-
-    def predict_proba(self, rows: Rows) -> Array:
-        """Never called: a module does not say what its values are."""
-        raise NotImplementedError
-
-    def predict_both(self, rows: Rows) -> tuple[Array, Array]:
-        """Never called either."""
-        raise NotImplementedError
+        values = np.asarray((answer.float() if answer.dtype not in _DTYPES else answer).numpy())
+        return dict.fromkeys(outputs, values)
 
 
 def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
@@ -122,22 +117,23 @@ def _read(file: Path, how: Callable[..., Any], **options: Any) -> Any:
 
 def _exported(file: Path, device: Any) -> TorchModel:
     program = _read(file, torch.export.load)
-    names = list(program.graph_signature.user_inputs)
-    if len(names) != 1:
-        raise ModelLoadError(f"{file.name} takes {len(names)} inputs ({', '.join(map(str, names))}); one is served")
-    taken = next(node.meta["val"] for node in program.graph.nodes if node.name == names[0])
-    if not isinstance(taken, torch.Tensor) or taken.dtype not in _DTYPES or not taken.ndim:
-        raise ModelLoadError(f"the input '{names[0]}' of {file.name} is no tensor of numbers")
-    sizes = tuple(size if isinstance(size, int) else None for size in taken.shape)
-    if sizes[0] is not None:
-        raise ModelLoadError(
-            f"the input '{names[0]}' of {file.name} holds exactly {sizes[0]} rows; export it with a first axis of any "
-            'size (dynamic_shapes={0: torch.export.Dim("rows")})'
-        )
+    taken = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    tensors = tuple(_input(str(name), taken.get(name), file) for name in program.graph_signature.user_inputs)
     if device.type != "cpu":
         program = torch.export.passes.move_to_device_pass(program, device)
-    signature = Signature(columns=None, tensor=Tensor(names[0], np.dtype(_DTYPES[taken.dtype]), sizes[1:]))
-    return TorchModel(program.module(), device, signature)
+    return TorchModel(program.module(), device, Signature(columns=None, tensors=tensors))
+
+
+def _input(name: str, taken: Any, file: Path) -> Tensor:
+    if not isinstance(taken, torch.Tensor) or taken.dtype not in _DTYPES or not taken.ndim:
+        raise ModelLoadError(f"the input '{name}' of {file.name} is no tensor of numbers")
+    rows, *sizes = (size if isinstance(size, int) else None for size in taken.shape)
+    if rows is not None:
+        raise ModelLoadError(
+            f"the input '{name}' of {file.name} holds exactly {rows} rows; export it with a first axis of any "
+            'size (dynamic_shapes={0: torch.export.Dim("rows")})'
+        )
+    return Tensor(name, np.dtype(_DTYPES[taken.dtype]), tuple(sizes))
 
 
 def _weighted(file: Path, model_class: ModelClass) -> Any:

@@ -5,8 +5,8 @@ Source: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v
 
 from typing import Any
 
-from eagleray_serving.answers import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.protocols import jsonable, parse_object
 from eagleray_serving.rows import Rows, Signature, parse_rows
 
@@ -30,5 +30,9 @@ _MEMBERS = {PREDICT: "predictions", PREDICT_PROBA: "probabilities"}
 
 
 def predict_response(answer: Answer) -> dict[str, Any]:
-    """The body of the answer: ``predictions``, ``probabilities``, or both."""
-    return {_MEMBERS[name]: jsonable(values) for name, values in answer.items()}
+    """The body of the answer: ``predictions``, ``probabilities``, or both; an object a row of several outputs."""
+    if answer.keys() <= _MEMBERS.keys():
+        return {_MEMBERS[name]: jsonable(values) for name, values in answer.items()}
+    columns = {name: jsonable(values) for name, values in answer.items()}
+    rows = zip(*columns.values(), strict=True)
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from eagleray_serving.answers import PREDICT, Answer
 from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.outputs import Answer
 from eagleray_serving.protocols import binary, jsonable, parse_object
 from eagleray_serving.protocols.binary import Blob
-from eagleray_serving.rows import Kind, Rows, Signature, check_values, describe, parse_rows
+from eagleray_serving.rows import Kind, Rows, Signature, check_names, check_values, describe, parse_rows
 from eagleray_serving.signature import DTYPES, TEXT
 from eagleray_serving.tensors import Array, Tensor, check_tensor, of_objects
 
@@ -49,8 +49,8 @@ def parse_infer(
 ) -> InferRequest:
     """Read an infer request.
 
-    One tensor ``[rows, columns]`` (``[rows, ...]`` where rows are tensors), or one tensor ``[rows]`` or ``[rows, 1]``
-    for each column, called like it.
+    One tensor ``[rows, columns]``, or one tensor ``[rows]`` or ``[rows, 1]`` for each column, called like it. Where
+    rows are tensors, ``[rows, ...]`` of each, called like it where there are several.
 
     Args:
         body: The request's body.
@@ -70,7 +70,7 @@ def parse_infer(
     inputs = request.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
-    axes = _axes(signature.tensor)
+    axes = max((_axes(tensor) for tensor in signature.tensors), default=2)
     tensors = dict(_tensor(value, place, axes, blob) for place, value in enumerate(inputs))
     blob.end()
     if len(tensors) != len(inputs):
@@ -78,10 +78,8 @@ def parse_infer(
     return InferRequest(_rows(tensors, signature), wanted, identity, _as_bytes(request, wanted))
 
 
-def _axes(tensor: Tensor | None) -> int:
+def _axes(tensor: Tensor) -> int:
     """The most axes that an input may have."""
-    if tensor is None:
-        return 2
     return _MOST_AXES if tensor.shape is None else 1 + len(tensor.shape)
 
 
@@ -105,32 +103,15 @@ def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[d
     return response if request.identity is None else {"id": request.identity, **response}, blobs
 
 
-def metadata(model: str, platform: str, signature: Signature, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+def metadata(model: str, platform: str, signature: Signature, outputs: Sequence[Tensor]) -> dict[str, Any]:
     """What ``GET /v2/models/<name>`` answers."""
     return {
         "name": model,
         "versions": [],
         "platform": platform,
         "inputs": _inputs(signature),
-        "outputs": outputs,
+        "outputs": [_told(output) for output in outputs],
     }
-
-
-def output_metadata(names: Sequence[str], classes: Array | None) -> list[dict[str, Any]]:
-    """What metadata tell of the outputs; the type of what is no classifier's is taken to be a number's.
-
-    Args:
-        names: The outputs in order.
-        classes: The labels of a classifier.
-    """
-    label = "FP64" if classes is None else datatype(classes)
-    count = -1 if classes is None or not len(classes) else len(classes)
-    return [
-        {"name": name, "datatype": label, "shape": [-1]}
-        if name == PREDICT
-        else {"name": name, "datatype": "FP64", "shape": [-1, count]}
-        for name in names
-    ]
 
 
 def datatype(values: Array) -> str:
@@ -149,13 +130,17 @@ def _inputs(signature: Signature) -> list[dict[str, Any]]:
         ]
     if signature.text:
         return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
-    if (tensor := signature.tensor) is not None:
-        sizes = (None,) if tensor.shape is None else tensor.shape
-        shape = [-1, *(-1 if size is None else size for size in sizes)]
-        return [{"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}]
+    if signature.tensors:
+        return [_told(tensor) for tensor in signature.tensors]
     width = -1 if signature.columns is None else len(signature.columns)
     kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY
     return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
+
+
+def _told(tensor: Tensor) -> dict[str, Any]:
+    sizes = (None,) if tensor.shape is None else tensor.shape
+    shape = [-1, *(-1 if size is None else size for size in sizes)]
+    return {"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}
 
 
 def _wanted(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -234,8 +219,8 @@ def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
 def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
     if signature.text:
         return _text(tensors, signature)
-    if signature.tensor:
-        return _only(tensors, signature.tensor)
+    if signature.tensors:
+        return _tensors(tensors, signature.tensors)
     columns = signature.columns
     names = [column.name for column in columns] if columns is not None else []
     (first, tensor), *others = tensors.items()
@@ -259,12 +244,23 @@ def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
     return parse_rows([dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)], signature)
 
 
-def _only(tensors: dict[str, Array], wanted: Tensor) -> Rows:
-    (name, tensor), *others = tensors.items()
-    numbers = np.array(tensor.tolist()) if tensor.dtype == object else tensor
-    if others or numbers.dtype.kind not in "biuf":
-        raise InvalidInputError(f"the model takes one tensor of numbers, '{wanted.name}'", field=name)
-    return Rows(check_tensor(numbers, wanted))
+def _tensors(found: dict[str, Array], wanted: tuple[Tensor, ...]) -> Rows:
+    if len(wanted) == 1 and len(found) == 1:  # whatever it is called
+        found = {wanted[0].name: next(iter(found.values()))}
+    check_names(found, [tensor.name for tensor in wanted])
+    values, *more = (check_tensor(_numbers(found[tensor.name], tensor.name), tensor) for tensor in wanted)
+    for tensor, others in zip(wanted[1:], more, strict=True):
+        if len(others) != len(values):
+            told = f"expected {len(values)} rows as in '{wanted[0].name}', got {len(others)}"
+            raise InvalidInputError(told, field=tensor.name)
+    return Rows(values, more=tuple(more))
+
+
+def _numbers(values: Array, name: str) -> Array:
+    numbers = np.array(values.tolist()) if values.dtype == object else values
+    if numbers.dtype.kind not in "biuf":
+        raise InvalidInputError("expected numbers", field=name)
+    return numbers
 
 
 def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
