@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from fakes.http_server import HttpServer, QuietHandler
 
 REPOSITORY, REVISION = "acme/churn", "v2"
 BUCKET = "bucket"
@@ -15,34 +15,28 @@ _NO_ENTRY = {"X-Error-Code": "EntryNotFound"}
 _MODIFIED = "Sat, 01 Nov 2025 00:00:00 GMT"
 
 
-class ObjectStores:
+class ObjectStores(HttpServer):
     """One server with the same files in a repository, a bucket and a container.
 
     Attributes:
         files: contents by path.
         credentials: of every request, what it was authorized by.
         denied: the status for whoever asks, if nobody may.
+        url: where it listens.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
         self.credentials: set[str] = set()
         self.denied = 0
-        handler = type("Handler", (_Handler,), {"stores": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        """End the server."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler, stores=self)
+        self.url = f"http://{self.address}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     stores: ObjectStores
 
-    def do_GET(self) -> None:
+    def respond(self) -> None:
         stores, split = self.stores, urlsplit(self.path)
         stores.credentials.add(self.headers.get("Authorization", ""))
         path, query = unquote(split.path), parse_qs(split.query)
@@ -56,8 +50,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._azure(path, query)
         else:
             self._send(404, b"{}")
-
-    do_HEAD = do_POST = do_GET  # noqa: N815 - the base class looks for these names
 
     def _hub(self, path: str) -> None:
         api = f"/api/models/{REPOSITORY}"
@@ -115,16 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
+        self.answer(status, body, {**(headers or {}), "Content-Length": str(len(body))})
 
 
 def _hash(content: bytes) -> str:

@@ -19,6 +19,7 @@ from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.tensors import Array, Tensor
+from unit.serving.asking import SEVERAL
 
 REFUSALS = {400, 404, 405, 413, 415, 422}
 COLUMNS = (Column("age", Kind.NUMBER), Column("plan", Kind.STRING, frozenset({"a", "b"})))
@@ -28,9 +29,7 @@ SIGNATURES = {
     "unknown": Signature(None),
     "text": Signature(None, text=True),
     "tensor": Signature(None, tensors=(Tensor("image", np.dtype(np.uint8), (2, None)),)),
-    "several": Signature(
-        None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ()))
-    ),
+    "several": SEVERAL,
     "shapeless": Signature(None, tensors=(Tensor("input", np.dtype(np.float32), None),)),
 }
 ROWS: dict[str, list[Any]] = {

@@ -34,6 +34,7 @@ class AnsweringModel:
 
     Attributes:
         outputs: What it answers with, in order.
+        names: The names of these.
         signature: What it takes.
 
     Raises:
@@ -48,6 +49,7 @@ class AnsweringModel:
             )
         wanted = {each.name for each in model.outputs} if model.classes is None else _NAMES[output]
         self.outputs: tuple[Tensor, ...] = tuple(each for each in model.outputs if each.name in wanted)
+        self.names = tuple(each.name for each in self.outputs)
         self.signature = signature or model.signature
         self._model = model
 
@@ -58,4 +60,4 @@ class AnsweringModel:
 
     def answer(self, rows: Rows) -> Answer:
         """The outputs for each row."""
-        return self._model.predict(rows, [each.name for each in self.outputs])
+        return self._model.predict(rows, self.names)

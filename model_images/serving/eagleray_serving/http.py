@@ -74,8 +74,7 @@ class _Handlers:
         self._check_model(request)
         service = self._service
         json_bytes = request.headers.get(binary.HEADER)
-        outputs = tuple(each.name for each in service.outputs)
-        asked = v2.parse_infer(await _body(request), service.signature, outputs, json_bytes)
+        asked = v2.parse_infer(await _body(request), service.signature, service.output_names, json_bytes)
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)

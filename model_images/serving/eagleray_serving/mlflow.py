@@ -65,8 +65,8 @@ def _signature(inputs: Any) -> Signature | None:  # noqa: ANN401 - it is what th
     if not isinstance(inputs, list) or not inputs:
         return None
     if all("tensor-spec" in each for each in inputs):
-        tensors = [_tensor(each, place) for place, each in enumerate(inputs)]
-        return Signature(columns=None, tensors=tuple(t for t in tensors if t)) if all(tensors) else None
+        tensors = tuple(tensor for place, each in enumerate(inputs) if (tensor := _tensor(each, place)))
+        return Signature(columns=None, tensors=tensors) if len(tensors) == len(inputs) else None
     if all(isinstance(each.get("type"), str) and each.get("name") for each in inputs):
         return Signature(columns=tuple(_column(each) for each in inputs), named=True)
     return None

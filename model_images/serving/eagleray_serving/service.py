@@ -81,6 +81,11 @@ class Service:
         return self._model.outputs
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of these."""
+        return self._model.names
+
+    @property
     def classes(self) -> Array | None:
         """The labels of a classifier, in the order of its probabilities."""
         return self._model.classes

@@ -19,6 +19,7 @@ METRICS_PORT = 8080
 # Ray's smallest store; requests do not pass through it, and Ray otherwise takes 30 % of the memory.
 OBJECT_STORE_BYTES = 80_000_000
 _SHARED_MEMORY = "128Mi"
+_RAY_START = files("eagleray.resources").joinpath("ray_start.py").read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def scratch_mounts() -> list[dict[str, Any]]:
 
 def ray_start() -> list[str]:
     """The command that stands for `ray start`, for the Python of any image that has Ray."""
-    return ["python3", "-c", files("eagleray.resources").joinpath("ray_start.py").read_text("utf-8"), "start"]
+    return ["python3", "-c", _RAY_START, "start"]
 
 
 def ray_node_args() -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from unit.router.envoy_rig import free_port, until
+from fakes.ports import free_port
+from unit.router.envoy_rig import until
 
 CODE = Path(__file__).parents[3] / "model_images/router"
 

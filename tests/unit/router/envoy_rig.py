@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,26 +18,11 @@ from eagleray.domain.router import CONFIG_DIR, SLOTS, RouterConfig, RouterLayout
 from eagleray.resources.router import ENVOY_ARGS
 from eagleray.router.config import config_version, render
 from eagleray.router.stats import RouterUnreachableError, scrape
+from fakes.ports import free_port
 
 ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE = 60.0
 STATUS = {"overloaded": 503, "fail": 500}
-
-
-# Below Linux's range for connections, whose next one could take a port between here and Envoy's own bind; and for each
-# of pytest's processes its own. Envoy does not end when it cannot bind a listener: it never answers.
-_PORTS_EACH = 1000
-_FIRST_PORT = 10_000 + _PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_PORTS = itertools.cycle(range(_FIRST_PORT, _FIRST_PORT + _PORTS_EACH))
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on, and that nobody else will be given."""
-    for port in itertools.islice(_PORTS, _PORTS_EACH):
-        with socket.socket() as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError(f"no port is free from {_FIRST_PORT} on")
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:

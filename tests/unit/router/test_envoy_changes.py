@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from eagleray.router.stats import RouterUnreachableError, scrape
-from unit.router.envoy_rig import Rig, free_port, routed, target
+from fakes.ports import free_port
+from unit.router.envoy_rig import Rig, routed, target
 
 DRAIN = Path(__file__).parents[3] / "model_images/router/drain.py"
 

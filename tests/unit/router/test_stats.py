@@ -18,7 +18,8 @@ from eagleray.domain.router import RevisionStats, RouterLayout, RouterStats
 from eagleray.router.bootstrap import LATENCY_EDGES_MS, stats_config
 from eagleray.router.stats import parse, scrape
 from eagleray.router.xds import address, extension, file_source, typed
-from unit.router.envoy_rig import ENVOY, free_port, until
+from fakes.ports import free_port
+from unit.router.envoy_rig import ENVOY, until
 
 TEXT = """# TYPE envoy_cluster_external_upstream_rq_completed counter
 envoy_cluster_external_upstream_rq_completed{envoy_cluster_name="m-a"} 12

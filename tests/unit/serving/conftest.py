@@ -1,11 +1,15 @@
 import importlib.util
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import joblib
 import pytest
+
+from eagleray_serving.fetch import retry
+from unit.serving.fetch_rig import Run, Site
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Ray's own, at its import
@@ -45,3 +49,17 @@ def churn_file(churn: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("churn") / "model.joblib"
     joblib.dump(churn, path)
     return path
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.0)
+    opened = Site()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)

@@ -9,6 +9,7 @@ from eagleray_serving.outputs import outputs_of
 from eagleray_serving.protocols import v2
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Tensor
+from unit.serving.asking import SEVERAL
 
 PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature((Column("age", Kind.NUMBER), Column("plan", Kind.STRING)), named=True)
@@ -168,7 +169,6 @@ def test_a_tensor_that_does_not_fit_is_named(inputs: list[Any]) -> None:
     assert caught.value.field == "x"
 
 
-SEVERAL = Signature(None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())))
 IDS: dict[str, Any] = {"name": "ids", "datatype": "INT64", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
 AGE: dict[str, Any] = {"name": "age", "datatype": "FP64", "shape": [2], "data": [0.5, 2]}
 

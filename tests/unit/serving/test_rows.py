@@ -5,7 +5,7 @@ import pytest
 
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.rows import Column, Kind, Rows, Signature, parse_rows
-from eagleray_serving.tensors import Tensor
+from unit.serving.asking import SEVERAL
 
 NUMBERS = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature(
@@ -99,9 +99,6 @@ def test_rows_can_be_cut_and_joined() -> None:
     again = Rows.join([rows[0:1], rows[1:3]])
     np.testing.assert_array_equal(again.values, rows.values)
     assert rows[0:1].layout == rows.layout
-
-
-SEVERAL = Signature(None, tensors=(Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())))
 
 
 def test_a_row_may_be_an_object_of_tensors() -> None:

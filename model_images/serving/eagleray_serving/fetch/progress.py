@@ -4,8 +4,6 @@ import sys
 import time
 from collections.abc import Callable
 
-from eagleray_serving.fetch.errors import FetchError, Reason
-
 _STEP_PERCENT = 10
 _STEP_SECONDS = 5.0
 
@@ -23,24 +21,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB"
-
-
-def check_size(shown: str, count: int, most: int) -> None:
-    """Refuse a model that is larger than the operator's settings allow.
-
-    Args:
-        shown: The URI for messages.
-        count: Bytes that it has, or has so far.
-        most: Bytes that are allowed.
-
-    Raises:
-        FetchError: DownloadFailed.
-    """
-    if count > most:
-        raise FetchError(
-            Reason.DOWNLOAD_FAILED,
-            f"{shown}: the model has more than {size(most)}; the operator's models.maxSize allows no more",
-        )
 
 
 class Progress:

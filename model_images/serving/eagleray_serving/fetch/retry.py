@@ -3,26 +3,13 @@
 import random
 import time
 from collections.abc import Callable
-from typing import Protocol
 
+from eagleray_serving.fetch.download import Download
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.progress import say
 
 ATTEMPTS = 5
 _FIRST_PAUSE = 0.5
-
-
-class Download(Protocol):
-    """Something that is brought in as many tries as it takes.
-
-    Attributes:
-        done: Bytes that are there.
-    """
-
-    done: int
-
-    def attempt(self) -> None:
-        """Bring what is missing; raises TransientError when another try makes sense."""
 
 
 def with_retries(download: Download, shown: str, pause: Callable[[float], None] = time.sleep) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from eagleray_serving.fetch.download import Download
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.files import remove
-from eagleray_serving.fetch.progress import Progress, check_size
 from eagleray_serving.fetch.uri import ModelUri
 
-_CHUNK = 2**20
 _REFUSED_STATUS = frozenset({401, 403})
 _NO_CREDENTIALS = frozenset(
     {
@@ -41,8 +40,8 @@ _SETTINGS = {
 _VERSION = ("size", "ETag", "etag", "blob_id", "generation", "created")
 
 
-class StoreDownload:
-    """One object, or everything under a prefix into a folder, in as many tries as it takes.
+class StoreDownload(Download):
+    """One object, or everything under a prefix into a folder.
 
     A later try goes on where the one before broke off, as long as the store lists the same objects.
 
@@ -55,20 +54,12 @@ class StoreDownload:
     """
 
     def __init__(self, uri: ModelUri, to: Path, max_bytes: int, filesystem: Any = None) -> None:  # noqa: ANN401 - fsspec has no types
-        self._uri = uri
-        self._to = to
-        self._max_bytes = max_bytes
+        super().__init__(uri, to, max_bytes)
         self._filesystem = filesystem
         self._versions: dict[str, tuple[Any, ...]] = {}
-        self.done = 0
 
     def attempt(self) -> None:
-        """Download what is missing.
-
-        Raises:
-            FetchError: DownloadFailed or UnsupportedUri.
-            TransientError: Another try makes sense.
-        """
+        """Download what is missing."""
         parts = urlsplit(self._uri.text)
         path = f"{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}".rstrip("/")
         try:
@@ -88,8 +79,7 @@ class StoreDownload:
         if isinstance(error, FileNotFoundError):
             return self._failed(f"there is no such object; check spec.model.uri{_HIDDEN.get(self._uri.scheme, '')}")
         if _refused(error):
-            known = _CREDENTIALS[self._uri.scheme]
-            return self._failed(f"access refused ({what}); name a Secret with {known} in model.credentials")
+            return self._failed(f"access refused ({what}); {_remedy(self._uri)}")
         return TransientError(f"the store answered {what}")
 
     def _copy(self, path: str) -> None:
@@ -99,40 +89,31 @@ class StoreDownload:
             found = {name: self._filesystem.info(name) for name in found}
         if not found:
             raise FileNotFoundError(path)
-        total = sum(info["size"] or 0 for info in found.values())
-        check_size(self._uri.shown, total, self._max_bytes)
         root = self._filesystem._strip_protocol(path)  # noqa: SLF001 - fsspec's own name for it, part of its interface to callers
         targets = {name: self._target(PurePosixPath(name).relative_to(root)) for name in found}
         versions = {name: tuple(info.get(key) for key in _VERSION) for name, info in found.items()}
         if versions != self._versions:
             remove(self._to)
         self._versions = versions
-        self.done = sum(_size(target) for target in targets.values())
-        progress = Progress("downloaded", total, done=self.done)
+        total = sum(info["size"] or 0 for info in found.values())
+        self._begin(total, sum(_size(target) for target in targets.values()))
         for name, target in targets.items():
-            self._copy_one(name, target, progress)
-        progress.finish()
+            self._copy_one(name, target)
+        self._progress.finish()
 
-    def _copy_one(self, name: str, target: Path, progress: Progress) -> None:
+    def _copy_one(self, name: str, target: Path) -> None:
         had, wanted = _size(target), self._versions[name][0]
         if had and had == wanted:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._filesystem.open(name, "rb") as source, target.open("ab") as file:
             source.seek(had)
-            while chunk := source.read(_CHUNK):
-                file.write(chunk)
-                self.done += len(chunk)
-                check_size(self._uri.shown, self.done, self._max_bytes)
-                progress.add(len(chunk))
+            self._receive(source, file)
 
     def _target(self, relative: PurePosixPath) -> Path:
         if ".." in relative.parts:
             raise self._failed(f"the object's name '{relative}' points outside the folder")
         return self._to / relative
-
-    def _failed(self, message: str) -> FetchError:
-        return FetchError(Reason.DOWNLOAD_FAILED, f"{self._uri.shown}: {message}")
 
 
 def _size(path: Path) -> int:
@@ -157,6 +138,8 @@ def _filesystem(uri: ModelUri) -> Any:  # noqa: ANN401 - fsspec has no types
             Reason.UNSUPPORTED_URI, f"{uri.shown}: this image cannot read {uri.scheme}:// ({error})"
         ) from None
     except ValueError as error:
-        known = _CREDENTIALS[uri.scheme]
-        message = f"{uri.shown}: {error}; name a Secret with {known} in model.credentials"
-        raise FetchError(Reason.DOWNLOAD_FAILED, message) from None
+        raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {error}; {_remedy(uri)}") from None
+
+
+def _remedy(uri: ModelUri) -> str:
+    return f"name a Secret with {_CREDENTIALS[uri.scheme]} in model.credentials"

@@ -7,14 +7,11 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
-from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
-from eagleray_serving.fetch.progress import Progress, check_size
-from eagleray_serving.fetch.uri import ModelUri
+from eagleray_serving.fetch.download import Download
+from eagleray_serving.fetch.errors import TransientError
 
-_CHUNK = 2**20
 _TIMEOUT_SECONDS = 30
 _PARTIAL = 206
 _RANGE_REFUSED = 416
@@ -27,35 +24,20 @@ _ADVICE = {
 }
 
 
-class WebDownload:
-    """One file, in as many tries as it takes: a later one goes on where the one before broke off.
+class WebDownload(Download):
+    """One file: a later try goes on where the one before broke off.
 
     It goes on only where the server says that the file is still the same, by a strong ETag or by Last-Modified:
     https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5.
-
-    Args:
-        uri: Of the file.
-        to: The file to make.
-        max_bytes: The most that it may have.
     """
 
-    def __init__(self, uri: ModelUri, to: Path, max_bytes: int) -> None:
-        self._uri = uri
-        self._to = to
-        self._max_bytes = max_bytes
-        self._validator: str | None = None
-        self.done = 0
+    _validator: str | None = None
 
     def attempt(self) -> None:
-        """Download what is missing.
-
-        Raises:
-            FetchError: DownloadFailed; the server's answer is final, or the file is too large.
-            TransientError: Another try makes sense.
-        """
+        """Download what is missing."""
         try:
             with urllib.request.urlopen(self._request(), timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - http(s) only, see parse_uri
-                self._receive(response)
+                self._take(response)
         except urllib.error.HTTPError as error:
             raise self._answered(error) from None
         except urllib.error.URLError as error:
@@ -63,23 +45,17 @@ class WebDownload:
         except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
             raise TransientError(f"the connection broke ({type(error).__name__})") from None
 
-    def _receive(self, response: http.client.HTTPResponse) -> None:
-        if not self._goes_on(response):
-            self.done = 0
+    def _take(self, response: http.client.HTTPResponse) -> None:
+        had = self.done if self._goes_on(response) else 0
         self._validator = _validator(response)
         length = response.headers.get("Content-Length")
-        total = self.done + int(length) if length else None
-        check_size(self._uri.shown, total or 0, self._max_bytes)
-        progress = Progress("downloaded", total, done=self.done)
-        with self._to.open("ab" if self.done else "wb") as file:
-            while chunk := response.read(_CHUNK):
-                file.write(chunk)
-                self.done += len(chunk)
-                check_size(self._uri.shown, self.done, self._max_bytes)
-                progress.add(len(chunk))
+        total = had + int(length) if length else None
+        self._begin(total, had)
+        with self._to.open("ab" if had else "wb") as file:
+            self._receive(response, file)
         if total is not None and self.done != total:
             raise TransientError(f"the connection ended after {self.done} of {total} bytes")
-        progress.finish()
+        self._progress.finish()
 
     def _goes_on(self, response: http.client.HTTPResponse) -> bool:
         if response.status != _PARTIAL:
@@ -97,7 +73,7 @@ class WebDownload:
         if error.code in _TRANSIENT_STATUS:
             return TransientError(message)
         advice = _ADVICE.get(error.code, "check spec.model.uri")
-        return FetchError(Reason.DOWNLOAD_FAILED, f"{self._uri.shown}: {message}: {advice}")
+        return self._failed(f"{message}: {advice}")
 
     def _request(self) -> urllib.request.Request:
         parts = urlsplit(self._uri.text)

@@ -46,11 +46,13 @@ class OnnxModel:
         self._inputs = session.get_inputs()
         self.signature: Signature = _signature(self._inputs)
         answers = session.get_outputs()
-        label, probabilities = _classifier(answers)
-        self.classes: Array | None = labels if probabilities else None
-        self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
-        self._names = {PREDICT: label or answers[0].name, PREDICT_PROBA: probabilities}
-        if len(answers) > 1 and not probabilities:
+        classifier = _classifier(answers)
+        self.classes: Array | None = labels if classifier else None
+        self.outputs: tuple[Tensor, ...]
+        if classifier or len(answers) == 1:
+            self.outputs = outputs_of(self.classes)
+            self._names = classifier or {PREDICT: answers[0].name}
+        else:
             self.outputs = tuple(_output(each) for each in answers)
             self._names = {each.name: each.name for each in answers}
 
@@ -153,13 +155,13 @@ def _table(inputs: list[Any]) -> Signature:
     return Signature(columns=columns, named=True)
 
 
-def _classifier(outputs: list[Any]) -> tuple[str, str]:
-    """The output with labels and the one with their probabilities, as converters of classifiers write them; or none."""
+def _classifier(outputs: list[Any]) -> dict[str, str]:
+    """The outputs with labels and with their probabilities, as converters of classifiers write them; else none."""
     labels = [each for each in outputs if each.type in _LABELS and len(each.shape or ()) == 1]
     if len(outputs) == 2 and len(labels) == 1:
         (other,) = [each for each in outputs if each is not labels[0]]
-        return str(labels[0].name), str(other.name)
-    return "", ""
+        return {PREDICT: labels[0].name, PREDICT_PROBA: other.name}
+    return {}
 
 
 def _output(each: Any) -> Tensor:
