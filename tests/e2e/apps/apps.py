@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import threading
+import time
 from collections.abc import AsyncIterator
 
 from ray import serve
@@ -27,12 +28,13 @@ class Hangs:
 
 
 class Hungry:
-    """Its constructor takes more memory than it is given."""
+    """Its constructor takes more memory than it is given, so slowly that Ray's monitor sees it before the kernel."""
 
     def __init__(self) -> None:
         self.held: list[bytearray] = []
         while True:
-            self.held.append(bytearray(b"x" * 32 * 2**20))
+            self.held.append(bytearray(b"x" * 2**20))
+            time.sleep(0.01)
 
 
 class Knobs:
