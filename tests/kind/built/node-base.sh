@@ -10,7 +10,7 @@ trap 'rm -rf --one-file-system "$root"' EXIT
 
 packages=systemd,systemd-sysv,containerd,runc,containernetworking-plugins
 packages=$packages,iproute2,iptables,nftables,ebtables,conntrack,ethtool,socat
-packages=$packages,kmod,procps,mount,util-linux,jq,ca-certificates,bash,pigz
+packages=$packages,kmod,procps,mount,util-linux,ca-certificates,bash,pigz
 
 # Units that have nothing to do in a node, or would reach through it for the host: kernel settings and modules, devices,
 # consoles, the clock, the network.
