@@ -83,6 +83,15 @@ def test_open_inference_protocol(given: Given, churn: Served) -> None:
     assert answer.json()["outputs"][0]["data"] == check["predictions"][:1]
 
 
+def test_open_inference_protocol_over_grpc(given: Given, churn: Served) -> None:
+    check = given.trained_churn()
+    address = f"{churn.md.name}.{churn.md.namespace}:80"
+    answer = json.loads(churn.client.python("call.py", address, "churn", stdin=json.dumps(check)))
+    assert answer["id"] == "a1"
+    assert answer["predictions"] == check["predictions"]
+    assert answer["refused"] == {"status": "NOT_FOUND", "message": "model 'other' is not here; this is 'churn'"}
+
+
 def test_status_tells_the_truth(churn: Served) -> None:
     manifest = churn.md.manifest()
     status = manifest["status"]

@@ -1,4 +1,4 @@
-"""The HTTP face of a service.
+"""The HTTP face of a service, which gRPC calls come through too.
 
 Starlette rather than FastAPI: bodies are read with orjson and checked against the model, so a second schema over
 each row would only cost time.
@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from eagleray_serving import __version__
+from eagleray_serving import __version__, calls
+from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
 from eagleray_serving.protocols import binary, jsonable, v1, v2
 from eagleray_serving.service import Service
@@ -47,6 +48,7 @@ def build_http(service: Service) -> Starlette:
             Route("/v2/models/{model}", handlers.model_v2),
             Route("/v2/models/{model}/ready", handlers.model_ready),
             Route("/v2/models/{model}/infer", handlers.infer, methods=["POST"]),
+            Route(f"{calls.SERVICE}/{{method}}", handlers.call, methods=["POST"]),
         ],
         lifespan=lifespan,
         exception_handlers={
@@ -63,6 +65,7 @@ def build_http(service: Service) -> Starlette:
 class _Handlers:
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._calls = Calls(service)
 
     async def predict(self, request: Request) -> Response:
         self._check_model(request)
@@ -78,6 +81,10 @@ class _Handlers:
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
+
+    async def call(self, request: Request) -> Response:
+        body, rows = await self._calls.answer(request.path_params["method"], request, await _body(request))
+        return Response(body, headers=_batch_header(rows), media_type=calls.CONTENT_TYPE)
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
@@ -109,9 +116,7 @@ class _Handlers:
         return _json({"name": self._service.name, "ready": ready}, status=200 if ready else 503)
 
     def _check_model(self, request: Request) -> None:
-        name = request.path_params["model"]
-        if name != self._service.name:
-            raise HTTPException(404, f"model '{name}' is not here; this is '{self._service.name}'")
+        self._service.check_name(request.path_params["model"])
 
 
 async def _body(request: Request) -> bytes:
@@ -127,7 +132,7 @@ async def _body(request: Request) -> bytes:
 def _json(
     body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
 ) -> Response:
-    headers = {} if batch_rows is None else {BATCH_SIZE_HEADER: str(batch_rows)}
+    headers = _batch_header(batch_rows)
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     if not blobs:
         return Response(content, status_code=status, headers=headers, media_type="application/json")
@@ -136,35 +141,47 @@ def _json(
     return Response(whole, status_code=status, headers=headers, media_type="application/octet-stream")
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+def _batch_header(rows: int | None) -> dict[str, str]:
+    return {} if rows is None else {BATCH_SIZE_HEADER: str(rows)}
+
+
+def _refusal(request: Request, status: int, message: str, **more: str | int | None) -> Response:
+    """What is answered where there is no answer, as the request's protocol has it."""
+    if calls.is_call(request):
+        return calls.refusal(status, message)
+    told = {"error": message, **more}
+    return _json({key: value for key, value in told.items() if value is not None}, status=status)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidInputError)  # noqa: S101 - what Starlette registered it for
-    body = {"error": str(error), "field": error.field, "row": error.row}
-    return _json({key: value for key, value in body.items() if value is not None}, status=error.status)
+    return _refusal(request, error.status, str(error), field=error.field, row=error.row)
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, status=500)
+async def _failed(request: Request, error: Exception) -> Response:
+    return _refusal(request, 500, str(error))
 
 
-async def _stopping(_request: Request, error: Exception) -> Response:
-    response = _json({"error": str(error)}, status=503)
+async def _stopping(request: Request, error: Exception) -> Response:
+    response = _refusal(request, 503, str(error))
     response.headers["retry-after"] = "1"
     return response
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what Starlette registered it for
-    detail = error.detail
+    detail, status = error.detail, error.status_code
     if detail == "Not Found":
         detail = f"no such path: {request.url.path}; try POST /v1/models/<name>:predict or GET /v2"
-    response = _json({"error": detail}, status=error.status_code)
+        status = 501 if calls.is_call(request) else status
+    response = _refusal(request, status, detail)
     response.headers.update(error.headers or {})
     return response
 
 
-async def _unexpected(_request: Request, _error: Exception) -> Response:
+async def _unexpected(request: Request, _error: Exception) -> Response:
     # Starlette raises the error again after this answer, so Serve logs the traceback.
-    return _json({"error": "the server failed on this request; the log of the replica has the details"}, status=500)
+    return _refusal(request, 500, "the server failed on this request; the log of the replica has the details")
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

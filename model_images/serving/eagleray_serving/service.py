@@ -9,6 +9,7 @@ import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
+from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, Signature
@@ -94,6 +95,15 @@ class Service:
     def healthy(self) -> bool:
         """Whether requests are being answered."""
         return self._batcher.alive
+
+    def check_name(self, name: str) -> None:
+        """Refuse what is for another model.
+
+        Raises:
+            InvalidInputError: It is.
+        """
+        if name != self.name:
+            raise InvalidInputError(f"model '{name}' is not here; this is '{self.name}'", status=404)
 
     async def predict(self, rows: Rows) -> Prediction:
         """Predict the rows of one request, together with those of others.

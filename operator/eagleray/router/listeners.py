@@ -4,11 +4,12 @@ from typing import Any
 
 from eagleray.domain.router import RouterConfig, RouterLayout
 from eagleray.router.access_log import access_log
+from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
 from eagleray.router.errors import error_replies
 from eagleray.router.hold import hold_filter
 from eagleray.router.routes import OPS_ROUTES, ROUTES
-from eagleray.router.xds import address, extension, file_source, seconds, set_header, typed
+from eagleray.router.xds import address, extension, file_source, header_mutation, seconds, set_header, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
@@ -85,7 +86,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[strip, _buffer_unknown_length(config), *hold, *observe, forward],
+        http_filters=[*call_filters(), strip, _buffer_unknown_length(config), *hold, *observe, forward],
         upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, *hold, forward]}],
         local_reply_config=error_replies(),
         access_log=[access_log()],
@@ -113,20 +114,13 @@ def _copies(layout: RouterLayout) -> dict[str, Any]:
 
 def _no_user() -> dict[str, Any]:
     """Has a copy counted apart from the requests of users, as Envoy does with copies of its own."""
-    return _request_mutation({"append": set_header("x-envoy-internal", "true")})
+    return header_mutation(request_mutations=[{"append": set_header("x-envoy-internal", "true")}])
 
 
 def _strip_own_headers() -> dict[str, Any]:
     """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
-    return _request_mutation({"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}})
-
-
-def _request_mutation(mutation: dict[str, Any]) -> dict[str, Any]:
-    return extension(
-        "envoy.filters.http.header_mutation",
-        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": [mutation]},
-    )
+    ours = {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}
+    return header_mutation(request_mutations=[{"remove_on_match": ours}])
 
 
 def _buffer_unknown_length(config: RouterConfig) -> dict[str, Any]:

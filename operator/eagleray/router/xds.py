@@ -20,6 +20,15 @@ def extension(name: str, message: str, **fields: Any) -> dict[str, Any]:  # noqa
     return {"name": name, "typed_config": typed(message, **fields)}
 
 
+def header_mutation(**mutations: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+    """The HTTP filter that changes headers and trailers, as Envoy's Mutations say."""
+    return extension(
+        "envoy.filters.http.header_mutation",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations=mutations,
+    )
+
+
 def address(host: str, port: int) -> dict[str, Any]:
     """A TCP address."""
     return {"socket_address": {"address": host, "port_value": port}}

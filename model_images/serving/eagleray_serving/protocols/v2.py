@@ -1,6 +1,6 @@
 """The Open Inference Protocol (V2), REST, with tensors in JSON or as bytes after it.
 
-Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md. gRPC is not served.
+Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md.
 """
 
 import math
@@ -66,8 +66,22 @@ def parse_infer(
     identity = request.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
-    wanted = _wanted(request.get("outputs"), outputs)
-    inputs = request.get("inputs")
+    wanted = wanted_of(request.get("outputs"), outputs)
+    rows = rows_of(request.get("inputs"), signature, blob)
+    return InferRequest(rows, wanted, identity, _as_bytes(request, wanted))
+
+
+def rows_of(inputs: object, signature: Signature, blob: Blob) -> Rows:
+    """The rows of an infer request.
+
+    Args:
+        inputs: Its tensors, as in JSON.
+        signature: What the model takes.
+        blob: The bytes of those that have no ``data``, in order.
+
+    Raises:
+        InvalidInputError: Naming the tensor, and the row where there is one.
+    """
     if not isinstance(inputs, list) or not inputs:
         raise InvalidInputError("expected a list of at least one tensor", field="inputs")
     axes = max((_axes(tensor) for tensor in signature.tensors), default=2)
@@ -75,7 +89,7 @@ def parse_infer(
     blob.end()
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
-    return InferRequest(_rows(tensors, signature), wanted, identity, _as_bytes(request, wanted))
+    return _rows(tensors, signature)
 
 
 def _axes(tensor: Tensor) -> int:
@@ -143,7 +157,12 @@ def _told(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}
 
 
-def _wanted(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
+def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the outputs that a request asks for; all where it asks for none.
+
+    Raises:
+        InvalidInputError: One of them is not known.
+    """
     if outputs is None:
         return known
     names = (

@@ -1,0 +1,116 @@
+"""The gRPC face of a service: the unary calls of the Open Inference Protocol, as the router brings them.
+
+The router takes a call apart: what arrives is an HTTP POST with one message, what leaves is one message. Its status
+and message are headers here, which the router makes the call's trailers.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eagleray_serving import __version__
+from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.protocols import messages
+from eagleray_serving.service import Service
+
+SERVICE: Final = "/inference.GRPCInferenceService"
+"""Paths of the calls begin with it."""
+CONTENT_TYPE: Final = "application/grpc"
+"""Of both bodies; the router asks for it."""
+STATUS_HEADER: Final = "grpc-status"
+"""Response header: the call's status, a number; there is none where all is well."""
+MESSAGE_HEADER: Final = "grpc-message"
+"""Response header: what went wrong, percent-encoded as gRPC has it."""
+
+# https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+_INVALID_ARGUMENT, _NOT_FOUND, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _INTERNAL, _UNAVAILABLE = 3, 5, 8, 12, 13, 14
+_STATUSES = {
+    400: _INVALID_ARGUMENT,
+    404: _NOT_FOUND,
+    413: _RESOURCE_EXHAUSTED,
+    422: _INVALID_ARGUMENT,
+    501: _UNIMPLEMENTED,
+    503: _UNAVAILABLE,
+}
+# What gRPC leaves as it is in a message: printable ASCII but the percent sign.
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
+
+def is_call(request: Request) -> bool:
+    """Whether a request is a call."""
+    return request.headers.get("content-type") == CONTENT_TYPE
+
+
+def refusal(status: int, message: str) -> Response:
+    """The answer to a call that failed.
+
+    Args:
+        status: The HTTP status that a request would have been answered with.
+        message: What is wrong, for people.
+    """
+    code = str(_STATUSES.get(status, _INTERNAL))
+    headers = {STATUS_HEADER: code, MESSAGE_HEADER: quote(message, safe=_PLAIN)}
+    return Response(b"", status_code=status, headers=headers, media_type=CONTENT_TYPE)
+
+
+class Calls:
+    """Answers the calls of one service.
+
+    Args:
+        service: The service.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def answer(self, method: str, request: Request, body: bytes) -> tuple[bytes, int | None]:
+        """Answer one call.
+
+        Args:
+            method: Its name.
+            request: What brought it.
+            body: Its message.
+
+        Returns:
+            The answer's message, and the rows of the batch that the model was given, or None where it was not asked.
+
+        Raises:
+            HTTPException: There is no such method, or the message is compressed.
+            ServingError: As `Service.predict`; the message is for another model, or lacks something.
+        """
+        if request.headers.get("grpc-encoding", "identity") != "identity":
+            raise HTTPException(501, "compressed messages are not taken; send them without compression")
+        if method == "ModelInfer":
+            return await self._infer(body)
+        return self._about(method, body), None
+
+    async def _infer(self, body: bytes) -> tuple[bytes, int]:
+        service = self._service
+        name, version, call = messages.parse_call(body)
+        self._check(name, version)
+        asked = messages.parse_infer(call, service.signature, service.output_names)
+        prediction = await service.predict(asked.rows)
+        return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+
+    def _about(self, method: str, body: bytes) -> bytes:
+        service = self._service
+        if method == "ServerLive":
+            return messages.live()
+        if method == "ServerReady":
+            return messages.ready(ready=service.healthy)
+        if method == "ServerMetadata":
+            return messages.server_metadata("eagleray", __version__)
+        if method not in {"ModelReady", "ModelMetadata"}:
+            raise HTTPException(501, f"there is no method {method}; this serves the Open Inference Protocol")
+        self._check(*messages.parse_asked(body))
+        if method == "ModelReady":
+            return messages.ready(ready=service.healthy)
+        return messages.metadata(service.name, service.platform, service.signature, service.outputs)
+
+    def _check(self, name: str, version: str) -> None:
+        self._service.check_name(name)
+        if version:
+            raise InvalidInputError(f"model '{name}' has no version '{version}': leave it out", status=404)
