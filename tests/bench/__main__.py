@@ -1,9 +1,9 @@
-"""python -m bench [--rounds N] [--mirror | --batching | --vision]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--mirror | --batching | --vision | --servers]: measures and writes docs/benchmarks.md."""
 
 import argparse
 import sys
 
-from bench import batching, mirror, report, router, shift, start, vision
+from bench import batching, mirror, report, router, servers, shift, start, vision
 from e2e.cluster import Cluster
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import Then
@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--mirror", action="store_true", help="only what a mirrored version costs")
     parser.add_argument("--batching", action="store_true", help="only what batching is worth")
     parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
+    parser.add_argument("--servers", action="store_true", help="only our server beside MLServer")
     args = parser.parse_args()
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
@@ -26,6 +27,10 @@ def main() -> None:
     if args.batching:
         say(f"batching: {batching.ROUNDS} rounds of each way, some two minutes a round")
         batching.write(batching.measure(given))
+        return
+    if args.servers:
+        say("servers: one payment at a time, then many in a request; some six minutes")
+        servers.write(servers.measure(given))
         return
     if args.vision:
         say(f"vision: {vision.ROUNDS} rounds at {len(vision.RATES)} rates")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.client import Client
+from e2e.deployment import ModelDeployment
 from e2e.given import Served
 
 SCRIPTS = Path(__file__).parent / "client"
@@ -31,11 +33,27 @@ class Cost:
 
 def measure(served: Served) -> Cost:
     """Measure both ways to a settled object."""
-    hosts = [pod["status"]["podIP"] for pod in served.md.pods("worker")]
+    direct = replicas(served.client, served.md)
+    assert len(direct) == len(served.md.pods("worker")), f"replicas found: {direct}"
+    asked = {"path": served.path, "body": json.dumps(served.body)}
+    ways = {"direct": {**asked, "addresses": direct}, "router": {**asked, "addresses": [service(served.md)]}}
+    return Cost(speed(served.client, ways))
+
+
+def replicas(client: Client, md: ModelDeployment) -> list[str]:
+    """The addresses of an object's replicas."""
+    hosts = [pod["status"]["podIP"] for pod in md.pods("worker")]
     find = (SCRIPTS / "replicas.py").read_text()
-    direct = served.client.run_source(find, str(FIRST_PORT), str(LAST_PORT), *hosts).split()
-    assert len(direct) == len(hosts), f"replicas found: {direct}"
-    router = f"{served.md.name}.{served.md.namespace}.svc:80"
-    speed = (SCRIPTS / "speed.py").read_text()
-    text = served.client.run_source(speed, json.dumps(served.body), router, *direct, timeout=300)
-    return Cost(json.loads(text))
+    return client.run_source(find, str(FIRST_PORT), str(LAST_PORT), *hosts).split()
+
+
+def service(md: ModelDeployment) -> str:
+    """The address of an object's Service."""
+    return f"{md.name}.{md.namespace}.svc:80"
+
+
+def speed(client: Client, ways: dict[str, Any], timeout: float = 300) -> dict[str, Any]:
+    """What client/speed.py finds."""
+    source = (SCRIPTS / "speed.py").read_text()
+    found: dict[str, Any] = json.loads(client.run_source(source, stdin=json.dumps(ways), timeout=timeout))
+    return found

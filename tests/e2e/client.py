@@ -186,10 +186,11 @@ class Client:
         command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", "-c", source, f"{MODELS}/{path}")
         self.cluster.kubectl(*command, stdin=base64.b64encode(content).decode())
 
-    def run_source(self, source: str, *args: str, timeout: float = 120) -> str:
+    def run_source(self, source: str, *args: str, stdin: str = "", timeout: float = 120) -> str:
         """Run a program that is not among the scripts and return what it prints."""
-        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", "-", *args)
-        return self.cluster.kubectl(*command, stdin=source, timeout=timeout)
+        program = ["-c", source] if stdin else ["-"]
+        command = ("exec", "-i", "-n", self.namespace, self.name, "--", "python", *program, *args)
+        return self.cluster.kubectl(*command, stdin=stdin or source, timeout=timeout)
 
     @contextmanager
     def load(

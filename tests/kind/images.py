@@ -127,6 +127,16 @@ def ensure(mode: Mode) -> dict[str, str]:
     return current
 
 
+def ensure_extra(mode: Mode, image: Image) -> str:
+    """Build and push an image on top of these, which only a benchmark needs; its whole reference."""
+    os_base = node_image.ensure_os_base(mode)
+    current = tags(os_base, (*IMAGES, image))
+    with cache.lock("images"):
+        if not registry.digest(repository(image.name), current[image.name]):
+            _build(image, current, os_base, "1/1")
+    return reference(image.name, current[image.name])
+
+
 def warm(nodes: list[str], current: dict[str, str]) -> None:
     """Bring the images onto the nodes before the first Pod waits for them, and drop the ones that they replace.
 

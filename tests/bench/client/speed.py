@@ -1,8 +1,8 @@
-"""Compares the way through the router with the direct one: latency of a lone client, throughput of many.
+"""Compares ways to ask for the same thing: latency of a lone client, throughput of many.
 
-python speed.py BODY ROUTER DIRECT [DIRECT ...]      each an address host:port; prints a JSON object.
+python speed.py < ways.json      ({way: {"path", "body", "addresses": ["host:port"]}}; prints a JSON object)
 
-Both ways are measured in turns of a second or less, so that whatever else the machine does meets both alike. The client
+All ways are measured in turns of a second or less, so that whatever else the machine does meets all alike. The client
 speaks just enough HTTP/1.1 to be cheap: it shares the machine with what it measures.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import TypedDict
 
 import uvloop
 
@@ -21,14 +22,22 @@ THROUGHPUT_SECONDS = 2.0
 WARM_UP = 200
 
 
+class Way(TypedDict):
+    """One way to ask."""
+
+    path: str
+    body: str
+    addresses: list[str]
+
+
 class Connection:
     """One kept-alive connection that sends the same request again and again."""
 
-    def __init__(self, address: str, body: str) -> None:
+    def __init__(self, address: str, path: str, body: str) -> None:
         self._host, port = address.rsplit(":", 1)
         self._port = int(port)
-        head = f"POST / HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-        self._request = f"{head}\r\n\r\n{body}".encode()
+        fields = [f"host: {self._host}", "content-type: application/json", f"content-length: {len(body)}"]
+        self._request = "\r\n".join([f"POST {path} HTTP/1.1", *fields, "", body]).encode()
 
     async def open(self) -> None:
         """Connect."""
@@ -51,9 +60,11 @@ class Connection:
         self._writer.close()
 
 
-async def connect(addresses: list[str], body: str, count: int) -> list[Connection]:
-    """Open connections, spread over the addresses."""
-    connections = [Connection(addresses[i % len(addresses)], body) for i in range(count)]
+async def connect(way: Way, count: int = 0) -> list[Connection]:
+    """Open connections, spread over the way's addresses; one to each unless told."""
+    addresses = way["addresses"]
+    count = count or len(addresses)
+    connections = [Connection(addresses[i % len(addresses)], way["path"], way["body"]) for i in range(count)]
     for connection in connections:
         await connection.open()
         for _ in range(WARM_UP // count + 1):
@@ -61,10 +72,10 @@ async def connect(addresses: list[str], body: str, count: int) -> list[Connectio
     return connections
 
 
-async def latency(ways: dict[str, list[str]], body: str) -> dict[str, dict[str, float]]:
+async def latency(ways: dict[str, Way]) -> dict[str, dict[str, float]]:
     """Milliseconds of one request at a time, for each way."""
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    connections = {way: await connect(addresses, body, len(addresses)) for way, addresses in ways.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    connections = {name: await connect(way) for name, way in ways.items()}
     for _ in range(LATENCY_ROUNDS):
         for way, found in seconds.items():
             for i in range(LATENCY_REQUESTS):
@@ -80,9 +91,9 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     return {f"p{p}": round(1000 * ordered[len(ordered) * p // 100], 3) for p in (50, 99)}
 
 
-async def throughput(ways: dict[str, list[str]], body: str) -> dict[str, dict[str, float]]:
+async def throughput(ways: dict[str, Way]) -> dict[str, dict[str, float]]:
     """Requests per second of many clients, for each way: the median round."""
-    connections = {way: await connect(addresses, body, CLIENTS) for way, addresses in ways.items()}
+    connections = {name: await connect(way, CLIENTS) for name, way in ways.items()}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(THROUGHPUT_ROUNDS):
@@ -108,9 +119,8 @@ async def hammer(connection: Connection, until: float) -> list[float]:
 
 async def main() -> None:
     """Run the command."""
-    body, router, *direct = sys.argv[1:]
-    ways = {"direct": direct, "router": [router]}
-    found = {"latency_ms": await latency(ways, body), "throughput": await throughput(ways, body), "clients": CLIENTS}
+    ways: dict[str, Way] = json.load(sys.stdin)
+    found = {"latency_ms": await latency(ways), "throughput": await throughput(ways), "clients": CLIENTS}
     sys.stdout.write(json.dumps(found) + "\n")
 
 

@@ -1,0 +1,152 @@
+"""Our model server beside MLServer: the same model, framework, protocol, Python and machine."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bench import report
+from bench.batching import train_fraud
+from bench.router import replicas, service, speed
+from e2e.client import LOCKED_DOWN, MODELS, RESTRICTED, Client
+from e2e.cluster import Manifest
+from e2e.given import CHURN_NAMESPACE, CLAIM, Given, example
+from e2e.wait import NotYetError, eventually
+from kind.bring_up import machine_ready
+from kind.images import Image, ensure_extra
+
+COMMAND = "make bench ARGS=--servers"
+IMAGE = Image("mlserver", "tests/bench/mlserver/Dockerfile", base="lightgbm")
+PORT = 8080
+PATH = "/v2/models/fraud/infer"
+ROWS = 64
+START_SECONDS = 120.0
+MEASURED_SECONDS = 900.0
+DIRECT, ROUTED = "Eagleray, at the replica's port", "Eagleray, through the router"
+# Its label, and the processes that it gives the model; as it comes it is one.
+THEIRS = {"MLServer, as it comes": 1, "MLServer, in one process": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was measured; see client/speed.py for the fields.
+
+    Attributes:
+        one: with one row in a request.
+        many: with `ROWS` of them.
+    """
+
+    one: dict[str, Any]
+    many: dict[str, Any]
+
+
+def measure(given: Given) -> Found:
+    """Measure all servers in turns, with one row in a request and with many."""
+    image = ensure_extra(machine_ready(), IMAGE)
+    client = given.model_claim()
+    rows = [row for row in train_fraud(client) if None not in row.values()][:ROWS]
+    manifest = example("fraud", CHURN_NAMESPACE)
+    manifest["spec"]["replicas"] = 1
+    md = given.settled(manifest)
+    addresses = {DIRECT: replicas(client, md), ROUTED: [service(md)]}
+    pods = [_pod(f"mlserver-{workers}", image, workers) for workers in THEIRS.values()]
+    for label, pod in zip(THEIRS, pods, strict=True):
+        given.cluster.apply(pod)
+        addresses[label] = [_ready(given, client, pod["metadata"]["name"])]
+    bodies = [_body(rows[:1]), _body(rows)]
+    _check_alike(client, addresses, bodies[1])
+    one, many = (speed(client, _ways(addresses, body), MEASURED_SECONDS) for body in bodies)
+    for pod in pods:
+        given.cluster.delete("pod", pod["metadata"]["name"], CHURN_NAMESPACE)
+    given.cluster.delete("md", md.name, md.namespace)
+    return Found(one, many)
+
+
+def _body(rows: list[dict[str, float]]) -> str:
+    values = [list(row.values()) for row in rows]
+    flat = [float(value) for row in values for value in row]
+    tensor = {"name": "payments", "datatype": "FP64", "shape": [len(rows), len(values[0])], "data": flat}
+    return json.dumps({"inputs": [tensor]})
+
+
+def _ways(addresses: dict[str, list[str]], body: str) -> dict[str, Any]:
+    return {label: {"path": PATH, "body": body, "addresses": found} for label, found in addresses.items()}
+
+
+def _pod(name: str, image: str, workers: int) -> Manifest:
+    container: Manifest = {
+        "name": "mlserver",
+        "image": image,
+        "workingDir": "/tmp",  # noqa: S108 - inside the container
+        "env": [
+            {"name": "MLSERVER_PARALLEL_WORKERS", "value": str(workers)},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108
+        ],
+        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
+        "securityContext": LOCKED_DOWN,
+        "volumeMounts": [
+            {"name": "models", "mountPath": MODELS, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        ],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": CHURN_NAMESPACE},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "securityContext": RESTRICTED,
+            "containers": [container],
+            "volumes": [
+                {"name": "models", "persistentVolumeClaim": {"claimName": CLAIM}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    }
+
+
+def _ready(given: Given, client: Client, name: str) -> str:
+    """The Pod's address, when its model answers."""
+    wait = ("wait", "--for=condition=Ready", f"pod/{name}", "-n", CHURN_NAMESPACE, "--timeout=120s")
+    given.cluster.kubectl(*wait, timeout=130)
+    address = given.cluster.get("pod", name, CHURN_NAMESPACE)["status"]["podIP"]
+
+    def look() -> None:
+        answer = client.ask("GET", f"http://{address}:{PORT}/v2/models/fraud/ready")
+        if answer.status != 200:
+            raise NotYetError(f"{answer}")
+
+    eventually(f"{name} has loaded the model", look, within=START_SECONDS)
+    return f"{address}:{PORT}"
+
+
+def _check_alike(client: Client, addresses: dict[str, list[str]], body: str) -> None:
+    answers = [client.ask("POST", f"http://{found[0]}{PATH}", body).json() for found in addresses.values()]
+    first, *others = (_frauds(answer["outputs"][0]["data"]) for answer in answers)
+    assert all(other == first for other in others), answers
+
+
+def _frauds(data: list[float]) -> list[float]:
+    """The probability of fraud in each row: the last value of it."""
+    width = len(data) // ROWS
+    return [round(value, 9) for value in data[width - 1 :: width]]
+
+
+def write(found: Found) -> None:
+    """Put the table into the page."""
+    latency, many = found.one["latency_ms"], found.many["latency_ms"]
+    base = latency[ROUTED]["p50"], found.one["throughput"][ROUTED]["rps"], many[ROUTED]["p50"]
+    rows = [
+        "### Our server beside MLServer",
+        "",
+        "`examples/fraud` (200 trees by LightGBM) by the Open Inference Protocol in JSON, one replica each, in turns:",
+        f"a lone caller, {found.one['clients']} callers, and {ROWS} rows in a request.",
+        "",
+        f"| | p50 alone, ms | p99 | requests per second | p50 of {ROWS} rows, ms |",
+        "|---|---|---|---|---|",
+    ]
+    for label, alone in latency.items():
+        rate, whole = found.one["throughput"][label]["rps"], many[label]["p50"]
+        ratios = [f"{value / of:.2f}x" for value, of in zip((alone["p50"], rate, whole), base, strict=True)]
+        cells = [f"{alone['p50']:.2f}, {ratios[0]}", f"{alone['p99']:.2f}", f"{rate:.0f}, {ratios[1]}"]
+        rows.append(f"| {label} | {' | '.join(cells)} | {whole:.2f}, {ratios[2]} |")
+    report.put(COMMAND, report.where(), "\n".join(rows))
