@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingPolicy, ScalingRules
 from eagleray.api.scaling_status import ScalingStatus
-from eagleray.domain.scaling import Bounds, Load, Subject, decide
+from eagleray.domain.scaling.decision import Bounds, Load, Subject, decide
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 POLICIES = st.builds(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.router import SLOTS, Share
-from eagleray.domain.slots import PIECES, resplit
+from eagleray.domain.traffic.router import SLOTS, Share
+from eagleray.domain.traffic.slots import PIECES, resplit
 
 REVISIONS = [f"r{i}" for i in range(8)]
 

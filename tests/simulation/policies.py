@@ -7,8 +7,8 @@ from itertools import islice
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingRules
 from eagleray.api.scaling_status import ScalingStatus  # noqa: TC001 -- no import for types alone
-from eagleray.domain.load import WINDOW_SECONDS, believed
-from eagleray.domain.scaling import Bounds, Load, Subject, decide
+from eagleray.domain.scaling.decision import Bounds, Load, Subject, decide
+from eagleray.domain.scaling.load import WINDOW_SECONDS, believed
 from simulation.model import CONCURRENCY, Seen
 
 TARGET = 5.0
@@ -18,7 +18,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Eagleray:
-    """`eagleray.domain.scaling` on requests in progress, with sleep after a while without requests.
+    """`eagleray.domain.scaling.decision` on requests in progress, with sleep after a while without requests.
 
     Args:
         most: most replicas.

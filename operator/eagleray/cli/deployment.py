@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from eagleray.api.rollout import Rollout, RolloutStep
 from eagleray.api.status import ModelDeploymentStatus, RevisionStatus, RolloutStatus, VersionStatus
 from eagleray.cli.errors import CliError
-from eagleray.domain.steps import Course, course_of
-from eagleray.domain.verbs import Verbs, read_verbs
+from eagleray.domain.rollout.steps import Course, course_of
+from eagleray.domain.rollout.verbs import Verbs, read_verbs
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from eagleray.api.status import Outcome, RevisionStatus, RolloutPhase, VersionSt
 from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
 from eagleray.cli.verbs import Answer, joined, others
-from eagleray.domain.verbs import Verb
+from eagleray.domain.rollout.verbs import Verb
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 

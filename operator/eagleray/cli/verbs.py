@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from eagleray.api.status import RolloutPhase, RolloutStatus
 from eagleray.cli.deployment import Deployment, say_step
 from eagleray.cli.errors import CliError
-from eagleray.domain.verbs import FULL, Verb, items_of
+from eagleray.domain.rollout.verbs import FULL, Verb, items_of
 
 
 @dataclass(frozen=True, slots=True)

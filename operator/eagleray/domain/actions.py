@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.evidence import ProviderQuery
-from eagleray.domain.groups import Counts
+from eagleray.domain.ray_cluster.groups import Counts
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import RouterConfig
+from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.traffic.router import RouterConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from eagleray.api.autoscaling import Autoscaling
 from eagleray.api.serving import AppDeployment
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
 from eagleray.api.units import parse_duration
-from eagleray.domain.groups import Counts, Scale, named_deployments, part_of
 from eagleray.domain.installation import Installation
 from eagleray.domain.problem import InvalidSpecError
+from eagleray.domain.ray_cluster.groups import Counts, Scale, named_deployments, part_of
 from eagleray.domain.revisions import Revision, revision_name
-from eagleray.domain.schedules import check_schedules
-from eagleray.domain.shares import replicas_by_weight
-from eagleray.domain.verbs import Verbs, read_verbs
+from eagleray.domain.rollout.verbs import Verbs, read_verbs
+from eagleray.domain.scaling.schedules import check_schedules
+from eagleray.domain.traffic.shares import replicas_by_weight
 
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
 DEFAULT_HISTORY_LIMIT = 10

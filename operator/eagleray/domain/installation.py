@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.fleet import Fleet
-from eagleray.domain.groups import named_deployments
 from eagleray.domain.problem import InvalidSpecError
+from eagleray.domain.ray_cluster.groups import named_deployments
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from eagleray.api.status import Outcome, RevisionStatus
 from eagleray.domain.actions import Action, DeletePod, DeleteRevision, RetireRevision
-from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Observed, Pod
 from eagleray.domain.revision_state import new_record
+from eagleray.domain.traffic.confirm import routers_confirm
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.comparison import Comparison
-from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState, NodeUse
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
+from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import RouterStats
-from eagleray.domain.serve import ServeState
-from eagleray.domain.signals import Sample
+from eagleray.domain.rollout.comparison import Comparison
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.traffic.router import RouterStats
 
 
 class Role(StrEnum):

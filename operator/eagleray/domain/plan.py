@@ -4,17 +4,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.domain import conditions
 from eagleray.domain.actions import Action, AskProvider, AwaitRequest, DeletePod, EnsureRouter, Plan
-from eagleray.domain.autoscaler import autoscale, next_look, settle
-from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving, leaving_revisions
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.router_pods import leave_nodes
-from eagleray.domain.status import describe, unchanged_but
-from eagleray.domain.traffic import effective_weights, route
+from eagleray.domain.scaling.autoscaler import autoscale, next_look, settle
+from eagleray.domain.status import conditions
+from eagleray.domain.status.report import describe, unchanged_but
+from eagleray.domain.traffic.confirm import routers_confirm
+from eagleray.domain.traffic.router_pods import leave_nodes
+from eagleray.domain.traffic.split import effective_weights, route
 from eagleray.domain.versions import VersionView, departing_versions, view_version
 
 # Looks are driven by events; these are for what sends none (Serve, the router's health checks).

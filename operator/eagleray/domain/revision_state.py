@@ -6,16 +6,16 @@ from datetime import datetime
 from eagleray.api.conditions import Reason
 from eagleray.api.status import Failure, Outcome, RevisionStatus
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
-from eagleray.domain.application import ApplicationDecision, decide_application, retry_due
-from eagleray.domain.backoff import forgotten, note
-from eagleray.domain.capacity import pods_by_group, with_room
-from eagleray.domain.cluster import Cluster, decide_pods, sort_out
-from eagleray.domain.groups import Counts, Scale
-from eagleray.domain.images import pin
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import Problem
+from eagleray.domain.ray_cluster.application import ApplicationDecision, decide_application, retry_due
+from eagleray.domain.ray_cluster.backoff import forgotten, note
+from eagleray.domain.ray_cluster.capacity import pods_by_group, with_room
+from eagleray.domain.ray_cluster.groups import Counts, Scale
+from eagleray.domain.ray_cluster.images import pin
+from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, sort_out
+from eagleray.domain.ray_cluster.starting import start_phase, timed
 from eagleray.domain.revisions import Revision
-from eagleray.domain.starting import start_phase, timed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.groups import WorkerGroup, groups_of
+from eagleray.domain.ray_cluster.groups import WorkerGroup, groups_of
 
 HASH_LENGTH = 8
 

@@ -7,16 +7,16 @@ from datetime import datetime
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import RolloutPhase, RolloutStatus, VersionStatus
-from eagleray.domain.confirm import routers_confirm
 from eagleray.domain.desired import Desired, Version
-from eagleray.domain.evidence import Evidence, ProviderQuery
-from eagleray.domain.measure import due_queries
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.revision_state import RevisionView, answering, view_revision, view_sleeping, without_actions
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout import Situation, advance, begin
-from eagleray.domain.router import Hold
-from eagleray.domain.steps import Course, Room, Sides, course_of, sides, steps_hash
+from eagleray.domain.rollout.advance import Situation, advance, begin
+from eagleray.domain.rollout.evidence import Evidence, ProviderQuery
+from eagleray.domain.rollout.measure import due_queries
+from eagleray.domain.rollout.steps import Course, Room, Sides, course_of, sides, steps_hash
+from eagleray.domain.traffic.confirm import routers_confirm
+from eagleray.domain.traffic.router import Hold
 
 
 @dataclass(frozen=True, slots=True)

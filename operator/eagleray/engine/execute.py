@@ -24,10 +24,10 @@ from eagleray.domain.actions import (
     SetReplicas,
 )
 from eagleray.domain.desired import Desired
-from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import Pod, RouterPod
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import CONFIG_ANNOTATION
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.traffic.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.observed import ProbeResult, RouterPod
-from eagleray.domain.signals import Sample, record
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.rollout.signals import Sample, record
 from eagleray.kube.kinds import Ref
 
 log = structlog.get_logger(__name__)

@@ -12,16 +12,16 @@ import structlog
 from eagleray.api.conditions import Reason
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
-from eagleray.domain.comparison import Comparison
-from eagleray.domain.load import by_nodes
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
-from eagleray.domain.pod_health import pod_problem
-from eagleray.domain.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState, NodeUse
+from eagleray.domain.ray_cluster.pod_health import pod_problem
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
+from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import CONFIG_ANNOTATION, RouterStats
-from eagleray.domain.serve import ServeState
+from eagleray.domain.rollout.comparison import Comparison
+from eagleray.domain.scaling.load import by_nodes
+from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS
+from eagleray.domain.traffic.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.engine.children import Children
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook

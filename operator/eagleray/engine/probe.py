@@ -8,10 +8,10 @@ import aiohttp
 from eagleray.api.serving import WarmupRequest
 from eagleray.api.units import parse_duration
 from eagleray.domain.observed import Pod, ProbeResult, RouterPod
-from eagleray.domain.ports import replica_ports
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import HTTP_PORT, REVISION_HEADER
-from eagleray.domain.text import clean
+from eagleray.domain.status.text import clean
+from eagleray.domain.traffic.ports import replica_ports
+from eagleray.domain.traffic.router import HTTP_PORT, REVISION_HEADER
 
 HEALTH_PATH = "/-/healthz"
 HEALTH_SECONDS = 2.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from eagleray.domain.evidence import ProviderQuery
+from eagleray.domain.rollout.evidence import ProviderQuery
 
 DEADLINE_SECONDS = 5.0
 LIMIT_BYTES = 2**20

@@ -14,9 +14,9 @@ from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Role
 from eagleray.domain.plan import plan, refuse
-from eagleray.domain.ports import RAYLET
 from eagleray.domain.problem import InvalidSpecError
-from eagleray.domain.transitions import transitions
+from eagleray.domain.status.transitions import transitions
+from eagleray.domain.traffic.ports import RAYLET
 from eagleray.engine.children import NameTakenError
 from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
 from eagleray.engine.memory import Memory

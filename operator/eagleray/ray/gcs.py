@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from eagleray.domain.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.text import clean
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.status.text import clean
 from eagleray.ray.grpc_client import RayClient
 from eagleray.ray.proto import autoscaler_state_pb2 as pb
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Final, Self, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from eagleray.domain.text import clean
+from eagleray.domain.status.text import clean
 from eagleray.ray.errors import NotFoundError, RayError, RejectedError, UnauthorizedError, UnreachableError
 
 _Reply = TypeVar("_Reply", bound=Message)

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from yarl import URL
 
-from eagleray.domain.ray_nodes import NodeUse
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.ray.errors import RejectedError, UnreachableError
 
 DEADLINE_SECONDS: Final = 2.0

@@ -9,8 +9,8 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from eagleray.domain.serve import ServeState
-from eagleray.domain.text import clean
+from eagleray.domain.ray_cluster.serve import ServeState
+from eagleray.domain.status.text import clean
 from eagleray.ray.errors import NotFoundError, RayError, RejectedError, UnauthorizedError, UnreachableError
 from eagleray.ray.serve_details import parse_serve_details
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from eagleray.domain.serve import (
+from eagleray.domain.ray_cluster.serve import (
     Application,
     AppStatus,
     Deployment,
@@ -14,8 +14,8 @@ from eagleray.domain.serve import (
     ReplicaState,
     ServeState,
 )
-from eagleray.domain.serve_failures import RETRYING
-from eagleray.domain.text import strip_ansi
+from eagleray.domain.ray_cluster.serve_failures import RETRYING
+from eagleray.domain.status.text import strip_ansi
 
 _S = TypeVar("_S", bound=StrEnum)
 # What made a deployment the way it is, where that is a failure (`DeploymentStatusTrigger`).

@@ -6,7 +6,7 @@ from eagleray.api.serving import Concurrency, Model
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
 from eagleray.domain import labels
-from eagleray.domain.groups import Counts, WorkerGroup, named_deployments
+from eagleray.domain.ray_cluster.groups import Counts, WorkerGroup, named_deployments
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import GRACEFUL_SHUTDOWN_SECONDS
 from eagleray.resources.sizes import replica_size

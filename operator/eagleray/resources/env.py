@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.ports import REPLICA_FIRST, replica_ports
 from eagleray.domain.revisions import Revision
+from eagleray.domain.traffic.ports import REPLICA_FIRST, replica_ports
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
 

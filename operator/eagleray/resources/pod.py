@@ -7,8 +7,8 @@ from typing import Any
 from eagleray.api.placement import Placement
 from eagleray.domain.fleet import Fleet
 from eagleray.domain.installation import MAX_MODEL_BYTES
-from eagleray.domain.ports import RAYLET
 from eagleray.domain.revisions import Revision
+from eagleray.domain.traffic.ports import RAYLET
 from eagleray.resources.env import TMP
 from eagleray.resources.labels import labels
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from eagleray.domain import labels as names
 from eagleray.domain.observed import Role
-from eagleray.domain.router import (
+from eagleray.domain.traffic.router import (
     CHECKS_PORT,
     CONFIG_ANNOTATION,
     CONFIG_DIR,

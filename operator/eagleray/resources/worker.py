@@ -3,7 +3,7 @@
 from typing import Any
 
 from eagleray.domain import labels
-from eagleray.domain.groups import WorkerGroup
+from eagleray.domain.ray_cluster.groups import WorkerGroup
 from eagleray.domain.revisions import Revision
 from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
 from eagleray.resources.labels import labels as pod_labels

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.domain.router import RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import RouterConfig, RouterLayout
 from eagleray.router.xds import address, extension, file_source
 
 ADMIN_CLUSTER = "admin"

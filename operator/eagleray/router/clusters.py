@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from typing import Any
 
-from eagleray.domain.router import RouterLayout, RouterTarget
+from eagleray.domain.traffic.router import RouterLayout, RouterTarget
 from eagleray.router.xds import address, extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"

@@ -8,7 +8,7 @@ that has nothing but copies: they are no requests of users (priority, statistics
 import json
 from typing import Any
 
-from eagleray.domain.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
+from eagleray.domain.traffic.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
 from eagleray.router.xds import ANYWHERE, ONLY_GET, extension, json_reply, loopback_cluster, seconds, set_header, typed
 
 # What tells a replica that it was asked with a copy, whose answer nobody gets.

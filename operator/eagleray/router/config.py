@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.router import HOLDS_FILE, RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import HOLDS_FILE, RouterConfig, RouterLayout
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.clusters import cluster, eds_file, load_assignment
 from eagleray.router.compare import comparer_clusters, copies_routes

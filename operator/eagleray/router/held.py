@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 from yarl import URL
 
-from eagleray.domain.router import OPS_PORT
+from eagleray.domain.traffic.router import OPS_PORT
 from eagleray.router.hold import HELD_PATH
 
 DEADLINE_SECONDS = 1.0

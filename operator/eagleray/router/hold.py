@@ -8,7 +8,7 @@ that revision alone. The holder reads which those are from a file of the same Co
 import json
 from typing import Any
 
-from eagleray.domain.router import RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import RouterConfig, RouterLayout
 from eagleray.router.xds import ONLY_GET, extension, loopback_cluster, seconds, typed
 
 HELD_PATH = "/held"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.domain.router import RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import RouterConfig, RouterLayout
 from eagleray.router.access_log import access_log
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies

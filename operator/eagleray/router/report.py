@@ -8,8 +8,8 @@ import aiohttp
 from yarl import URL
 
 from eagleray.api.mirror_status import MirrorSample
-from eagleray.domain.comparison import Comparison
-from eagleray.domain.router import OPS_PORT
+from eagleray.domain.rollout.comparison import Comparison
+from eagleray.domain.traffic.router import OPS_PORT
 from eagleray.router.compare import REPORT_PATHS
 
 DEADLINE_SECONDS = 1.0

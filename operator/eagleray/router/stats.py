@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from eagleray.domain.router import OPS_PORT, RevisionStats, RouterStats
+from eagleray.domain.traffic.router import OPS_PORT, RevisionStats, RouterStats
 from eagleray.router.bootstrap import ADMIN_CLUSTER, BELOW_EDGE_MS, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER

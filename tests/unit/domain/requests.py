@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eagleray.domain.router import SLOTS, RevisionStats, RouterConfig
+from eagleray.domain.traffic.router import SLOTS, RevisionStats, RouterConfig
 
 BOUNDS = (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, math.inf)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from eagleray.api.analysis import AnalysisMetric
-from eagleray.domain.agreement import judge
+from eagleray.domain.rollout.agreement import judge
 from unit.domain.test_plan import settle, weights
 from unit.domain.test_rollout import rollout, until
 from unit.domain.world import World, model

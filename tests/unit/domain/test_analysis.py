@@ -6,7 +6,7 @@ import pytest
 
 from eagleray.api.analysis import Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus
-from eagleray.domain.analysis import (
+from eagleray.domain.rollout.analysis import (
     Measurement,
     failed,
     failure_limit,
@@ -22,7 +22,7 @@ from eagleray.domain.analysis import (
     waiting,
     wanted_count,
 )
-from eagleray.domain.signals import Histogram, Window, Windows
+from eagleray.domain.rollout.signals import Histogram, Window, Windows
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS = AnalysisMetric.model_validate({"name": "error-rate", "max": "1%"})

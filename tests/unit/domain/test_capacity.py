@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from eagleray.api.conditions import Reason
 from eagleray.domain.actions import DeletePod, DrainNode
-from eagleray.domain.backoff import delay, note
-from eagleray.domain.capacity import free_indexes, pods_needed, shrink
 from eagleray.domain.observed import Pod, Role
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.serve import (
+from eagleray.domain.ray_cluster.backoff import delay, note
+from eagleray.domain.ray_cluster.capacity import free_indexes, pods_needed, shrink
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.ray_cluster.serve import (
     Application,
     AppStatus,
     Deployment,

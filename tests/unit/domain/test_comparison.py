@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.mirror_status import MirrorSample, MirrorStatus
-from eagleray.domain.comparison import MAX_SAMPLES, WRITE_SECONDS, Comparison, agreement, mirror_status
-from eagleray.domain.router import RouterMirror
+from eagleray.domain.rollout.comparison import MAX_SAMPLES, WRITE_SECONDS, Comparison, agreement, mirror_status
+from eagleray.domain.traffic.router import RouterMirror
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=WRITE_SECONDS)

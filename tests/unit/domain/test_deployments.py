@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions import SetReplicas
-from eagleray.domain.ray_nodes import NodeUse
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from unit.domain.world import World
 
 FRONT = {"name": "Front"}

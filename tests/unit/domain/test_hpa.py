@@ -6,8 +6,8 @@ import pytest
 
 from eagleray.api.autoscaling import ScalingPolicy, ScalingRules
 from eagleray.api.scaling_status import Recommendation, ScalingChange
-from eagleray.domain import hpa
-from eagleray.domain.hpa import Tolerance
+from eagleray.domain.scaling import hpa
+from eagleray.domain.scaling.hpa import Tolerance
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEN = Tolerance()

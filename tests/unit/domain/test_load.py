@@ -8,13 +8,13 @@ import pytest
 
 from eagleray.api.autoscaling import Autoscaling, ScalingMetric
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.evidence import ProviderQuery, Reading
-from eagleray.domain.load import WINDOW_SECONDS, Signals, due_queries, in_progress, loads
-from eagleray.domain.ray_nodes import NodeUse
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import RevisionStats, RouterStats
-from eagleray.domain.scaling import Load
-from eagleray.domain.signals import Sample, window
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.rollout.signals import Sample, window
+from eagleray.domain.scaling.decision import Load
+from eagleray.domain.scaling.load import WINDOW_SECONDS, Signals, due_queries, in_progress, loads
+from eagleray.domain.traffic.router import RevisionStats, RouterStats
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TEMPLATE = VersionTemplate.model_validate({"resources": {"requests": {"cpu": "500m"}}})

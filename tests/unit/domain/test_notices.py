@@ -6,7 +6,7 @@ import pytest
 
 from eagleray.domain.actions import DeletePod
 from eagleray.domain.observed import RouterPod
-from eagleray.domain.router_pods import leave_nodes
+from eagleray.domain.traffic.router_pods import leave_nodes
 from unit.domain.test_plan import settle
 from unit.domain.world import World
 

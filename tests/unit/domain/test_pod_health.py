@@ -6,7 +6,7 @@ import pytest
 
 from eagleray.api.conditions import Reason
 from eagleray.domain.observed import Container, Pod, Role
-from eagleray.domain.pod_health import pod_problem
+from eagleray.domain.ray_cluster.pod_health import pod_problem
 
 POD = Pod("p", "u", "r", Role.WORKER, 1, 0, "Running", datetime(2026, 1, 1, tzinfo=UTC), ip="10.0.0.1", started=True)
 FETCH = '{"reason": "ChecksumMismatch", "message": "sha256 of pvc://m/1 is aa, not bb"}'

@@ -7,7 +7,7 @@ import pytest
 
 from eagleray.api.autoscaling import Autoscaling
 from eagleray.domain.problem import InvalidSpecError
-from eagleray.domain.schedules import bounds, check_schedules
+from eagleray.domain.scaling.schedules import bounds, check_schedules
 
 EVENING = {"name": "evening", "cron": "0 18 * * 1-5", "timeZone": "Europe/Berlin", "minReplicas": 4, "maxReplicas": 8}
 NIGHT = {"name": "night", "cron": "0 23 * * *", "timeZone": "Europe/Berlin", "maxReplicas": 3}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.router import RevisionStats, RouterStats
-from eagleray.domain.signals import OLDER, RECENT, Histogram, Sample, record, window, windows
+from eagleray.domain.rollout.signals import OLDER, RECENT, Histogram, Sample, record, window, windows
+from eagleray.domain.traffic.router import RevisionStats, RouterStats
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eagleray.api.start_status import StartPhase, StartStatus
-from eagleray.domain.cluster import Cluster
 from eagleray.domain.observed import Pod, Role
-from eagleray.domain.starting import start_phase, timed
+from eagleray.domain.ray_cluster.pods import Cluster
+from eagleray.domain.ray_cluster.starting import start_phase, timed
 from unit.domain.world import World
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

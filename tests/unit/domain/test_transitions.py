@@ -5,7 +5,7 @@ import pytest
 
 from eagleray.api.conditions import ConditionType
 from eagleray.api.status import Condition, ModelDeploymentStatus, VersionStatus
-from eagleray.domain.transitions import transitions
+from eagleray.domain.status.transitions import transitions
 
 Truth = Literal["True", "False", "Unknown"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eagleray.domain.shares import apportion, replicas_by_weight
+from eagleray.domain.traffic.shares import apportion, replicas_by_weight
 from unit.domain.test_plan import settle, weights
 from unit.domain.world import World
 

@@ -20,16 +20,12 @@ from eagleray.domain.actions import (
     RetireRevision,
     SetReplicas,
 )
-from eagleray.domain.comparison import Comparison
 from eagleray.domain.desired import parse
-from eagleray.domain.evidence import ProviderQuery, Reading
 from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
-from eagleray.domain.ray_nodes import NodeState, NodeStatus, NodeUse
-from eagleray.domain.revisions import Revision
-from eagleray.domain.router import RouterConfig, RouterStats
-from eagleray.domain.serve import (
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus, NodeUse
+from eagleray.domain.ray_cluster.serve import (
     Application,
     AppStatus,
     Deployment,
@@ -38,7 +34,11 @@ from eagleray.domain.serve import (
     ReplicaState,
     ServeState,
 )
-from eagleray.domain.signals import Sample, record
+from eagleray.domain.revisions import Revision
+from eagleray.domain.rollout.comparison import Comparison
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.traffic.router import RouterConfig, RouterStats
 from unit.domain.requests import Requests
 
 IMAGES = {"sklearn": "sklearn:1", "base": "base:1"}

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.evidence import ProviderQuery
+from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.engine import provider
 from eagleray.engine.provider import NoValueError, ask
 

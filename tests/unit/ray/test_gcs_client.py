@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from eagleray.domain.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
 from eagleray.ray.errors import RejectedError, UnauthorizedError, UnreachableError
 from eagleray.ray.gcs import DrainAnswer, DrainReason, GcsClient, ResourceDemand
 from eagleray.ray.proto import autoscaler_state_pb2 as pb

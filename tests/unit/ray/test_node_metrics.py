@@ -3,7 +3,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.ray_nodes import NodeUse
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.ray.errors import RejectedError, UnreachableError
 from eagleray.ray.node_metrics import fetch_node_use, parse_node_use
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.serve import ServeState
+from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.ray import serve
 from eagleray.ray.errors import (
     NotFoundError,

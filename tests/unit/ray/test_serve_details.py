@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
+from eagleray.domain.ray_cluster.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
 from eagleray.ray.serve_details import parse_serve_details
 
 REPLICA = {

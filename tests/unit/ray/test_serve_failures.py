@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.serve_failures import MAX_LINE, classify_deploy_failure, failure_line
+from eagleray.domain.ray_cluster.serve_failures import MAX_LINE, classify_deploy_failure, failure_line
 
 MESSAGES: dict[str, str] = json.loads((Path(__file__).parent / "serve_messages.json").read_text())
 

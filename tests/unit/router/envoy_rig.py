@@ -14,7 +14,15 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from eagleray.domain.router import CONFIG_DIR, SLOTS, RouterConfig, RouterLayout, RouterStats, RouterTarget, Share
+from eagleray.domain.traffic.router import (
+    CONFIG_DIR,
+    SLOTS,
+    RouterConfig,
+    RouterLayout,
+    RouterStats,
+    RouterTarget,
+    Share,
+)
 from eagleray.resources.router import ENVOY_ARGS
 from eagleray.router.config import config_version, render
 from eagleray.router.stats import RouterUnreachableError, scrape

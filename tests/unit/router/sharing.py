@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from eagleray.domain.router import SLOTS, Share
+from eagleray.domain.traffic.router import SLOTS, Share
 
 SAMPLE = 3000
 _99_9_PERCENT = 3.29

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
-from eagleray.domain.router import (
+from eagleray.domain.traffic.router import (
     CONFIG_DIR,
     SLOTS,
     Hold,
@@ -22,7 +22,7 @@ from eagleray.domain.router import (
     RouterTarget,
     Share,
 )
-from eagleray.domain.slots import PIECES
+from eagleray.domain.traffic.slots import PIECES
 from eagleray.resources.pod import PodSettings
 from eagleray.resources.router import COMPARER, HOLDER, build_router
 from eagleray.router.config import config_version, render

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eagleray.domain.router import RouterConfig, RouterMirror
+from eagleray.domain.traffic.router import RouterConfig, RouterMirror
 from eagleray.router.forward import COPY_BODY_BYTES
 from eagleray.router.report import NoReportError, fetch_report
 from unit.router.envoy_rig import Replica, Rig, Router, routed, target

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
-from eagleray.domain.router import KUBELET_DATA, SLOTS, Hold, RouterConfig, RouterLane, RouterTarget, Share
+from eagleray.domain.traffic.router import KUBELET_DATA, SLOTS, Hold, RouterConfig, RouterLane, RouterTarget, Share
 from eagleray.router.held import HolderError, fetch_held
 from unit.router.envoy_rig import Answer, Rig, Router, routed, target
 

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from eagleray.domain.router import RevisionStats, RouterLayout, RouterStats
+from eagleray.domain.traffic.router import RevisionStats, RouterLayout, RouterStats
 from eagleray.router.bootstrap import LATENCY_EDGES_MS, stats_config
 from eagleray.router.stats import parse, scrape
 from eagleray.router.xds import address, extension, file_source, typed

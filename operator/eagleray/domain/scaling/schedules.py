@@ -7,7 +7,7 @@ from cronsim import CronSim, CronSimError
 
 from eagleray.api.autoscaling import Scaling, ScalingSchedule
 from eagleray.domain.problem import InvalidSpecError
-from eagleray.domain.scaling import Bounds
+from eagleray.domain.scaling.decision import Bounds
 
 UTC_NAME = "UTC"
 

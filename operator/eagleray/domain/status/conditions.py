@@ -8,7 +8,7 @@ from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.status import Condition, RolloutPhase, RolloutStatus
 from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.text import clean
+from eagleray.domain.status.text import clean
 from eagleray.domain.versions import Versions, VersionView
 
 Truth = Literal["True", "False", "Unknown"]

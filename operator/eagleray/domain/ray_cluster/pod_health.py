@@ -5,7 +5,7 @@ import json
 from eagleray.api.conditions import Reason
 from eagleray.domain.observed import Container, Pod
 from eagleray.domain.problem import Problem
-from eagleray.domain.text import clean, last_line
+from eagleray.domain.status.text import clean, last_line
 
 _IMAGE_REASONS = {
     "ErrImagePull",

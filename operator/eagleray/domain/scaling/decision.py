@@ -9,7 +9,7 @@ from itertools import pairwise
 from eagleray.api.autoscaling import ScalingBehavior
 from eagleray.api.conditions import Reason
 from eagleray.api.scaling_status import Recommendation, ScalingChange, ScalingMetricStatus, ScalingStatus
-from eagleray.domain import hpa
+from eagleray.domain.scaling import hpa
 
 HISTORY = 10
 MOST_KEPT = 64

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.api.mirror_status import MirrorSample, MirrorStatus
-from eagleray.domain.router import RouterMirror
+from eagleray.domain.traffic.router import RouterMirror
 
 # The figures move with every request; written each time they would be most of what the API server hears of the object.
 WRITE_SECONDS = 10.0

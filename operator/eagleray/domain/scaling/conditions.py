@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.scaling_status import ScalingMetricStatus, ScalingStatus
-from eagleray.domain.conditions import Verdict, Verdicts
+from eagleray.domain.status.conditions import Verdict, Verdicts
 
 
 def scaling_verdicts(records: Sequence[ScalingStatus]) -> Verdicts:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from eagleray.api.autoscaling import Scaling, ScalingMetric
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration, parse_quantity
-from eagleray.domain.evidence import ProviderQuery, Reading, prometheus_query
-from eagleray.domain.groups import WorkerGroup
-from eagleray.domain.ray_nodes import NodeUse
+from eagleray.domain.ray_cluster.groups import WorkerGroup
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
-from eagleray.domain.scaling import Load
-from eagleray.domain.signals import Sample, Window, window
+from eagleray.domain.rollout.evidence import ProviderQuery, Reading, prometheus_query
+from eagleray.domain.rollout.signals import Sample, Window, window
+from eagleray.domain.scaling.decision import Load
 
 DEFAULT_METRIC = ScalingMetric(type="OngoingRequests", target="5")
 # Averages are taken over this long: HPA's interval between two decisions.

@@ -1,9 +1,9 @@
 """Whether a candidate that gets copies answers them as users were answered."""
 
 from eagleray.api.analysis import MIRROR_AGREEMENT, AnalysisMetric
-from eagleray.domain.analysis import ALPHA, Measurement, min_requests, proven_above
-from eagleray.domain.comparison import agreement
-from eagleray.domain.evidence import Inquiry
+from eagleray.domain.rollout.analysis import ALPHA, Measurement, min_requests, proven_above
+from eagleray.domain.rollout.comparison import agreement
+from eagleray.domain.rollout.evidence import Inquiry
 
 
 def measured(inquiry: Inquiry) -> list[Measurement]:

@@ -6,12 +6,12 @@ from datetime import datetime
 from eagleray.api.conditions import Reason
 from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, PutApplication, SetReplicas
-from eagleray.domain.cluster import Cluster
-from eagleray.domain.groups import Counts, named_deployments
 from eagleray.domain.problem import Problem
+from eagleray.domain.ray_cluster.groups import Counts, named_deployments
+from eagleray.domain.ray_cluster.pods import Cluster
+from eagleray.domain.ray_cluster.serve import Application, AppStatus, Deployment, ReplicaState, ServeState
+from eagleray.domain.ray_cluster.serve_failures import classify_deploy_failure, failure_line
 from eagleray.domain.revisions import Revision
-from eagleray.domain.serve import Application, AppStatus, Deployment, ReplicaState, ServeState
-from eagleray.domain.serve_failures import classify_deploy_failure, failure_line
 
 # A constructor that takes longer than this is worth a word; it may still be loading a large model.
 SLOW_START_SECONDS = 20.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from eagleray.domain.router import RevisionStats, RouterStats
+from eagleray.domain.traffic.router import RevisionStats, RouterStats
 
 # Samples that are all kept, and how many older ones there may be besides, evenly spread.
 RECENT = 199

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eagleray.api.analysis import Analysis
 from eagleray.api.rollout import Pause, Rollout, RolloutStep
 from eagleray.api.units import format_duration
-from eagleray.domain.analysis import interval_seconds
+from eagleray.domain.rollout.analysis import interval_seconds
 
 DEFAULT_LADDER = (5, 25, 50)
 MEASUREMENTS_A_STEP = 6

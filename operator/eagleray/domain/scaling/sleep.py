@@ -9,9 +9,9 @@ from eagleray.api.autoscaling import Idle
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration
 from eagleray.domain.observed import Observed
-from eagleray.domain.router import Hold
-from eagleray.domain.scaling import changed
-from eagleray.domain.signals import Sample
+from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.scaling.decision import changed
+from eagleray.domain.traffic.router import Hold
 
 DEFAULT_HOLD_SECONDS = 120.0
 DEFAULT_MAX_HELD = 100

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.text import clean, last_line, strip_ansi
+from eagleray.domain.status.text import clean, last_line, strip_ansi
 
 MAX_LINE: Final = 500
 

@@ -8,12 +8,12 @@ from eagleray.api.analysis import Analysis
 from eagleray.api.rollout import RolloutStep
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
 from eagleray.api.units import format_duration, parse_duration
-from eagleray.domain import analysis as figures
-from eagleray.domain.evidence import Evidence
-from eagleray.domain.measure import measure, step_analysis
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.steps import Course, share_of
-from eagleray.domain.verbs import Verbs
+from eagleray.domain.rollout import analysis as figures
+from eagleray.domain.rollout.evidence import Evidence
+from eagleray.domain.rollout.measure import measure, step_analysis
+from eagleray.domain.rollout.steps import Course, share_of
+from eagleray.domain.rollout.verbs import Verbs
 
 # So many failures in a row are a crash loop: trying again does not help.
 CRASH_LOOP = 3

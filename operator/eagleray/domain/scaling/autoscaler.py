@@ -9,13 +9,13 @@ from eagleray.api.autoscaling import Scaling
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import RolloutPhase
 from eagleray.domain.desired import Desired, Version
-from eagleray.domain.evidence import ProviderQuery
-from eagleray.domain.load import Signals, covered, due_queries, loads
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.revisions import Revision
-from eagleray.domain.scaling import Bounds, Subject, decide
-from eagleray.domain.schedules import bounds
-from eagleray.domain.sleep import Circumstances, awake, hold, rest
+from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.scaling.decision import Bounds, Subject, decide
+from eagleray.domain.scaling.load import Signals, covered, due_queries, loads
+from eagleray.domain.scaling.schedules import bounds
+from eagleray.domain.scaling.sleep import Circumstances, awake, hold, rest
 from eagleray.domain.versions import VersionView
 
 # After a restart of the operator nothing is scaled down before the routers were looked at for so long.

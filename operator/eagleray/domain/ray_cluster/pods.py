@@ -11,16 +11,16 @@ from datetime import datetime
 
 from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
-from eagleray.domain.backoff import next_try, note
-from eagleray.domain.capacity import free_indexes, pods_by_group, shrink
-from eagleray.domain.groups import Counts
-from eagleray.domain.images import replace_others
 from eagleray.domain.observed import Pod, Role
-from eagleray.domain.pod_health import pod_problem
 from eagleray.domain.problem import Problem
-from eagleray.domain.ray_nodes import NodeState
+from eagleray.domain.ray_cluster.backoff import next_try, note
+from eagleray.domain.ray_cluster.capacity import free_indexes, pods_by_group, shrink
+from eagleray.domain.ray_cluster.groups import Counts
+from eagleray.domain.ray_cluster.images import replace_others
+from eagleray.domain.ray_cluster.pod_health import pod_problem
+from eagleray.domain.ray_cluster.ray_nodes import NodeState
+from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
-from eagleray.domain.serve import ServeState
 
 _GONE = "its containers have ended"
 

@@ -13,16 +13,16 @@ from eagleray.api.status import (
     ShareStatus,
     VersionStatus,
 )
-from eagleray.domain import conditions
-from eagleray.domain.comparison import mirror_status
 from eagleray.domain.desired import Desired
 from eagleray.domain.labels import selector
 from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.router import RouterConfig
-from eagleray.domain.scaling_conditions import scaling_verdicts
-from eagleray.domain.text import clean
+from eagleray.domain.rollout.comparison import mirror_status
+from eagleray.domain.scaling.conditions import scaling_verdicts
+from eagleray.domain.status import conditions
+from eagleray.domain.status.text import clean
+from eagleray.domain.traffic.router import RouterConfig
 from eagleray.domain.versions import Versions, VersionView
 
 ROLLOUT_LENGTH = 256

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from eagleray.api.start_status import StartPhase, StartStatus
-from eagleray.domain.cluster import Cluster
+from eagleray.domain.ray_cluster.pods import Cluster
 
 
 def start_phase(cluster: Cluster, *, reachable: bool, runs: bool) -> StartPhase:

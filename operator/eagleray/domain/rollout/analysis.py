@@ -13,7 +13,7 @@ from typing import Literal
 from eagleray.api.analysis import ERROR_RATE, MIRROR_AGREEMENT, Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus
 from eagleray.api.units import parse_duration
-from eagleray.domain.signals import Histogram, Window, Windows
+from eagleray.domain.rollout.signals import Histogram, Window, Windows
 
 # Chance that one look at one figure calls a candidate bad that is just at its limit. A rollout is looked at hundreds of
 # times, and each look is a chance to be wrong: 1,000 looks at two windows are wrong in at most 2 of 100 rollouts.

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from eagleray.api.analysis import Analysis
 from eagleray.api.status import MetricStatus, RolloutStatus
-from eagleray.domain import agreement, providers
-from eagleray.domain import analysis as figures
-from eagleray.domain.evidence import Evidence, Inquiry, ProviderQuery
-from eagleray.domain.signals import windows
-from eagleray.domain.steps import Course
+from eagleray.domain.rollout import agreement, providers
+from eagleray.domain.rollout import analysis as figures
+from eagleray.domain.rollout.evidence import Evidence, Inquiry, ProviderQuery
+from eagleray.domain.rollout.signals import windows
+from eagleray.domain.rollout.steps import Course
 
 
 def step_analysis(course: Course, step: int) -> Analysis | None:

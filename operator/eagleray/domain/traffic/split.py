@@ -8,10 +8,11 @@ from eagleray.api.traffic import Tolerance, Traffic
 from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed, Pod, Role
-from eagleray.domain.ports import replica_ports
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.revisions import Revision
-from eagleray.domain.router import (
+from eagleray.domain.scaling.sleep import hold_seconds
+from eagleray.domain.traffic.ports import replica_ports
+from eagleray.domain.traffic.router import (
     DEFAULT_ABSOLUTE_TOLERANCE,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
@@ -22,9 +23,8 @@ from eagleray.domain.router import (
     RouterTarget,
     Share,
 )
-from eagleray.domain.shares import apportion
-from eagleray.domain.sleep import hold_seconds
-from eagleray.domain.slots import resplit
+from eagleray.domain.traffic.shares import apportion
+from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.versions import Versions, VersionView
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from eagleray.domain.actions import Action, DeletePod, DrainNode
-from eagleray.domain.groups import Counts, WorkerGroup
 from eagleray.domain.observed import Pod
-from eagleray.domain.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.serve import ServeState
+from eagleray.domain.ray_cluster.groups import Counts, WorkerGroup
+from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.ray_cluster.serve import ServeState
 
 _GONE = {NodeStatus.DRAINING, NodeStatus.DEAD}
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from eagleray.api.analysis import AnalysisMetric, Prometheus, Web
 from eagleray.api.status import RolloutStatus
-from eagleray.domain.analysis import Measurement
-from eagleray.domain.evidence import Inquiry, ProviderQuery, Reading, prometheus_query
 from eagleray.domain.revisions import Revision
+from eagleray.domain.rollout.analysis import Measurement
+from eagleray.domain.rollout.evidence import Inquiry, ProviderQuery, Reading, prometheus_query
 
 DEFAULT_PATH = "value"
 

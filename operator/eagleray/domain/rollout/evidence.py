@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from eagleray.api.analysis import Analysis, AnalysisMetric
 from eagleray.api.status import MetricStatus, RolloutStatus
-from eagleray.domain.analysis import initial_delay_seconds, interval_seconds
 from eagleray.domain.revisions import Revision
-from eagleray.domain.signals import Sample
+from eagleray.domain.rollout.analysis import initial_delay_seconds, interval_seconds
+from eagleray.domain.rollout.signals import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Rollouts: a candidate's steps, what it is judged by, and what people ask."""

@@ -1,0 +1,1 @@
+"""How many replicas a version has: by its load, by the clock, or none."""
