@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
@@ -101,6 +102,26 @@ async def test_one_more_than_may_wait_is_told_when_to_come_again(rig: Rig) -> No
         await wake(rig, router)
         assert [a.status for a in await asyncio.gather(*waiting)] == [200] * 5
         assert (await router.stats()).of("m-a").requests == 5, "what was refused is no request of the revision"
+
+
+async def test_a_call_of_grpc_waits_too(rig: Rig) -> None:
+    router = await rig.router(holding(asleep("m-a", replace(HOLD, max_held=1))))
+
+    async def call() -> tuple[str, str]:
+        async with grpc.aio.insecure_channel(router.url.removeprefix("http://")) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.unary_unary("/x.Service/Method")(b"x")
+            return caught.value.code().name, caught.value.details() or ""
+
+    async with holder(router):
+        waiting = asyncio.create_task(call())
+        await until_held(rig, router, a=1)
+        status, message = await call()
+        assert (status, "1 requests wait for m-a to start" in message) == ("UNAVAILABLE", True)
+        replica = await wake(rig, router)
+        status, message = await waiting
+        assert (status, "application/json" in message) == ("UNKNOWN", True), "the replica of this rig speaks no gRPC"
+        assert replica.arrived == 1
 
 
 async def test_one_that_waits_in_vain_is_told_so(rig: Rig) -> None:
