@@ -131,11 +131,42 @@ def test_a_signature_gives_script_its_type(tmp_path: Path) -> None:
     assert (caught.value.field, caught.value.row) == ("words", 1)
 
 
-def test_two_outputs_are_no_answer(tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.trace(lambda x: (x, x), torch.zeros(1, 3)), str(tmp_path / "model.pt"))
+class Both(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return images * 2, images.flatten(1).argmax(1)
+
+
+class Named(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"twice": images * 2, "best": images.flatten(1).argmax(1)}
+
+
+@pytest.mark.parametrize(
+    ("module", "save", "names"),
+    [
+        (Both(), script, ("output_0", "output_1")),
+        (Both(), program, ("output_0", "output_1")),
+        (Named(), program, ("twice", "best")),
+    ],
+)
+def test_several_outputs(
+    tmp_path: Path, module: Any, save: Callable[[Any, Path], None], names: tuple[str, str]
+) -> None:
+    save(module, tmp_path / "model.pt")
+    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
+    assert model.names == names
+    answer = model.answer(Rows(IMAGES))
+    assert np.array_equal(answer[names[0]], IMAGES * 2)
+    assert np.array_equal(answer[names[1]], IMAGES.reshape(5, -1).argmax(1))
+    if save is program:
+        assert [(told.dtype.name, told.shape) for told in model.outputs] == [("float32", (3, 6, 6)), ("int64", ())]
+
+
+def test_what_is_no_tensor_is_no_answer(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.trace(lambda x: [x, x], torch.zeros(1, 3)), str(tmp_path / "model.pt"))
     (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
     assert isinstance(found, ModelFailureError)
-    assert "answers a tuple; save one whose forward() answers one tensor" in str(found)
+    assert "answers a list, and not one tensor" in str(found)
 
 
 class Ranker(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked

@@ -29,20 +29,30 @@ _DTYPES = {
 }
 
 
+_ONE = (Tensor(PREDICT, np.dtype(np.float32), None),)
+
+
 class TorchModel:
-    """A module that takes tensors, in the order of its signature, and answers one, the rows first in all of them.
+    """A module that takes tensors, in the order of its signature, and answers some, the rows first in all of them.
 
     Args:
         module: What is called with the tensors of a batch.
         device: Where it computes.
         signature: What it takes.
+        outputs: What it answers: one tensor, or several in this order, or a dict of these names.
     """
 
     classes: Array | None = None
-    outputs: tuple[Tensor, ...] = (Tensor(PREDICT, np.dtype(np.float32), None),)
 
-    def __init__(self, module: Callable[[Any], Any], device: Any, signature: Signature) -> None:
+    def __init__(
+        self,
+        module: Callable[[Any], Any],
+        device: Any,
+        signature: Signature = _ANY,
+        outputs: tuple[Tensor, ...] = _ONE,
+    ) -> None:
         self.signature = signature
+        self.outputs = outputs
         self._module = module
         self._device = device
 
@@ -55,13 +65,24 @@ class TorchModel:
                 raise
             except RuntimeError as error:  # a shape that does not fit a layer, and the like
                 raise ValueError(last_line(error)) from error
-        if not isinstance(answer, torch.Tensor):
-            raise ModelFailureError(
-                f"the model answers a {type(answer).__name__}; save one whose forward() answers one tensor"
-            )
-        answer = answer.detach().cpu()
-        values = np.asarray((answer.float() if answer.dtype not in _DTYPES else answer).numpy())
-        return dict.fromkeys(outputs, values)
+        found = self._named(answer)
+        return {name: _values(found[name]) for name in outputs}
+
+    def _named(self, answer: Any) -> dict[str, Any]:
+        names = [each.name for each in self.outputs]
+        if isinstance(answer, torch.Tensor):
+            answer = (answer,)
+        found = answer if isinstance(answer, dict) else dict(zip(names, answer, strict=False))
+        alike = len(found) == len(answer) and set(found) == set(names)
+        if not alike or not all(isinstance(value, torch.Tensor) for value in found.values()):
+            wanted = "one tensor" if len(names) == 1 else f"tensors called {', '.join(names)}"
+            raise ModelFailureError(f"the model answers a {type(answer).__name__}, and not {wanted}")
+        return found
+
+
+def _values(answer: Any) -> Array:
+    answer = answer.detach().cpu()
+    return np.asarray((answer.float() if answer.dtype not in _DTYPES else answer).numpy())
 
 
 def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
@@ -79,10 +100,11 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     file = find_model_file(path, SUFFIXES)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if model_class is not None:
-        return TorchModel(_weighted(file, model_class).to(device).eval(), device, _ANY)
+        return TorchModel(_weighted(file, model_class).to(device).eval(), device)
     kind = _kind(file)
     if kind == "script":
-        return TorchModel(_read(file, torch.jit.load, map_location=device).eval(), device, _ANY)
+        script = _read(file, torch.jit.load, map_location=device).eval()
+        return TorchModel(script, device, outputs=_answered(script))
     if kind == "program":
         return _exported(file, device)
     raise ModelLoadError(
@@ -115,25 +137,60 @@ def _read(file: Path, how: Callable[..., Any], **options: Any) -> Any:
         ) from None
 
 
+def _answered(script: Any) -> tuple[Tensor, ...]:
+    """The outputs of a script: several where its code says that it answers a tuple of tensors."""
+    (answer,) = script.forward.schema.returns
+    kinds = [each.kind() for each in answer.type.elements()] if answer.type.kind() == "TupleType" else []
+    if len(kinds) < 2 or set(kinds) != {"TensorType"}:
+        return _ONE
+    return tuple(Tensor(f"output_{place}", np.dtype(np.float32), None) for place in range(len(kinds)))
+
+
 def _exported(file: Path, device: Any) -> TorchModel:
     program = _read(file, torch.export.load)
-    taken = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    tensors = tuple(_input(str(name), taken.get(name), file) for name in program.graph_signature.user_inputs)
+    known = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    told = program.graph_signature
+    inputs = tuple(_input(str(name), known.get(name), file) for name in told.user_inputs)
+    names = _output_names(program.call_spec.out_spec, file)
+    outputs = tuple(
+        _tensor(name, known.get(node), f"the output '{name}' of {file.name}")
+        for name, node in zip(names, told.user_outputs, strict=True)
+    )
     if device.type != "cpu":
         program = torch.export.passes.move_to_device_pass(program, device)
-    return TorchModel(program.module(), device, Signature(columns=None, tensors=tensors))
+    return TorchModel(program.module(), device, Signature(columns=None, tensors=inputs), outputs)
 
 
-def _input(name: str, taken: Any, file: Path) -> Tensor:
-    if not isinstance(taken, torch.Tensor) or taken.dtype not in _DTYPES or not taken.ndim:
-        raise ModelLoadError(f"the input '{name}' of {file.name} is no tensor of numbers")
-    rows, *sizes = (size if isinstance(size, int) else None for size in taken.shape)
+def _output_names(spec: Any, file: Path) -> list[str]:
+    """One name for each tensor that a program answers: its key in a dict, its place in a tuple."""
+    if spec.is_leaf():
+        return [PREDICT]
+    if spec.type in {dict, tuple, list} and all(child.is_leaf() for child in spec.children_specs):
+        places = range(len(spec.children_specs))
+        names = [str(key) for key in spec.context] if spec.type is dict else [f"output_{place}" for place in places]
+        return names if len(names) > 1 or spec.type is dict else [PREDICT]
+    raise ModelLoadError(
+        f"{file.name} answers more than tensors; export one whose forward() answers tensors, or a dict of them"
+    )
+
+
+def _input(name: str, value: Any, file: Path) -> Tensor:
+    called = f"the input '{name}' of {file.name}"
+    if isinstance(value, torch.Tensor) and value.dtype not in _DTYPES:
+        raise ModelLoadError(f"{called} is of {value.dtype}, which requests cannot have")
+    return _tensor(name, value, called)
+
+
+def _tensor(name: str, value: Any, called: str) -> Tensor:
+    if not isinstance(value, torch.Tensor) or not value.ndim:
+        raise ModelLoadError(f"{called} is no tensor of numbers")
+    rows, *sizes = (size if isinstance(size, int) else None for size in value.shape)
     if rows is not None:
         raise ModelLoadError(
-            f"the input '{name}' of {file.name} holds exactly {rows} rows; export it with a first axis of any "
+            f"{called} holds exactly {rows} rows; export it with a first axis of any "
             'size (dynamic_shapes={0: torch.export.Dim("rows")})'
         )
-    return Tensor(name, np.dtype(_DTYPES[taken.dtype]), tuple(sizes))
+    return Tensor(name, np.dtype(_DTYPES.get(value.dtype, np.float32)), tuple(sizes))
 
 
 def _weighted(file: Path, model_class: ModelClass) -> Any:
