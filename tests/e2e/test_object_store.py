@@ -1,5 +1,6 @@
 """A model in a bucket of an S3 server that wants credentials, which the download has and the model server has not."""
 
+import hashlib
 import io
 import subprocess
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ from moto.server import ThreadedMotoServer
 from sklearn.linear_model import LogisticRegression
 
 from e2e.cluster import Manifest
-from e2e.given import API_VERSION, ROLLOUT_NAMESPACE, Given
+from e2e.given import API_VERSION, ROLLOUT_NAMESPACE, Given, volume_claim
 from e2e.then import Then
 from e2e.when import When
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 ANYONE = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+CACHE = "kept"
 ROWS = np.random.default_rng(0).normal(size=(50, 3)).round(3)
 
 
@@ -31,10 +33,12 @@ class Store:
     Attributes:
         keys: variables that open it.
         model: what was put there.
+        sha256: its checksum.
     """
 
     keys: dict[str, str]
     model: Any
+    sha256: str
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,8 @@ def filled(url: str) -> Store:
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     httpx.post(f"{url}/moto-api/reset-auth", content="0").raise_for_status()  # from now on keys are asked for
     keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    return Store({**keys, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}, model)
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    return Store({**keys, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}, model, sha256)
 
 
 def secret(entries: dict[str, str]) -> Manifest:
@@ -71,19 +76,27 @@ def secret(entries: dict[str, str]) -> Manifest:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": entries}
 
 
-MODEL = {"framework": "sklearn", "uri": "s3://models/signs/1", "credentials": {"secretName": "store"}}
-SIGNS: Manifest = {
-    "apiVersion": API_VERSION,
-    "kind": "ModelDeployment",
-    "metadata": {"name": "signs", "namespace": ROLLOUT_NAMESPACE},
-    "spec": {"model": MODEL, "replicas": 1, "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}}},
-}
+def signs(store: Store) -> Manifest:
+    model = {"framework": "sklearn", "uri": "s3://models/signs/1", "credentials": {"secretName": "store"}}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelDeployment",
+        "metadata": {"name": "signs", "namespace": ROLLOUT_NAMESPACE},
+        "spec": {
+            "model": {**model, "sha256": store.sha256, "cache": {"claimName": CACHE}},
+            "replicas": 1,
+            "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}},
+        },
+    }
 
 
-def test_a_model_comes_from_a_bucket_with_the_right_keys(store: Store, given: Given, when: When, then: Then) -> None:
+def test_a_model_comes_from_a_bucket_with_the_right_keys_and_is_kept(
+    store: Store, given: Given, when: When, then: Then
+) -> None:
     client = given.client(ROLLOUT_NAMESPACE)
+    given.cluster.apply(volume_claim(ROLLOUT_NAMESPACE, CACHE))
     given.cluster.apply(secret({**store.keys, "AWS_SECRET_ACCESS_KEY": "wrong"}))
-    md = when.applied(SIGNS)
+    md = when.applied(signs(store))
     then.condition(md, "Degraded", "True", reasons={"DownloadFailed"}, saying="access refused", within=90)
     given.cluster.apply(secret(store.keys))
     then.settled(md)
@@ -91,4 +104,12 @@ def test_a_model_comes_from_a_bucket_with_the_right_keys(store: Store, given: Gi
     assert answer.json()["predictions"] == store.model.predict(ROWS).tolist()
     variables = md.in_worker(md.live_pods("worker")[0], "import json, os; print(json.dumps(list(os.environ)))")
     assert not [name for name in variables if name.startswith("AWS_")]
+
+    old = md.stable_revision()
+    given.cluster.apply(secret({**store.keys, "AWS_SECRET_ACCESS_KEY": "wrong"}))
+    when.changed(md, {"env": [{"name": "CHANGED", "value": "yes"}]})
+    then.settled(md)
+    assert md.stable_revision() != old, "it has downloaded nothing: that would have been refused"
+    answer = client.ask("POST", f"{md.url}/v1/models/signs:predict", {"instances": ROWS.tolist()})
+    assert answer.json()["predictions"] == store.model.predict(ROWS).tolist()
     given.cluster.delete("md", "signs", ROLLOUT_NAMESPACE)

@@ -43,6 +43,14 @@ class Credentials(ApiModel):
     `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and where it is another store `AWS_ENDPOINT_URL`)."""
 
 
+class ModelCache(ApiModel):
+    """A volume that keeps downloads, so that further Pods and revisions need not download the same again."""
+
+    claim_name: str = Field(min_length=1, max_length=253)
+    """PersistentVolumeClaim in the object's namespace; one that can be written on several nodes where Pods run on
+    several. Nothing is removed from it."""
+
+
 Datatype = Literal[
     "BOOL", "BYTES", "FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"
 ]
@@ -107,13 +115,25 @@ class Model(ApiModel):
             field_path=".args",
             python=lambda m: m.args is None or m.class_ is not None,
         ),
+        Rule(
+            "!has(self.cache) || has(self.sha256)",
+            "model.cache keeps downloads by their checksum; write model.sha256, or leave cache out",
+            field_path=".cache",
+            python=lambda m: m.cache is None or m.sha256 is not None,
+        ),
+        Rule(
+            "!has(self.cache) || !has(self.uri) || !self.uri.matches('^(pvc|file)://')",
+            "model.cache is for what is downloaded, and pvc:// and file:// are used in place; leave cache out",
+            field_path=".cache",
+            python=lambda m: m.cache is None or m.uri is None or not m.uri.startswith(("pvc://", "file://")),
+        ),
     )
 
     framework: Framework | None = None
     """What saved the model. `sklearn`: an estimator or a pipeline, pickled or dumped with joblib. `lightgbm`: a booster
     as text (`.txt`, `.lgb`), or a pickled estimator. `xgboost`: a model as JSON or UBJSON, or a pickled estimator.
     `onnx`: a model that takes columns, or one tensor a row. `torch`: TorchScript, an exported program (`.pt2`), or the
-    weights of `class`; one tensor in and one out."""
+    weights of `class`."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
     """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://`,
     `s3://<bucket>/<key>`, `gs://<bucket>/<object>`, `az://<container>/<blob>` or
@@ -143,6 +163,8 @@ class Model(ApiModel):
     """Keyword arguments of `class`."""
     credentials: Credentials | None = None
     """Where the secret for the download comes from."""
+    cache: ModelCache | None = None
+    """Where downloads are kept for the next Pod; it needs `sha256`."""
     signature: Signature | None = None
     """What it takes, where the model does not tell or tells less."""
     output: Literal["Labels", "Probabilities", "Both"] | None = None

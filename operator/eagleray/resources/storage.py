@@ -12,6 +12,8 @@ FETCH_CONTAINER = "fetch"
 _VOLUME = "model"
 _CLAIM_VOLUME = "claim"
 _CLAIM_DIR = "/mnt/pvc"
+_CACHE_VOLUME = "cache"
+_CACHE_DIR = "/mnt/cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class ModelStorage:
 def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     """Decide how `model` gets into its Pods.
 
-    `pvc://` is mounted and used in place, everything else lands in a volume of the Pod's own.
+    `pvc://` is mounted and used in place, everything else lands in a volume of the Pod's own, or in that of a cache.
 
     Args:
         model: the model.
@@ -48,20 +50,28 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     if model.uri is None:
         raise ValueError("model.uri is missing; write the place of the saved model")
     volumes: list[dict[str, Any]] = [{"name": _VOLUME, "emptyDir": {}}]
-    claims: list[dict[str, Any]] = []
+    read: list[dict[str, Any]] = []
     parts = urlsplit(model.uri)
+    command = ["python", "-m", "eagleray_serving.fetch", "--uri", model.uri]
+    command += ["--sha256", model.sha256] if model.sha256 else []
+    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR]
     if parts.scheme == "pvc":
-        claim = {"claimName": parts.netloc}
-        volumes.append({"name": _CLAIM_VOLUME, "persistentVolumeClaim": claim})
-        mount_path = f"{_CLAIM_DIR}/{parts.netloc}"
-        claims.append({"name": _CLAIM_VOLUME, "mountPath": mount_path, "readOnly": True})
-    checksum = ["--sha256", model.sha256] if model.sha256 else []
-    limit = ["--max-bytes", str(max_bytes)]
-    command = ["python", "-m", "eagleray_serving.fetch", "--uri", model.uri, *checksum, *limit, "--to", MODEL_DIR]
+        volumes.append(_claim(_CLAIM_VOLUME, parts.netloc))
+        read.append({"name": _CLAIM_VOLUME, "mountPath": f"{_CLAIM_DIR}/{parts.netloc}", "readOnly": True})
+    written = list(read)
+    if model.cache:
+        volumes.append(_claim(_CACHE_VOLUME, model.cache.claim_name))
+        written.append({"name": _CACHE_VOLUME, "mountPath": _CACHE_DIR})
+        read.append({"name": _CACHE_VOLUME, "mountPath": _CACHE_DIR, "readOnly": True})
+        command += ["--cache", _CACHE_DIR]
     return ModelStorage(
         volumes=tuple(volumes),
-        fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *claims),
-        server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *claims),
+        fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *written),
+        server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *read),
         command=tuple(command),
         secrets=(model.credentials.secret_name,) if model.credentials else (),
     )
+
+
+def _claim(volume: str, name: str) -> dict[str, Any]:
+    return {"name": volume, "persistentVolumeClaim": {"claimName": name}}

@@ -13,7 +13,7 @@ from eagleray.api.status import ModelDeploymentStatus
 
 WORKING = {
     *("placement.accelerator", "placement.spot"),
-    "model.credentials.secretName",
+    *("model.credentials.secretName", "model.cache.claimName"),
     *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),
     *("image", "imagePullPolicy", "imagePullSecrets[].name", "replicas"),

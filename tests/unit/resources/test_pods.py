@@ -135,6 +135,18 @@ def test_credentials_are_of_the_download_alone(worker: Callable[..., Any]) -> No
     assert "keys-of-s3" not in str(spec["containers"])
 
 
+def test_only_the_download_writes_into_a_cache(worker: Callable[..., Any]) -> None:
+    model = {"framework": "sklearn", "uri": "s3://models/churn", "sha256": "0" * 64, "cache": {"claimName": "kept"}}
+    spec = worker(model=model)["spec"]
+    mounts = [
+        {m["name"]: m.get("readOnly", False) for m in c["volumeMounts"]}
+        for c in (*spec["initContainers"], *spec["containers"])
+    ]
+    assert [found["cache"] for found in mounts] == [False, True]
+    assert {"name": "cache", "persistentVolumeClaim": {"claimName": "kept"}} in spec["volumes"]
+    assert spec["initContainers"][0]["command"][-2:] == ["--cache", "/mnt/cache"]
+
+
 def test_a_download_needs_no_device(worker: Callable[..., Any]) -> None:
     fetch = worker(resources=GPU)["spec"]["initContainers"][0]
     assert "nvidia.com/gpu" not in fetch["resources"]["limits"] | fetch["resources"]["requests"]

@@ -1,6 +1,7 @@
 """``python -m eagleray_serving.fetch``: the model at a URI becomes ``<to>/model``.
 
-pvc:// and file:// become a link, other URIs a copy; an archive becomes the folder that it holds. On failure
+pvc:// and file:// become a link, other URIs a copy, or a link to what a cache keeps of them; an archive becomes the
+folder that it holds. On failure
 the termination log gets ``{"reason": ..., "message": ...}`` for the operator to show, and the exit status is 1.
 """
 
@@ -10,9 +11,10 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from eagleray_serving.fetch import archive, checksum
+from eagleray_serving.fetch import archive, cache, checksum
 from eagleray_serving.fetch.errors import FetchError, Reason
 from eagleray_serving.fetch.files import remove
 from eagleray_serving.fetch.progress import say, size
@@ -24,15 +26,30 @@ from eagleray_serving.fetch.web import WebDownload
 _MAX_MESSAGE = 2000
 
 
-def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_bytes: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a model is fetched.
+
+    Args:
+        sha256: The checksum to demand, see ``checksum``.
+        pvc_root: The folder in which claims are mounted under their names.
+        max_bytes: The most that it may have, as it is downloaded and unpacked.
+        cache: Where a volume is mounted that keeps downloads; it needs a checksum.
+    """
+
+    sha256: str | None
+    pvc_root: Path
+    max_bytes: int
+    cache: Path | None = None
+
+
+def fetch(uri: ModelUri, to: Path, options: Options) -> Path:
     """Bring a model to ``to/model``.
 
     Args:
         uri: Where the model is.
         to: An existing folder; what a failed try before left there is removed.
-        sha256: The checksum to demand, see ``checksum``.
-        pvc_root: The folder in which claims are mounted under their names.
-        max_bytes: The most that it may have, as it is downloaded and unpacked.
+        options: How.
 
     Returns:
         The folder, or a link to it; a lone file is in it under its own name, which tells its format.
@@ -40,30 +57,48 @@ def fetch(uri: ModelUri, to: Path, *, sha256: str | None, pvc_root: Path, max_by
     Raises:
         FetchError: With the reason for the condition.
     """
-    if sha256 is not None:
-        checksum.check_form(sha256)
+    if options.sha256 is not None:
+        checksum.check_form(options.sha256)
     model, part = to / "model", to / ".part"
     remove(model)
     remove(part)
-    source = _local(uri, pvc_root) if uri.scheme in LOCAL else _downloaded(uri, part, max_bytes)
-    if sha256 is not None:
-        checksum.check(source, sha256, uri.shown)
-        say("the sha256 is right")
+    source = _source(uri, part, options)
     if source.is_file() and archive.is_archive(uri.filename):
         unpacked = to / ".unpacked"
         remove(unpacked)
-        archive.unpack(source, uri.filename, unpacked, max_bytes=max_bytes)
+        archive.unpack(source, uri.filename, unpacked, max_bytes=options.max_bytes)
         remove(part)
         unpacked.rename(model)
     elif source.is_file():
         model.mkdir()
-        kept = model / uri.filename
-        kept.symlink_to(source) if uri.scheme in LOCAL else part.rename(kept)
-    elif uri.scheme in LOCAL:
-        model.symlink_to(source)
+        _put(source, model / uri.filename, part)
     else:
-        part.rename(model)
+        _put(source, model, part)
     return model
+
+
+def _source(uri: ModelUri, part: Path, options: Options) -> Path:
+    """What is at the URI, with the checksum that is demanded: in place, in the cache, or downloaded to `part`."""
+    sha256 = options.sha256
+    if uri.scheme not in LOCAL and options.cache is not None and sha256 is not None:
+        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options.max_bytes))
+    if uri.scheme in LOCAL:
+        source = _local(uri, options.pvc_root)
+    else:
+        _download(uri, part, options.max_bytes)
+        source = part
+    if sha256 is not None:
+        checksum.check(source, sha256, uri.shown)
+        say("the sha256 is right")
+    return source
+
+
+def _put(source: Path, target: Path, part: Path) -> None:
+    """Move what was downloaded, and link to what is somewhere else."""
+    if source == part:
+        source.rename(target)
+    else:
+        target.symlink_to(source)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,6 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=Path("/model"))
     parser.add_argument("--pvc-root", type=Path, default=Path("/mnt/pvc"))
     parser.add_argument("--max-bytes", type=int, required=True)
+    parser.add_argument("--cache", type=Path)
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     args = parser.parse_args(argv)
     try:
@@ -90,15 +126,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _fetch(uri: ModelUri, args: argparse.Namespace) -> Path:
+    options = Options(args.sha256, args.pvc_root, args.max_bytes, args.cache)
     try:
-        return fetch(uri, args.to, sha256=args.sha256, pvc_root=args.pvc_root, max_bytes=args.max_bytes)
+        return fetch(uri, args.to, options)
     except PermissionError as error:
         message = f"{error.filename}: permission denied for uid {os.getuid()}; make it readable, or set an fsGroup"
         raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {message}") from None
     except OSError as error:
         message = f"{error.strerror or error} ({error.filename})"
         if error.errno == errno.ENOSPC:
-            message = f"no space left for the model on {args.to} ({size(shutil.disk_usage(args.to).total)} in all)"
+            places = [args.to, *([args.cache] if args.cache else [])]
+            full = min(places, key=lambda place: shutil.disk_usage(place).free)
+            message = f"no space left for the model on {full} ({size(shutil.disk_usage(full).total)} in all)"
         raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {message}") from None
 
 
@@ -116,10 +155,9 @@ def _local(uri: ModelUri, pvc_root: Path) -> Path:
     )
 
 
-def _downloaded(uri: ModelUri, part: Path, max_bytes: int) -> Path:
-    download = (WebDownload if uri.scheme in HTTP else StoreDownload)(uri, part, max_bytes)
+def _download(uri: ModelUri, to: Path, max_bytes: int) -> None:
+    download = (WebDownload if uri.scheme in HTTP else StoreDownload)(uri, to, max_bytes)
     with_retries(download, uri.shown)
-    return part
 
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""Downloads that a volume keeps, by their checksum."""
+
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from eagleray_serving.fetch import cache, checksum
+from eagleray_serving.fetch.errors import FetchError, Reason
+from unit.serving.fetch_rig import CONTENT, SHA, Run, Site
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    return folder
+
+
+def kept_in(volume: Path) -> list[str]:
+    return sorted(path.name for path in (volume / cache.FOLDER).iterdir())
+
+
+def test_the_second_time_nobody_is_asked(run: Run, site: Site, volume: Path) -> None:
+    site.answers["/m.joblib"] = [(200, CONTENT), (500, b"")]
+    for _ in range(2):
+        assert run(f"http://{site.address}/m.joblib", "--sha256", SHA, "--cache", str(volume)) == 0
+        assert (run.model / "m.joblib").read_bytes() == CONTENT
+        assert (run.model / "m.joblib").resolve() == volume / cache.FOLDER / SHA
+    assert len(site.asked) == 1
+    assert kept_in(volume) == [SHA]
+
+
+def test_an_archive_is_unpacked_from_it(run: Run, site: Site, volume: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "model.joblib").write_bytes(CONTENT)
+    packed = Path(shutil.make_archive(str(tmp_path / "m"), "gztar", tmp_path / "in"))
+    site.answers["/m.tar.gz"] = [(200, packed.read_bytes()), (500, b"")]
+    for _ in range(2):
+        assert run(f"http://{site.address}/m.tar.gz", "--sha256", checksum.of(packed), "--cache", str(volume)) == 0
+        assert (run.model / "model.joblib").read_bytes() == CONTENT
+
+
+def test_what_is_damaged_there_is_downloaded_again(run: Run, site: Site, volume: Path) -> None:
+    site.answers["/m"] = [(200, CONTENT)]
+    for _ in range(2):
+        assert run(f"http://{site.address}/m", "--sha256", SHA, "--cache", str(volume)) == 0
+        (volume / cache.FOLDER / SHA).write_bytes(CONTENT[:-1])
+    assert run(f"http://{site.address}/m", "--sha256", SHA, "--cache", str(volume)) == 0
+    assert (run.model / "m").read_bytes() == CONTENT
+    assert len(site.asked) == 3
+
+
+def test_what_has_another_checksum_is_not_kept(run: Run, site: Site, volume: Path) -> None:
+    site.answers["/m"] = [(200, b"something else")]
+    assert run(f"http://{site.address}/m", "--sha256", SHA, "--cache", str(volume)) == 1
+    assert run.reason == Reason.CHECKSUM_MISMATCH
+    assert kept_in(volume) == []
+
+
+def test_without_a_checksum_there_is_nothing_to_keep_it_by(run: Run, site: Site, volume: Path) -> None:
+    site.answers["/m"] = [(200, CONTENT)]
+    assert run(f"http://{site.address}/m", "--cache", str(volume)) == 0
+    assert not (volume / cache.FOLDER).exists()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_pods_that_start_together(volume: Path, *, folder: bool) -> None:
+    """All have downloaded it before the first of them keeps it."""
+    together = threading.Barrier(4)
+
+    def download(to: Path) -> None:
+        target = to / "model.bin" if folder else to
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(CONTENT)
+        together.wait(timeout=20)
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit(cache.kept, volume, SHA, "x", download) for _ in range(4)]
+        assert {task.result() for task in tasks} == {volume / cache.FOLDER / SHA}
+    assert kept_in(volume) == [SHA]
+    assert checksum.of(volume / cache.FOLDER / SHA) == SHA
+
+
+def test_what_a_stopped_pod_left_goes_after_a_day(volume: Path) -> None:
+    folder = volume / cache.FOLDER
+    folder.mkdir()
+    for name, age in (("old", 25), ("new", 23)):
+        part = folder / f".part-{name}"
+        part.write_bytes(b"half")
+        then = part.stat().st_mtime - age * 3600
+        os.utime(part, (then, then))
+
+    def fail(_to: Path) -> None:
+        raise FetchError(Reason.DOWNLOAD_FAILED, "no")
+
+    with pytest.raises(FetchError):
+        cache.kept(volume, SHA, "x", fail)
+    assert kept_in(volume) == [".part-new"]
