@@ -80,6 +80,13 @@ def matches(pattern: str, message: str) -> Rule:
     return Rule(f"self.matches('{quoted}')", message, python=lambda value: compiled.search(value) is not None)
 
 
+def count_or_share(what: str) -> Rule:
+    """Make the rule that a value is a number, or a share in percent; `what` says of what, and names the field."""
+    compiled = re.compile(COUNT_OR_SHARE)
+    message = f"write {what} such as 2, or a share of them such as 25%"
+    return Rule(f"string(self).matches('{COUNT_OR_SHARE}')", message, python=lambda t: compiled.search(t) is not None)
+
+
 class ApiModel(BaseModel):
     """Base of every API model: frozen, camelCase on the wire, tolerant of fields of a newer operator."""
 
@@ -175,6 +182,7 @@ PositiveDuration = Annotated[
 ]
 """A duration above zero."""
 
+COUNT_OR_SHARE = r"^[0-9]{1,4}%?$"
 # Without a length the API server counts on texts of megabytes, and rules inside versions cost more than it allows.
 INT_OR_STRING = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],

@@ -2,9 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from eagleray.api.base import ApiModel, Later, Preserved, Quantity, Rule, map_list
+from eagleray.api.base import (
+    INT_OR_STRING,
+    ApiModel,
+    Later,
+    Preserved,
+    Quantity,
+    Rule,
+    count_or_share,
+    map_list,
+    quantity_text,
+)
 from eagleray.api.units import parse_quantity
 
 RESOURCE_NAMES = Rule(
@@ -74,8 +84,27 @@ class Spread(ApiModel):
     """What happens to a Pod that would break the spread."""
 
 
+OnDemandMin = Annotated[
+    str,
+    WithJsonSchema(INT_OR_STRING),
+    count_or_share("onDemandMin as a number of worker Pods"),
+    BeforeValidator(quantity_text),
+]
+"""A number of worker Pods, or a share of them: `2`, `25%`."""
+
+
 class Placement(ApiModel):
     """Nodes that the model's Pods run on."""
+
+    cel_rules = (
+        Rule(
+            "!has(self.onDemandMin) || (has(self.spot) && self.spot in ['Allow', 'Prefer'])",
+            "placement.onDemandMin keeps some Pods off spot nodes where others may run; write spot: Allow or "
+            "spot: Prefer with it, or leave it out",
+            field_path=".onDemandMin",
+            python=lambda p: p.on_demand_min is None or p.spot in {"Allow", "Prefer"},
+        ),
+    )
 
     node_selector: dict[str, Annotated[str, Field(max_length=63)]] | None = Field(None, max_length=32)
     """Labels that a node must carry."""
@@ -94,6 +123,9 @@ class Placement(ApiModel):
     """Whether workers run on spot nodes, by the operator's list of their labels and taints. `Forbid`: never, nor does
     the head. `Allow`: their taints are accepted. `Prefer`: rather than on others. `Require`: nowhere else. Where it is
     left out, spot nodes are nodes like others."""
+    on_demand_min: OnDemandMin | None = None
+    """Worker Pods of a revision, or of each of its worker groups, that run on no spot node: `2`, or `25%` of them,
+    rounded up. None where it is left out."""
 
 
 class Workers(ApiModel):

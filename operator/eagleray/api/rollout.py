@@ -1,23 +1,16 @@
 """How a version moves to a new revision, in the words of Argo Rollouts."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from eagleray.api.analysis import MIRROR_AGREEMENT, Analysis
-from eagleray.api.base import INT_OR_STRING, ApiModel, PositiveDuration, Rule, quantity_text
-
-_SURGE = r"^[0-9]{1,4}%?$"
+from eagleray.api.base import INT_OR_STRING, ApiModel, PositiveDuration, Rule, count_or_share, quantity_text
 
 MaxSurge = Annotated[
     str,
     WithJsonSchema(INT_OR_STRING),
-    Rule(
-        f"string(self).matches('{_SURGE}')",
-        "write maxSurge as a number of replicas such as 2, or as a share of them such as 25%",
-        python=lambda text: re.search(_SURGE, text) is not None,
-    ),
+    count_or_share("maxSurge as a number of replicas"),
     BeforeValidator(quantity_text),
 ]
 """A number of replicas, or a share of them: `2`, `25%`."""

@@ -57,6 +57,11 @@ def format_duration(seconds: float) -> str:
     return text or "0s"
 
 
+def parse_share(text: str, whole: int) -> int:
+    """A number, or a share of `whole` in percent, rounded up: `2`, `25%`."""
+    return math.ceil(whole * int(text[:-1]) / 100) if text.endswith("%") else int(text)
+
+
 def parse_quantity(value: str | int) -> Decimal:
     """Read a quantity such as `500m`, `2`, `1Gi` or `1e3`.
 

@@ -51,12 +51,21 @@ class CreateHead:
 
 @dataclass(frozen=True, slots=True)
 class CreateWorker:
-    """Create a worker Pod of a worker group."""
+    """Create a worker Pod of a worker group.
+
+    Attributes:
+        revision: the revision.
+        group: name of the worker group.
+        incarnation: number of the Ray cluster that it joins.
+        index: its number within the incarnation.
+        on_demand: whether it runs on no spot node.
+    """
 
     revision: Revision
     group: str
     incarnation: int
     index: int
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

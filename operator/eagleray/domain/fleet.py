@@ -43,7 +43,8 @@ class Fleet(BaseModel):
                     f"placement.accelerator: this operator knows no {name!r}; it knows: {known} (nodes.accelerators of "
                     "the chart)"
                 )
-            if placement.spot not in {None, "Allow"} and not self.spot_labels:
+            needs_labels = placement.spot not in {None, "Allow"} or placement.on_demand_min is not None
+            if needs_labels and not self.spot_labels:
                 raise InvalidSpecError(
                     "placement.spot: this operator does not know which nodes are spot nodes; name their labels in "
                     "nodes.spotLabels of the chart"

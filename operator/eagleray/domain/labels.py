@@ -12,6 +12,9 @@ GROUP = "eagleray.dev/group"
 HASH_ANNOTATION = "eagleray.dev/hash"
 # Of a worker: the accelerator that its node is to have.
 ACCELERATOR_ANNOTATION = "eagleray.dev/accelerator"
+# Of a worker that runs on no spot node, whatever its group may do.
+CAPACITY_ANNOTATION = "eagleray.dev/capacity-type"
+ON_DEMAND = "on-demand"
 
 # What kopf watches and observe lists: our children alone.
 MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"

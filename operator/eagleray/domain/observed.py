@@ -66,6 +66,7 @@ class Pod:
         ready: whether it passes its readiness probe.
         digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
         notice: why its node is about to go; "" while it is not.
+        on_demand: whether it was made to run on no spot node.
         containers: every container, init containers first.
     """
 
@@ -87,6 +88,7 @@ class Pod:
     ready: bool = False
     digest: str = ""
     notice: str = ""
+    on_demand: bool = False
     containers: tuple[Container, ...] = ()
 
     @property

@@ -129,8 +129,9 @@ class Executor:
             case CreateHead(revision, incarnation):
                 await self._create_token(revision)
                 await self._create(build_head_pod(revision, incarnation, self._owner, self._pods))
-            case CreateWorker(revision, name, incarnation, index):
+            case CreateWorker(revision, name, incarnation, index, on_demand):
                 group = next(group for group in revision.groups if group.name == name)
+                group = group.on_no_spot_node() if on_demand else group
                 await self._create(build_worker_pod(revision, group, incarnation, index, self._owner, self._pods))
             case DeletePod():
                 await self._delete_pod(action)

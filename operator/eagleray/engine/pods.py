@@ -41,6 +41,7 @@ def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
         digest=_digest(manifest),
         notice=nodes.notice(manifest["spec"].get("nodeName", "")),
+        on_demand=meta.get("annotations", {}).get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
         containers=tuple(_container(c) for c in containers),
     )
 

@@ -59,6 +59,8 @@ def build_worker_pod(
     found = build_pod(revision, identity, owner, pod, spec)
     if group.placement is not None and group.placement.accelerator:
         found["metadata"]["annotations"][labels.ACCELERATOR_ANNOTATION] = group.placement.accelerator
+    if group.on_demand:
+        found["metadata"]["annotations"][labels.CAPACITY_ANNOTATION] = labels.ON_DEMAND
     return found
 
 

@@ -12,7 +12,7 @@ from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.api.status import ModelDeploymentStatus
 
 WORKING = {
-    *("placement.accelerator", "placement.spot"),
+    *("placement.accelerator", "placement.spot", "placement.onDemandMin"),
     *("model.credentials.secretName", "model.cache.claimName"),
     *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),

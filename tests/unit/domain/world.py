@@ -21,6 +21,7 @@ from eagleray.domain.actions import (
     SetReplicas,
 )
 from eagleray.domain.desired import parse
+from eagleray.domain.fleet import Fleet
 from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
@@ -42,6 +43,7 @@ from eagleray.domain.traffic.router import RouterConfig, RouterStats
 from unit.domain.requests import Requests
 
 IMAGES = {"sklearn": "sklearn:1", "base": "base:1"}
+FLEET = Fleet.model_validate({"spotLabels": {"spot": ["true"]}})
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD_SECONDS = 3
 
@@ -132,7 +134,7 @@ class World:
             crash_after: the operator dies after so many actions, before it has written the status; the next one
                 remembers nothing.
         """
-        desired = parse(self.manifest(), Installation(IMAGES), self.revisions)
+        desired = parse(self.manifest(), Installation(IMAGES, FLEET), self.revisions)
         observed = self.observed()
         # What an operator saw that died before it could act on it binds nobody.
         stats = observed.routers[0].stats if crash_after is None else None
@@ -208,8 +210,10 @@ class World:
                 self.readings[query] = Reading(self.now, value, error)
             case CreateHead(revision, n):
                 self._create(revision, Role.HEAD, n, 0, f"{revision.name}-head-{n}")
-            case CreateWorker(revision, group, n, i):
-                self._create(revision, Role.WORKER, n, i, f"{revision.name}-w{n}-{i}", group)
+            case CreateWorker(revision, group, n, i, on_demand):
+                name = f"{revision.name}-w{n}-{i}"
+                self._create(revision, Role.WORKER, n, i, name, group)
+                self.pods[name] = replace(self.pods[name], on_demand=on_demand)
             case DeletePod(name, uid):
                 assert self.pods[name].uid == uid
                 self.pods[name] = replace(self.pods[name], deleting=True)

@@ -29,8 +29,10 @@ def with_room(groups: Sequence[WorkerGroup], counts: Counts, workers: Sequence[P
     room = {}
     for group in groups:
         wanted = counts[group.name]
-        waiting = sum(bool(w.unschedulable) for w in workers if w.group == group.name)
-        placed = pods_needed(wanted, group.replicas_per_pod) - waiting
+        own = [w for w in workers if w.group == group.name]
+        needed = pods_needed(wanted, group.replicas_per_pod)
+        # One that is to take another's place adds no room.
+        placed = needed - max(0, sum(bool(w.unschedulable) for w in own) - max(0, len(own) - needed))
         room[group.name] = max(min(1, wanted), min(wanted, placed * group.replicas_per_pod))
     return room
 
@@ -47,12 +49,19 @@ def free_indexes(taken: set[int], count: int) -> list[int]:
 
 
 def shrink(
-    workers: tuple[Pod, ...], wanted: int, head: Pod, serve: ServeState | None, nodes: Mapping[str, NodeState]
+    workers: tuple[Pod, ...],
+    wanted: int,
+    head: Pod,
+    serve: ServeState | None,
+    nodes: Mapping[str, NodeState],
+    *,
+    spare: int = 0,
 ) -> tuple[Action, ...]:
     """Give up the workers beyond `wanted`, of those alone that Serve has emptied.
 
     A Pod that never started goes at once; one that joined is drained first, so that Ray places nothing on it, and
-    deleted when Ray has let go of it. A Pod with a replica on it, whatever its state, is left alone.
+    deleted when Ray has let go of it. A Pod with a replica on it, whatever its state, is left alone. Of those that run
+    on no spot node at most `spare` go, and after the others.
     """
     excess = len(workers) - wanted
     if excess <= 0:
@@ -62,8 +71,9 @@ def shrink(
     else:
         occupied = serve.occupied_pods()
         idle = [w for w in workers if w.name not in occupied]
-    idle.sort(key=lambda w: (w.started, -w.index))
-    return tuple(_give_up(w, head, nodes.get(w.name)) for w in idle[:excess])
+    idle.sort(key=lambda w: (w.on_demand, w.started, -w.index))
+    may_go = [w for w in idle if not w.on_demand] + [w for w in idle if w.on_demand][:spare]
+    return tuple(_give_up(w, head, nodes.get(w.name)) for w in may_go[:excess])
 
 
 def _give_up(worker: Pod, head: Pod, node: NodeState | None) -> Action:

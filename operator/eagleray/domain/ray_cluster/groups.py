@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from eagleray.api.placement import Placement, ResourceRequirements
 from eagleray.api.serving import AppDeployment, Concurrency
@@ -37,6 +38,7 @@ class WorkerGroup:
         resources: of one replica.
         placement: nodes of its Pods.
         concurrency: requests per replica, where spec says.
+        on_demand: whether the Pod that is made of it runs on no spot node, whatever the others may do.
     """
 
     name: str
@@ -44,6 +46,12 @@ class WorkerGroup:
     resources: ResourceRequirements | None = None
     placement: Placement | None = None
     concurrency: Concurrency | None = None
+    on_demand: bool = False
+
+    def on_no_spot_node(self) -> Self:
+        """The group as a Pod of it is made that runs on no spot node."""
+        placement = (self.placement or Placement()).model_copy(update={"spot": "Forbid"})
+        return replace(self, placement=placement, on_demand=True)
 
 
 def groups_of(template: VersionTemplate) -> tuple[WorkerGroup, ...]:

@@ -15,8 +15,9 @@ from eagleray.domain.observed import Pod, Role
 from eagleray.domain.problem import Problem
 from eagleray.domain.ray_cluster.backoff import next_try, note
 from eagleray.domain.ray_cluster.capacity import free_indexes, pods_by_group, shrink
-from eagleray.domain.ray_cluster.groups import Counts
+from eagleray.domain.ray_cluster.groups import Counts, WorkerGroup
 from eagleray.domain.ray_cluster.images import replace_others
+from eagleray.domain.ray_cluster.on_demand import move, new_pods, spare
 from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.ray_cluster.ray_nodes import NodeState
 from eagleray.domain.ray_cluster.serve import ServeState
@@ -122,8 +123,8 @@ def decide_pods(
         return PodsDecision(tuple(actions), failure, problem, due if _incomplete(cluster, wanted) else None)
     actions += [*replace_others(revision.image, cluster.workers), *_create(revision, cluster, wanted)]
     if cluster.head is not None:
-        for group, number in wanted.items():
-            actions += shrink(cluster.group(group), number, cluster.head, serve, nodes)
+        for group in revision.groups:
+            actions += _fewer(group, cluster, cluster.head, wanted[group.name], serve, nodes)
     return PodsDecision(tuple(actions), failure, problem)
 
 
@@ -148,10 +149,27 @@ def _create(revision: Revision, cluster: Cluster, wanted: Counts) -> list[Action
     if cluster.head is None:
         actions.append(CreateHead(revision, cluster.incarnation))
     taken = {p.index for p in cluster.pods if p.role is Role.WORKER and p.incarnation == cluster.incarnation}
-    missing = [group for group, number in cluster.short(wanted).items() for _ in range(number)]
-    indexes = free_indexes(taken, len(missing))
-    actions += [CreateWorker(revision, g, cluster.incarnation, i) for g, i in zip(missing, indexes, strict=True)]
+    missing = [
+        (group.name, on_demand)
+        for group in revision.groups
+        for on_demand in new_pods(group, cluster.group(group.name), wanted[group.name])
+    ]
+    for index, (group, on_demand) in zip(free_indexes(taken, len(missing)), missing, strict=True):
+        actions.append(CreateWorker(revision, group, cluster.incarnation, index, on_demand))
     return actions
+
+
+def _fewer(
+    group: WorkerGroup,
+    cluster: Cluster,
+    head: Pod,
+    wanted: int,
+    serve: ServeState | None,
+    nodes: Mapping[str, NodeState],
+) -> tuple[Action, ...]:
+    live = cluster.group(group.name)
+    emptied = shrink(live, wanted, head, serve, nodes, spare=spare(group, live, wanted))
+    return emptied or move(group, live, wanted, serve)
 
 
 def _failures(cluster: Cluster, wanted: Counts) -> list[Problem]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eagleray.api.analysis import Analysis
 from eagleray.api.rollout import Pause, Rollout, RolloutStep
-from eagleray.api.units import format_duration
+from eagleray.api.units import format_duration, parse_share
 from eagleray.domain.rollout.analysis import interval_seconds
 
 DEFAULT_LADDER = (5, 25, 50)
@@ -66,7 +66,7 @@ def course_of(rollout: Rollout | None, replicas: int, *, again: bool) -> Course:
     return Course(
         steps=_steps(rollout) if canary else (),
         analysis=rollout.analysis if canary else None,
-        surge=_surge(rollout.max_surge, replicas),
+        surge=None if rollout.max_surge is None else parse_share(rollout.max_surge, replicas),
         deadline=float(rollout.progress_deadline_seconds or DEFAULT_DEADLINE_SECONDS),
         abort_delay=_or(rollout.abort_scale_down_delay_seconds, DEFAULT_ABORT_DELAY_SECONDS),
         recreate=rollout.strategy == "Recreate",
@@ -83,12 +83,6 @@ def _steps(rollout: Rollout) -> tuple[RolloutStep, ...]:
     length = format_duration(MEASUREMENTS_A_STEP * interval_seconds(rollout.analysis))
     wait = RolloutStep(pause=Pause(duration=length))
     return tuple(step for weight in DEFAULT_LADDER for step in (RolloutStep(set_weight=weight), wait))
-
-
-def _surge(text: str | None, replicas: int) -> int | None:
-    if text is None:
-        return None
-    return math.ceil(replicas * int(text[:-1]) / 100) if text.endswith("%") else int(text)
 
 
 def steps_hash(course: Course) -> str:
