@@ -201,6 +201,22 @@ async def test_compressed_messages_are_refused_by_name(stub: Any) -> None:
     assert await refused(call) == ("UNIMPLEMENTED", "compressed messages are not taken; send them without compression")
 
 
+async def test_no_call_is_lost_while_the_router_drains(router: Router, stub: Any) -> None:
+    """As its preStop hook begins: the one connection of a client is given up call by call, not cut."""
+    await stub.ModelInfer(typed())
+    before = await connections(router)
+    await router.ask_admin("/healthcheck/fail")
+    for _ in range(5):
+        await asyncio.gather(*(stub.ModelInfer(typed()) for _ in range(40)))
+    assert await connections(router) > before, "the client was told to take another connection"
+
+
+async def connections(router: Router) -> int:
+    """Connections that the router ever took from clients."""
+    told = await router.ask_admin("/stats?filter=^http.ingress.downstream_cx_http2_total$", "GET")
+    return int(told.body.rsplit(": ", 1)[1])
+
+
 async def test_another_service_is_not_here(router: Router) -> None:
     async with grpc.aio.insecure_channel(router.url.removeprefix("http://")) as channel:
         status, message = await refused(channel.unary_unary("/grpc.health.v1.Health/Check")(b""))
