@@ -100,15 +100,19 @@ def test_a_share_of_the_workers_stays_off_spot_nodes_at_every_scale(roaming: Ser
 def test_an_accelerator_is_found_by_its_label_or_said_to_be_missing(given: Given, when: When, then: Then) -> None:
     given.operator()
     given.client(ROLLOUT_NAMESPACE)
-    resources = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"nvidia.com/gpu": "1"}}
-    spec = {"resources": resources, "placement": {"accelerator": "nvidia-h200"}}
-    md = when.applied(given.knobs_manifest("accelerated", **spec))
+    resources = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"nvidia.com/gpu": "0.5"}}
+    pairs = {"replicas": 2, "resources": resources, "workers": {"replicasPerPod": 2}}
+    md = when.applied(given.knobs_manifest("accelerated", **pairs, placement={"accelerator": "nvidia-h200"}))
     there = "no node has the accelerator nvidia-h200; there is: nvidia-a10g on 1"
     then.condition(md, "Degraded", "True", reasons={"Unschedulable"}, saying=there, within=60)
     when.changed(md, {"placement": {"accelerator": "abacus"}})
     then.condition(md, "Stalled", "True", reasons={"InvalidSpec"}, saying="knows no 'abacus'; it knows: ", within=30)
     when.changed(md, {"placement": {"accelerator": "nvidia-a10g"}})
     then.settled(md)
-    assert {pod["spec"]["nodeName"] for pod in md.pods("worker")} == {GPU_NODE}
+    (worker,) = md.pods("worker")
+    assert worker["spec"]["nodeName"] == GPU_NODE
+    assert worker["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1", "two replicas share it"
+    when.changed(md, {"workers": {"replicasPerPod": 1}})
+    then.condition(md, "Stalled", "True", reasons={"InvalidSpec"}, saying="workers.replicasPerPod: 2", within=30)
     assert GPU_NODE not in {pod["spec"]["nodeName"] for pod in md.pods("head")}
     given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)

@@ -1,5 +1,6 @@
 """Where Pods run and what they may use: resources, placement, workers and head."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -22,12 +23,20 @@ RESOURCE_NAMES = Rule(
     "name cpu, memory, ephemeral-storage or a device with its vendor, such as nvidia.com/gpu",
     python=lambda names: all(n in {"cpu", "memory", "ephemeral-storage"} or "/" in n for n in names),
 )
+GPUS = ("nvidia.com/gpu", "amd.com/gpu")
+"""Devices that Ray counts as GPUs: replicas of one Pod may share one of them."""
+_SHARE = r"^[0-9]+([.][0-9]{1,4})?$"
 WHOLE_DEVICES = Rule(
-    "self.all(name, !name.contains('/') || string(self[name]).matches('^[0-9]+$'))",
-    "write devices such as nvidia.com/gpu as whole numbers",
-    python=lambda amounts: all("/" not in n or str(v).isdigit() for n, v in amounts.items()),
+    f"self.all(name, !name.contains('/') || name in {list(GPUS)} || string(self[name]).matches('^[0-9]+$'))",
+    "write devices with their vendor, but for nvidia.com/gpu and amd.com/gpu, as whole numbers",
+    python=lambda amounts: all("/" not in n or n in GPUS or str(v).isdigit() for n, v in amounts.items()),
 )
-Resources = Annotated[dict[str, Quantity], Field(max_length=8), RESOURCE_NAMES, WHOLE_DEVICES]
+SHARED_GPUS = Rule(
+    f"self.all(name, !(name in {list(GPUS)}) || string(self[name]).matches('{_SHARE}'))",
+    "write GPUs as whole numbers, or as a share that replicas of one Pod add up to whole ones, such as 0.5",
+    python=lambda amounts: all(n not in GPUS or re.search(_SHARE, str(v)) for n, v in amounts.items()),
+)
+Resources = Annotated[dict[str, Quantity], Field(max_length=8), RESOURCE_NAMES, WHOLE_DEVICES, SHARED_GPUS]
 
 
 def _below_limit(name: str) -> Rule:
@@ -50,7 +59,8 @@ class ResourceRequirements(ApiModel):
     requests: Resources | None = None
     """What a replica is sure to get: `cpu`, `memory`, devices."""
     limits: Resources | None = None
-    """What a replica may use at most; devices such as `nvidia.com/gpu` are written here."""
+    """What a replica may use at most; devices such as `nvidia.com/gpu` are written here. With
+    `workers.replicasPerPod: 2` and `nvidia.com/gpu: "0.5"` two replicas share a GPU."""
 
     def fits(self, name: str) -> bool:
         """Tell whether the request for resource `name`, if it has one, is within its limit."""

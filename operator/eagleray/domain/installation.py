@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.fleet import Fleet
 from eagleray.domain.problem import InvalidSpecError
-from eagleray.domain.ray_cluster.groups import named_deployments
+from eagleray.domain.ray_cluster.groups import groups_of
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
@@ -36,7 +36,10 @@ class Installation:
         Raises:
             InvalidSpecError: naming the field and the remedy.
         """
-        self.fleet.check([template.placement, *(d.placement for d in named_deployments(template))])
+        groups = groups_of(template)
+        self.fleet.check(group.placement for group in groups)
+        for group in groups:
+            group.check()
         model = template.model
         if self.require_sha256 and model and not model.sha256 and not (model.uri or "").startswith(_IN_THE_IMAGE):
             raise InvalidSpecError(

@@ -89,7 +89,7 @@ def _batching(template: VersionTemplate) -> dict[str, Any] | None:
 
 def _deployment(group: WorkerGroup, replicas: Counts) -> dict[str, Any]:
     size = replica_size(group)
-    gpus = {"num_gpus": size.gpus} if size.gpus else {}
+    gpus = {"num_gpus": float(size.gpus) if size.gpus % 1 else int(size.gpus)} if size.gpus else {}
     return {
         "name": group.name,
         "num_replicas": max(1, replicas[group.name]),

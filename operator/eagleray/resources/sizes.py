@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from eagleray.api.placement import Resources
+from eagleray.api.placement import GPUS, Resources
 from eagleray.api.units import format_bytes, format_quantity, parse_quantity
 from eagleray.domain.ray_cluster.groups import WorkerGroup
 
@@ -16,7 +16,6 @@ OVERHEAD_MEMORY = Decimal(320 * _MIB)
 OVERHEAD_CPU = Decimal("0.05")
 # A limit on CPU also throttles the start of Ray, which has several CPU seconds to do.
 OVERHEAD_CPU_LIMIT = Decimal("0.5")
-_GPUS = ("nvidia.com/gpu", "amd.com/gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,12 @@ class ReplicaSize:
 
     Attributes:
         cpus: Ray CPUs; whole, as a Ray node has only whole ones, and therefore not what the kernel enforces.
-        gpus: GPUs.
+        gpus: GPUs; a share of one where replicas of a Pod share it.
         memory: bytes.
     """
 
     cpus: int
-    gpus: int
+    gpus: Decimal
     memory: int
 
 
@@ -38,7 +37,7 @@ def replica_size(group: WorkerGroup) -> ReplicaSize:
     """Size a replica of `group`: requests, else limits, else defaults."""
     requests, limits = _requests(group), _limits(group)
     cpu = parse_quantity(requests["cpu"])
-    gpus = sum(int(parse_quantity(limits.get(name, "0"))) for name in _GPUS)
+    gpus = sum((parse_quantity(limits.get(name, "0")) for name in GPUS), Decimal())
     memory = int(parse_quantity(requests["memory"]))
     return ReplicaSize(cpus=max(1, math.ceil(cpu)), gpus=gpus, memory=memory)
 

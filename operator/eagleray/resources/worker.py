@@ -77,7 +77,7 @@ def _ray(
         args=[
             f"--address={head_address(revision, incarnation)}",
             f"--num-cpus={size.cpus * count}",
-            f"--num-gpus={size.gpus * count}",
+            f"--num-gpus={int(size.gpus * count)}",
             f"--memory={size.memory * count}",
             f"--labels={labels.GROUP}={group.name}",
             *ray_node_args(),

@@ -30,3 +30,25 @@ def test_the_image_is_that_of_spec_or_of_the_framework() -> None:
     assert STRICT.image(VersionTemplate.model_validate({"image": "own:1"})) == "own:1"
     with pytest.raises(InvalidSpecError, match="has no image for 'onnx'; use one of sklearn, or set spec"):
         STRICT.image(VersionTemplate.model_validate({"model": {"framework": "onnx", "uri": "pvc://m/1"}}))
+
+
+@pytest.mark.parametrize(
+    ("share", "per_pod", "remedy"),
+    [
+        ("0.5", 2, ""),
+        ("0.25", 4, ""),
+        ("1", 3, ""),
+        ("1.5", 2, ""),
+        ("0.5", 1, "2"),
+        ("0.3", 2, "10"),
+        ("0.25", 6, "4"),
+    ],
+)
+def test_shares_of_gpus_are_to_add_up_in_a_pod(share: str, per_pod: int, remedy: str) -> None:
+    resources = {"limits": {"nvidia.com/gpu": share}}
+    asked = VersionTemplate.model_validate({"resources": resources, "workers": {"replicasPerPod": per_pod}})
+    if not remedy:
+        STRICT.check(asked)
+        return
+    with pytest.raises(InvalidSpecError, match=rf"a Pod gets whole ones; write workers\.replicasPerPod: {remedy}$"):
+        STRICT.check(asked)

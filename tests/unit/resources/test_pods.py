@@ -95,6 +95,13 @@ def test_worker_finds_the_head_of_its_own_incarnation(head: Callable[..., Any], 
         ({"requests": {"cpu": "1500m", "memory": "1Gi"}}, 2, 4, 0, {"cpu": "3050m", "memory": "2368Mi"}),
         (GPU, 1, 1, 1, {"cpu": "550m", "memory": "8512Mi", "nvidia.com/gpu": "1"}),
         (
+            {"limits": {"nvidia.com/gpu": "0.5"}},
+            2,
+            2,
+            1,
+            {"cpu": "1050m", "memory": "1344Mi", "nvidia.com/gpu": "1"},
+        ),
+        (
             {"requests": {"nvidia.com/gpu": 2}, "limits": {"cpu": "2"}},
             1,
             2,

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from eagleray.api.placement import Placement, ResourceRequirements
+from eagleray.api.placement import GPUS, Placement, ResourceRequirements
 from eagleray.api.serving import AppDeployment, Concurrency
 from eagleray.api.template import VersionTemplate
+from eagleray.api.units import parse_quantity
+from eagleray.domain.problem import InvalidSpecError
 
 MODEL_GROUP = "Model"
 APP_GROUP = "app"
@@ -52,6 +54,23 @@ class WorkerGroup:
         """The group as a Pod of it is made that runs on no spot node."""
         placement = (self.placement or Placement()).model_copy(update={"spot": "Forbid"})
         return replace(self, placement=placement, on_demand=True)
+
+    def check(self) -> None:
+        """Refuse shares of GPUs that do not add up to whole ones in a Pod.
+
+        Raises:
+            InvalidSpecError: naming the field and the remedy.
+        """
+        resources = self.resources
+        amounts = {**((resources and resources.requests) or {}), **((resources and resources.limits) or {})}
+        for name in GPUS:
+            share = parse_quantity(amounts.get(name, "0"))
+            whole = share * self.replicas_per_pod
+            if whole % 1:
+                raise InvalidSpecError(
+                    f"resources.limits: {self.replicas_per_pod} replicas of a Pod with {amounts[name]} {name} each make"
+                    f" {whole}, and a Pod gets whole ones; write workers.replicasPerPod: {share.as_integer_ratio()[1]}"
+                )
 
 
 def groups_of(template: VersionTemplate) -> tuple[WorkerGroup, ...]:
