@@ -228,9 +228,6 @@ class Router:
     async def ask_ops(self, path: str, method: str = "GET") -> Answer:
         return await self._ask(self.ops + path, method)
 
-    async def ask_admin(self, path: str, method: str = "POST") -> Answer:
-        return await self._ask(f"http://127.0.0.1:{self.layout.admin_port}{path}", method)
-
     async def _ask(self, url: str, method: str, **options: Any) -> Answer:
         async with self._session.request(method, URL(url, encoded=True), **options) as r:
             return Answer(r.status, r.headers, await r.text())

@@ -201,20 +201,23 @@ async def test_compressed_messages_are_refused_by_name(stub: Any) -> None:
     assert await refused(call) == ("UNIMPLEMENTED", "compressed messages are not taken; send them without compression")
 
 
-async def test_no_call_is_lost_while_the_router_drains(router: Router, stub: Any) -> None:
+async def test_no_call_is_lost_while_the_router_drains(rig: Rig, router: Router, stub: Any) -> None:
     """As its preStop hook begins: the one connection of a client is given up call by call, not cut."""
     await stub.ModelInfer(typed())
-    before = await connections(router)
-    await router.ask_admin("/healthcheck/fail")
+    before = await connections(rig, router)
+    async with rig.session.post(f"http://127.0.0.1:{router.layout.admin_port}/healthcheck/fail") as answer:
+        assert answer.status == 200
     for _ in range(5):
         await asyncio.gather(*(stub.ModelInfer(typed()) for _ in range(40)))
-    assert await connections(router) > before, "the client was told to take another connection"
+    assert await connections(rig, router) > before, "the client was told to take another connection"
 
 
-async def connections(router: Router) -> int:
+async def connections(rig: Rig, router: Router) -> int:
     """Connections that the router ever took from clients."""
-    told = await router.ask_admin("/stats?filter=^http.ingress.downstream_cx_http2_total$", "GET")
-    return int(told.body.rsplit(": ", 1)[1])
+    name = "http.ingress.downstream_cx_http2_total"
+    url = f"http://127.0.0.1:{router.layout.admin_port}/stats?filter=^{name}$"
+    async with rig.session.get(url) as answer:
+        return int((await answer.text()).rsplit(": ", 1)[1])
 
 
 async def test_another_service_is_not_here(router: Router) -> None:
