@@ -70,10 +70,9 @@ class TorchModel:
 
     def _named(self, answer: Any) -> dict[str, Any]:
         names = [each.name for each in self.outputs]
-        if isinstance(answer, torch.Tensor):
-            answer = (answer,)
-        found = answer if isinstance(answer, dict) else dict(zip(names, answer, strict=False))
-        alike = len(found) == len(answer) and set(found) == set(names)
+        answers = answer if isinstance(answer, dict | list | tuple) else [answer]
+        found = answers if isinstance(answers, dict) else dict(zip(names, answers, strict=False))
+        alike = len(found) == len(answers) and set(found) == set(names)
         if not alike or not all(isinstance(value, torch.Tensor) for value in found.values()):
             wanted = "one tensor" if len(names) == 1 else f"tensors called {', '.join(names)}"
             raise ModelFailureError(f"the model answers a {type(answer).__name__}, and not {wanted}")
