@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 from e2e.client import Client
-from e2e.cluster import GPU_NODE
+from e2e.cluster import GPU_NODE, Manifest
 from e2e.deployment import ModelDeployment
 from e2e.given import ROLLOUT_NAMESPACE, Given
 
+# Two replicas on one GPU, which only Ray shares out: Serve starts both where it counts halves.
+SHARED: Manifest = {
+    "replicas": 2,
+    "workers": {"replicasPerPod": 2},
+    "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"nvidia.com/gpu": "0.5"}},
+    "placement": {"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}]},
+}
 CHECK = "print(open('/opt/models/image-classifier/check.json').read())"
 
 
@@ -23,7 +30,8 @@ def client(given: Given) -> Client:
 
 @pytest.fixture
 def applied(given: Given, client: Client, request: pytest.FixtureRequest) -> Iterator[ModelDeployment]:  # noqa: ARG001
-    md = given.settled(given.own_image("image-classifier", file=request.param))
+    file, spec = request.param
+    md = given.settled(given.own_image("image-classifier", file=file, **spec))
     yield md
     given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
 
@@ -41,7 +49,7 @@ def test_what_serves_pytorch_models_does_so_in_its_image(given: Given) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("applied", ["model.yaml"], indirect=True)
+@pytest.mark.parametrize("applied", [("model.yaml", {})], ids=["model"], indirect=True)
 def test_digits_are_told_on_two_gpus(applied: ModelDeployment, client: Client) -> None:
     check = expected(applied)
     assert [pod["spec"]["nodeName"] for pod in applied.pods("worker")] == [GPU_NODE, GPU_NODE]
@@ -52,8 +60,10 @@ def test_digits_are_told_on_two_gpus(applied: ModelDeployment, client: Client) -
     assert (refused.status, "expected an image of shape [3, 32, 32]" in refused.body) == (422, True)
 
 
-@pytest.mark.parametrize("applied", ["no-code.yaml"], indirect=True)
-def test_the_same_weights_need_no_code(applied: ModelDeployment, client: Client) -> None:
+@pytest.mark.parametrize("applied", [("no-code.yaml", SHARED)], ids=["no-code"], indirect=True)
+def test_the_same_weights_need_no_code_and_two_replicas_share_a_gpu(applied: ModelDeployment, client: Client) -> None:
+    assert [pod["spec"]["nodeName"] for pod in applied.pods("worker")] == [GPU_NODE]
+    assert applied.status()["readyReplicas"] == 2
     check, url = expected(applied), f"{applied.url}/v1/models/digits:predict"
     images, probs = check["images"][:3], check["probs"][:3]
     scores = np.array(client.ask("POST", url, {"instances": images}).json()["predictions"])
