@@ -162,8 +162,13 @@ def test_several_outputs(
         assert [(told.dtype.name, told.shape) for told in model.outputs] == [("float32", (3, 6, 6)), ("int64", ())]
 
 
+class Many(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return [images, images]
+
+
 def test_what_is_no_tensor_is_no_answer(tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.trace(lambda x: [x, x], torch.zeros(1, 3)), str(tmp_path / "model.pt"))
+    script(Many(), tmp_path / "model.pt")
     (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
     assert isinstance(found, ModelFailureError)
     assert "answers a list, and not one tensor" in str(found)
