@@ -1,4 +1,4 @@
-"""A real Envoy on loopback with a rendered configuration, and replicas whose misbehaviour a test decides."""
+"""A real Envoy on loopback with a rendered configuration."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,9 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
-from aiohttp import web
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -27,10 +26,10 @@ from eagleray.resources.router import ENVOY_ARGS
 from eagleray.router.config import config_version, render
 from eagleray.router.stats import RouterUnreachableError, scrape
 from fakes.ports import free_port
+from unit.router.replica import Replica
 
 ENVOY = Path(sys.executable).parent / "envoy"
 PATIENCE = 60.0
-STATUS = {"overloaded": 503, "fail": 500}
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
@@ -41,66 +40,6 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -
             if met if isinstance(met, bool) else await met:
                 return
             await asyncio.sleep(0.02)
-
-
-class Replica:
-    """A model replica: `healthy` decides its health check, `mode` what becomes of a request."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.healthy = True
-        self.mode = "answer"
-        self.release = asyncio.Event()
-        self.arrived = 0
-        self.checked = 0
-        self.predict: Callable[[Any], Any] | None = None
-        self.seen: Mapping[str, str] = {}
-        self._runner: web.AppRunner | None = None
-
-    async def start(self) -> None:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_get("/-/healthz", self._health)
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-
-    async def stop(self) -> None:
-        self.release.set()
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def _health(self, _: web.Request) -> web.Response:
-        self.checked += 1
-        return web.Response(status=200 if self.healthy else 503)
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.arrived += 1
-        self.seen = {name.lower(): value for name, value in request.headers.items()}
-        if request.headers.get("upgrade") == "websocket":
-            return await self._echo(request)
-        if self.mode == "unread" and request.transport:
-            cast("asyncio.ReadTransport", request.transport).pause_reading()
-            await self.release.wait()
-        body = await request.read()
-        if self.mode == "hold":
-            await self.release.wait()
-        if self.mode == "abort" and request.transport:
-            request.transport.abort()
-        if self.predict:
-            return web.json_response({"predictions": self.predict(json.loads(body))})
-        seen = {"port": self.port, "path": request.raw_path, "bytes": len(body), "headers": dict(request.headers)}
-        status = STATUS.get(self.mode, 200)
-        own = {"server": "replica", "x-eagleray-version": "forged", "set-cookie": "own=1"}
-        return web.json_response(seen, status=status, headers=own)
-
-    async def _echo(self, request: web.Request) -> web.WebSocketResponse:
-        socket_ = web.WebSocketResponse()
-        await socket_.prepare(request)
-        async for message in socket_:
-            await socket_.send_str(message.data)
-        return socket_
 
 
 class Answer:

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
 from eagleray_serving.service import Batching, Service
+from fakes.asgi_server import serving
 from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.serving.graphs import two_of_each
 
@@ -41,13 +41,8 @@ async def model_server(folder: Path) -> AsyncIterator[int]:
     model = AnsweringModel(load_model("onnx", folder), Output.LABELS)
     service = Service("several", "onnx", model, Batching())
     app = Starlette(routes=[Route("/-/healthz", healthy), Mount("/", build_http(service))])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    async with serving(app) as port:
+        yield port
     await service.close()
 
 

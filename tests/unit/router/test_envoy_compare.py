@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from eagleray.domain.traffic.router import RouterConfig, RouterMirror
 from eagleray.router.forward import COPY_BODY_BYTES
 from eagleray.router.report import NoReportError, fetch_report
-from unit.router.envoy_rig import Replica, Rig, Router, routed, target
+from unit.router.envoy_rig import Rig, Router, routed, target
+from unit.router.replica import Replica
 from unit.router.sharing import SAMPLE, assert_shared
 
 CODE = Path(__file__).parents[3] / "model_images/router"

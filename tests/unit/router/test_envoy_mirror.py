@@ -11,7 +11,8 @@ from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.traffic.router import RouterConfig, RouterLane, RouterMirror
 from eagleray.router.clusters import COPIES
 from eagleray.router.forward import COPY_BODY_BYTES
-from unit.router.envoy_rig import Replica, Rig, Router, routed, shares, target
+from unit.router.envoy_rig import Rig, Router, routed, shares, target
+from unit.router.replica import Replica
 from unit.router.sharing import SAMPLE, assert_shared
 
 

@@ -1,6 +1,5 @@
 """Triton's own client against the model server over HTTP: what it sends is understood, and what it reads is right."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from onnx import TensorProto, helper
 from tritonclient.http import InferInput, InferRequestedOutput
 from tritonclient.http.aio import InferenceServerClient
@@ -18,6 +16,7 @@ from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
 from eagleray_serving.service import Batching, Service
+from fakes.asgi_server import serving
 from unit.serving.graphs import two_of_each
 
 IMAGES = np.random.default_rng(2).normal(size=(3, 2, 4)).astype(np.float32)
@@ -25,15 +24,8 @@ IMAGES = np.random.default_rng(2).normal(size=(3, 2, 4)).astype(np.float32)
 
 async def serve(service: Service) -> AsyncIterator[InferenceServerClient]:
     """The server on a port of its own, and the client."""
-    server = uvicorn.Server(uvicorn.Config(build_http(service), port=0, log_level="error", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with InferenceServerClient(f"127.0.0.1:{port}") as client:
+    async with serving(build_http(service)) as port, InferenceServerClient(f"127.0.0.1:{port}") as client:
         yield client
-    server.should_exit = True
-    await task
     await service.close()
 
 
