@@ -84,12 +84,16 @@ def test_a_drained_node_takes_no_request_with_it(roaming: Served, when: When, th
     then.no_request_failed(load.result, at_least=300)
 
 
-def test_a_share_of_the_workers_stays_off_spot_nodes(roaming: Served, when: When, then: Then) -> None:
+def test_a_share_of_the_workers_stays_off_spot_nodes_at_every_scale(roaming: Served, when: When, then: Then) -> None:
     with when.loaded(roaming, 30) as load:
         when.changed(roaming.md, {"placement": {"spot": "Prefer", "onDemandMin": "50%"}})
         then.settled(roaming.md)
         found = [pod["spec"]["nodeName"] for pod in roaming.md.pods("worker")]
         assert (len(found), found.count(SPOT_NODE)) == (2, 1), found
+        when.changed(roaming.md, {"replicas": 1})
+        then.settled(roaming.md)
+        then.pods(roaming.md, "worker", 1, within=SETTLED_SECONDS)
+        assert SPOT_NODE not in nodes(roaming, "worker")
     then.no_request_failed(load.result, at_least=300)
 
 

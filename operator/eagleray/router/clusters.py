@@ -8,6 +8,10 @@ from eagleray.router.xds import address, extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
 HEALTH_INTERVAL_SECONDS = 1
+# Of a replica that did not answer well. Three such answers count (`UNHEALTHY_THRESHOLD`): one that drains is asked for two
+# of these intervals more, in which its successor, which Serve starts first, has been checked and found.
+UNHEALTHY_INTERVAL_SECONDS = 0.5
+UNHEALTHY_THRESHOLD = 3
 # A replica that computes for seconds on its event loop answers its health check late and is still the right one to ask;
 # a dead one refuses at once, whatever the timeout.
 HEALTH_TIMEOUT_SECONDS = 5
@@ -45,9 +49,10 @@ def load_assignment(target: RouterTarget) -> dict[str, Any]:
 def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
     """The target's cluster.
 
-    A replica leaves at its first health check that answers 503 (it drains) or at the second that fails; requests in
-    progress there end in peace, also when the endpoint is removed (`ignore_health_on_host_removal`: at once for new
-    requests, since its address may soon belong to another Pod).
+    A replica leaves at its third health check in turn that fails or answers 503: one that drains answers requests for
+    5 s more (`resources/env.py`), and one that refuses them is passed over at once. Requests in progress there end in
+    peace, also when the endpoint is removed (`ignore_health_on_host_removal`: at once for new requests, since its
+    address may soon belong to another Pod).
     """
     return typed(
         "envoy.config.cluster.v3.Cluster",
@@ -88,11 +93,15 @@ def _health_check() -> dict[str, Any]:
         "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
         "interval": every,
         "no_traffic_interval": every,
-        "unhealthy_interval": every,
+        "unhealthy_interval": seconds(UNHEALTHY_INTERVAL_SECONDS),
         "interval_jitter_percent": 10,
-        "unhealthy_threshold": 2,
+        "unhealthy_threshold": UNHEALTHY_THRESHOLD,
         "healthy_threshold": 1,
-        "http_health_check": {"path": HEALTH_PATH, "host": "eagleray-router"},
+        "http_health_check": {
+            "path": HEALTH_PATH,
+            "host": "eagleray-router",
+            "retriable_statuses": [{"start": 503, "end": 504}],
+        },
     }
 
 

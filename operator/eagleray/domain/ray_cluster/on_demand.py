@@ -19,11 +19,10 @@ def new_pods(group: WorkerGroup, live: Sequence[Pod], wanted: int) -> list[bool]
     """The Pods that a group lacks: for each, whether it is to run on no spot node.
 
     Where none is lacking but too few run on no spot node, as when others went at the last change of scale, one more is
-    made; `move` then takes one from a spot node away. A lone Pod stays where it is: while its replica moves, routers
-    may for a moment know of none that answers.
+    made; `move` then takes one from a spot node away.
     """
     lacking = max(0, on_demand_min(group, wanted) - _on_demand(live))
-    number = max(0, wanted - len(live)) or (1 if lacking and len(live) == wanted > 1 else 0)
+    number = max(0, wanted - len(live)) or (1 if lacking and len(live) == wanted else 0)
     return [place < lacking for place in range(number)]
 
 
@@ -31,7 +30,7 @@ def move(group: WorkerGroup, live: Sequence[Pod], wanted: int, serve: ServeState
     """Take one Pod from a spot node away, when one that is ready waits for its replicas, which move first."""
     least = on_demand_min(group, wanted)
     others = [pod for pod in live if not pod.on_demand]
-    if serve is None or wanted < 2 or len(live) <= wanted or len(others) <= wanted - least:
+    if serve is None or len(live) <= wanted or len(others) <= wanted - least:
         return ()
     occupied = serve.occupied_pods()
     if not any(pod.on_demand and pod.ready and pod.name not in occupied for pod in live):
