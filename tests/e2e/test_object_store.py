@@ -1,7 +1,8 @@
-"""A model in a bucket of an S3 server that wants credentials, which the download has and the model server has not."""
+"""Models in a bucket of an S3 server that wants credentials, and in a registry."""
 
 import hashlib
 import io
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from e2e.cluster import Manifest
 from e2e.given import API_VERSION, ROLLOUT_NAMESPACE, Given, volume_claim
 from e2e.then import Then
 from e2e.when import When
+from fakes.oci import artifact
+from kind import registry
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
 ANYONE = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
@@ -33,12 +36,16 @@ class Store:
     Attributes:
         keys: variables that open it.
         model: what was put there.
-        sha256: its checksum.
+        content: the model, as it was put there.
     """
 
     keys: dict[str, str]
     model: Any
-    sha256: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +74,19 @@ def filled(url: str) -> Store:
     key = iam.create_access_key(UserName="reader")["AccessKey"]
     httpx.post(f"{url}/moto-api/reset-auth", content="0").raise_for_status()  # from now on keys are asked for
     keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
-    return Store({**keys, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}, model, sha256)
+    return Store({**keys, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}, model, content.getvalue())
+
+
+def pushed(content: bytes) -> str:
+    """A model as an artifact in the registry that nodes pull from; its URI."""
+    repository, what = f"http://{registry.ADDRESS}/v2/models/signs", artifact({"model.joblib": content})
+    with httpx.Client(trust_env=False) as client:
+        for digest, blob in what.blobs.items():
+            upload = client.post(f"{repository}/blobs/uploads/").raise_for_status().headers["Location"]
+            client.put(httpx.URL(upload).copy_merge_params({"digest": digest}), content=blob).raise_for_status()
+        kind = {"Content-Type": json.loads(what.manifest)["mediaType"]}
+        client.put(f"{repository}/manifests/1", content=what.manifest, headers=kind).raise_for_status()
+    return f"oci://{registry.inside()}/models/signs:1"
 
 
 def secret(entries: dict[str, str]) -> Manifest:
@@ -94,6 +112,7 @@ def test_a_model_comes_from_a_bucket_with_the_right_keys_and_is_kept(
     store: Store, given: Given, when: When, then: Then
 ) -> None:
     client = given.client(ROLLOUT_NAMESPACE)
+    given.cluster.delete("pvc", CACHE, ROLLOUT_NAMESPACE)  # what an earlier run has kept is not downloaded again
     given.cluster.apply(volume_claim(ROLLOUT_NAMESPACE, CACHE))
     given.cluster.apply(secret({**store.keys, "AWS_SECRET_ACCESS_KEY": "wrong"}))
     md = when.applied(signs(store))
@@ -110,6 +129,19 @@ def test_a_model_comes_from_a_bucket_with_the_right_keys_and_is_kept(
     when.changed(md, {"env": [{"name": "CHANGED", "value": "yes"}]})
     then.settled(md)
     assert md.stable_revision() != old, "it has downloaded nothing: that would have been refused"
+    answer = client.ask("POST", f"{md.url}/v1/models/signs:predict", {"instances": ROWS.tolist()})
+    assert answer.json()["predictions"] == store.model.predict(ROWS).tolist()
+    given.cluster.delete("md", "signs", ROLLOUT_NAMESPACE)
+
+
+def test_a_model_comes_from_a_registry(store: Store, given: Given, when: When, then: Then) -> None:
+    client = given.client(ROLLOUT_NAMESPACE)
+    given.cluster.apply(secret({"OCI_PLAIN_HTTP": "true"}))
+    manifest = signs(store)
+    manifest["spec"]["model"] |= {"uri": pushed(store.content)}
+    del manifest["spec"]["model"]["cache"]
+    md = when.applied(manifest)
+    then.settled(md)
     answer = client.ask("POST", f"{md.url}/v1/models/signs:predict", {"instances": ROWS.tolist()})
     assert answer.json()["predictions"] == store.model.predict(ROWS).tolist()
     given.cluster.delete("md", "signs", ROLLOUT_NAMESPACE)

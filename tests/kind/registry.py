@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from functools import partial
@@ -74,10 +75,18 @@ def write_hosts(mode: Mode) -> None:
         networks = json.loads(shell.capture(["docker", "network", "inspect", "kind"]))
         gateways = [c.get("Gateway", "") for c in networks[0]["IPAM"]["Config"]]
         host = next(g for g in gateways if "." in g)
-    folder = cache.folder() / "nodes" / "certs.d" / ADDRESS
-    folder.mkdir(parents=True, exist_ok=True)
-    text = f'[host."http://{host}:{PORT}"]\n  capabilities = ["pull", "resolve"]\n'
-    (folder / "hosts.toml").write_text(text)
+    _hosts().parent.mkdir(parents=True, exist_ok=True)
+    _hosts().write_text(f'[host."http://{host}:{PORT}"]\n  capabilities = ["pull", "resolve"]\n')
+
+
+def inside() -> str:
+    """Where nodes and Pods find the registry, `host:port`."""
+    (url,) = tomllib.loads(_hosts().read_text())["host"]
+    return str(url).removeprefix("http://")
+
+
+def _hosts() -> Path:
+    return cache.folder() / "nodes" / "certs.d" / ADDRESS / "hosts.toml"
 
 
 def _answers() -> bool:

@@ -14,8 +14,9 @@ _PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
 
 MODEL_RULES = (
     matches(
-        r"^(pvc|file|https?|s3|gs|az|hf)://.+",
-        "model.uri starts with pvc://, file://, http(s)://, s3://, gs://, az:// or hf://; write for example pvc://models/churn/1",
+        r"^(pvc|file|https?|s3|gs|az|hf|oci)://.+",
+        "model.uri starts with pvc://, file://, http(s)://, s3://, gs://, az://, hf:// or oci://; "
+        "write for example pvc://models/churn/1",
     ),
     Rule(
         f"!self.startsWith('pvc://') || self.matches('{_PVC}')",
@@ -136,8 +137,9 @@ class Model(ApiModel):
     weights of `class`."""
     uri: Annotated[str, Field(max_length=2048), *MODEL_RULES] | None = None
     """Where the model lies: `pvc://<claim>/<path>`, `file:///<path in the image>`, `http://`, `https://`,
-    `s3://<bucket>/<key>`, `gs://<bucket>/<object>`, `az://<container>/<blob>` or
-    `hf://<owner>/<repository>[@<revision>]/<path>`; a file, a folder with one model file, or an archive."""
+    `s3://<bucket>/<key>`, `gs://<bucket>/<object>`, `az://<container>/<blob>`,
+    `hf://<owner>/<repository>[@<revision>]/<path>`; a file, a folder with one model file, or an archive. Or
+    `oci://<registry>/<repository>:<tag>` (or `@sha256:<digest>`), an artifact or an image with `/models`."""
     sha256: (
         Annotated[
             str,

@@ -26,6 +26,7 @@ class ModelStorage:
         server_mounts: mounts of the Ray container; it reads only.
         command: the init container's command.
         secrets: names of Secrets whose entries are variables of the init container.
+        variables: further variables of it.
     """
 
     volumes: tuple[dict[str, Any], ...]
@@ -33,6 +34,7 @@ class ModelStorage:
     server_mounts: tuple[dict[str, Any], ...]
     command: tuple[str, ...]
     secrets: tuple[str, ...] = ()
+    variables: tuple[dict[str, Any], ...] = ()
 
 
 def model_storage(model: Model, max_bytes: int) -> ModelStorage:
@@ -70,7 +72,14 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
         server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *read),
         command=tuple(command),
         secrets=(model.credentials.secret_name,) if model.credentials else (),
+        variables=_registry_login(model.credentials.secret_name) if model.credentials and parts.scheme == "oci" else (),
     )
+
+
+def _registry_login(secret: str) -> tuple[dict[str, Any], ...]:
+    """What a Secret of type kubernetes.io/dockerconfigjson has, whose key is no name of a variable."""
+    source = {"name": secret, "key": ".dockerconfigjson", "optional": True}
+    return ({"name": "DOCKER_AUTH_CONFIG", "valueFrom": {"secretKeyRef": source}},)
 
 
 def _claim(volume: str, name: str) -> dict[str, Any]:

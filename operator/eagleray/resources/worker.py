@@ -94,6 +94,7 @@ def _ray(
 
 def _fetch(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
     resources = worker_resources(group)
+    own = {each["name"]: each for each in ({"name": "HOME", "value": TMP}, *storage.variables)}
     return container(
         revision,
         FETCH_CONTAINER,
@@ -101,7 +102,7 @@ def _fetch(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: Mo
         command=list(storage.command),
         envFrom=[{"secretRef": {"name": name}} for name in storage.secrets],
         # What else the download needs, such as proxies, are the user's variables.
-        env=list(({"HOME": {"name": "HOME", "value": TMP}} | user_env(revision)).values()),
+        env=list((own | user_env(revision)).values()),
         resources={kind: _without_devices(amounts) for kind, amounts in resources.items()},
         volumeMounts=[{"name": "tmp", "mountPath": TMP}, *storage.fetch_mounts],
     )

@@ -106,6 +106,8 @@ def test_warmup_posts_what_has_a_body(body: object, method: str | None, verb: st
         "gs://bucket/key",
         "az://container/blob",
         "hf://acme/churn@v2/model.joblib",
+        "oci://registry.example.com:5000/models/churn:1",
+        "oci://ghcr.io/acme/churn@sha256:" + 64 * "0",
     ],
 )
 def test_places_of_models(uri: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eagleray.api.serving import Model
+from eagleray.api.serving import Credentials, Model
 from eagleray.resources.storage import model_storage
 
 SHA = "0" * 64
@@ -41,3 +41,13 @@ def test_a_claim_is_mounted_for_reading_by_both_containers() -> None:
 def test_the_server_only_reads() -> None:
     storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"), MOST)
     assert all(m["readOnly"] for m in storage.server_mounts)
+
+
+@pytest.mark.parametrize(
+    ("uri", "variables"), [("oci://registry/models/churn:1", ["DOCKER_AUTH_CONFIG"]), ("s3://models/churn", [])]
+)
+def test_a_pull_secret_opens_a_registry(uri: str, variables: list[str]) -> None:
+    storage = model_storage(Model(framework="sklearn", uri=uri, credentials=Credentials(secret_name="reader")), MOST)  # noqa: S106 - a name
+    assert storage.secrets == ("reader",)
+    source = {"name": "reader", "key": ".dockerconfigjson", "optional": True}
+    assert list(storage.variables) == [{"name": name, "valueFrom": {"secretKeyRef": source}} for name in variables]

@@ -60,12 +60,13 @@ def test_the_checksum_of_a_folder_is_what_the_shell_says(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("ftp://host/m", "pvc://, file://, http://, https://, s3://, gs://, az://, hf://"),
+        ("ftp://host/m", "pvc://, file://, http://, https://, s3://, gs://, az://, hf://, oci://"),
         ("model.joblib", "the scheme must be one of"),
         ("pvc:///x", "write pvc://<claim>/<path>"),
         ("s3:///x", "write s3://<bucket>/<key>"),
         ("gs:///x", "write gs://<bucket>/<object>"),
         ("az:///x", "write az://<container>/<blob>"),
+        ("oci:///x", "write oci://<registry>/<repository>:<tag>"),
         ("hf:///x", "write hf://<owner>/<repository>[@<revision>]/<path>"),
         ("https:///x", "write https://<host>/<path>"),
         ("file://x/y", "write file:///absolute/path"),

@@ -17,10 +17,11 @@ from pathlib import Path
 from eagleray_serving.fetch import archive, cache, checksum
 from eagleray_serving.fetch.errors import FetchError, Reason
 from eagleray_serving.fetch.files import remove
+from eagleray_serving.fetch.oci import OciDownload
 from eagleray_serving.fetch.progress import say, size
 from eagleray_serving.fetch.retry import with_retries
 from eagleray_serving.fetch.stores import StoreDownload
-from eagleray_serving.fetch.uri import HTTP, LOCAL, ModelUri, parse_uri
+from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, ModelUri, parse_uri
 from eagleray_serving.fetch.web import WebDownload
 
 _MAX_MESSAGE = 2000
@@ -156,8 +157,8 @@ def _local(uri: ModelUri, pvc_root: Path) -> Path:
 
 
 def _download(uri: ModelUri, to: Path, max_bytes: int) -> None:
-    download = (WebDownload if uri.scheme in HTTP else StoreDownload)(uri, to, max_bytes)
-    with_retries(download, uri.shown)
+    kind = OciDownload if uri.scheme == OCI else WebDownload if uri.scheme in HTTP else StoreDownload
+    with_retries(kind(uri, to, max_bytes), uri.shown)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(archive: Path, name: str, to: Path, *, max_bytes: int) -> None:
+def unpack(archive: Path, name: str, to: Path, *, max_bytes: int, below: str = "") -> int:
     """Unpack an archive.
 
     Args:
@@ -34,6 +34,11 @@ def unpack(archive: Path, name: str, to: Path, *, max_bytes: int) -> None:
         name: The name that says what kind of archive it is.
         to: A new folder.
         max_bytes: The most that all files together may take.
+        below: The only folder of the archive that is wanted, as the root of what is made; whatever is elsewhere does
+            not matter.
+
+    Returns:
+        How many bytes the files take.
 
     Raises:
         FetchError: ArchiveRefused, naming the member.
@@ -42,10 +47,10 @@ def unpack(archive: Path, name: str, to: Path, *, max_bytes: int) -> None:
     try:
         if name.lower().endswith(".zip"):
             with zipfile.ZipFile(archive) as opened:
-                _write(_zip_members(opened), to, max_bytes)
+                return _write(_zip_members(opened), to, max_bytes)
         else:
             with tarfile.open(archive) as opened_tar:
-                _write(_tar_members(opened_tar), to, max_bytes)
+                return _write(_tar_members(opened_tar, below), to, max_bytes)
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -57,11 +62,11 @@ def unpack(archive: Path, name: str, to: Path, *, max_bytes: int) -> None:
         raise _refused(f"{name} cannot be unpacked: {error}") from None
 
 
-def _write(members: Iterable[_Member], to: Path, max_bytes: int) -> None:
+def _write(members: Iterable[_Member], to: Path, max_bytes: int) -> int:
     progress = Progress("unpacked", None)
     files = 0
     for name, length, open_member in members:
-        target = to / _checked(name)
+        target = to / checked(name)
         if open_member is None:
             target.mkdir(parents=True, exist_ok=True)
             continue
@@ -75,17 +80,28 @@ def _write(members: Iterable[_Member], to: Path, max_bytes: int) -> None:
             shutil.copyfileobj(source, file, 2**20)
         progress.add(length)
     progress.finish()
+    return progress.done
 
 
-def _checked(name: str) -> PurePosixPath:
+def checked(name: str) -> PurePosixPath:
+    """The path of a file inside a folder that somebody else names.
+
+    Raises:
+        FetchError: ArchiveRefused, when it points outside.
+    """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
         raise _refused(f"member '{name}' points outside the archive")
     return path
 
 
-def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
+def _tar_members(archive: tarfile.TarFile, below: str) -> Iterator[_Member]:
     for member in archive:
+        path = PurePosixPath(member.name)
+        if below:
+            if not path.is_relative_to(below):
+                continue
+            member.name = str(path.relative_to(below))
         if member.isdir():
             yield member.name, 0, None
         elif member.isreg():

@@ -10,13 +10,15 @@ from eagleray_serving.fetch.errors import FetchError, Reason
 LOCAL = ("pvc", "file")
 HTTP = ("http", "https")
 OBJECT_STORES = ("s3", "gs", "az", "hf")
-SCHEMES = (*LOCAL, *HTTP, *OBJECT_STORES)
+OCI = "oci"
+SCHEMES = (*LOCAL, *HTTP, *OBJECT_STORES, OCI)
 _FORMS = {
     "pvc": "pvc://<claim>/<path>",
     "s3": "s3://<bucket>/<key>",
     "gs": "gs://<bucket>/<object>",
     "az": "az://<container>/<blob>",
     "hf": "hf://<owner>/<repository>[@<revision>]/<path>",
+    "oci": "oci://<registry>/<repository>:<tag>",
 }
 
 

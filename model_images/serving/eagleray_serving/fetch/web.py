@@ -7,43 +7,31 @@ import base64
 import http.client
 import urllib.error
 import urllib.request
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from eagleray_serving.fetch.download import Download
 from eagleray_serving.fetch.errors import TransientError
-
-_TIMEOUT_SECONDS = 30
-_PARTIAL = 206
-_RANGE_REFUSED = 416
-_TRANSIENT_STATUS = frozenset({408, 425, 429, _RANGE_REFUSED, 500, 502, 503, 504})
-_ADVICE = {
-    401: "the server wants credentials",
-    403: "the server refuses access; check the credentials",
-    404: "there is no such file; check spec.model.uri",
-    410: "the file is gone; check spec.model.uri",
-}
+from eagleray_serving.fetch.over_http import PARTIAL, RANGE_REFUSED, TIMEOUT_SECONDS, HttpDownload
 
 
-class WebDownload(Download):
+class WebDownload(HttpDownload):
     """One file: a later try goes on where the one before broke off.
 
     It goes on only where the server says that the file is still the same, by a strong ETag or by Last-Modified:
     https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5.
     """
 
+    advice: ClassVar = {
+        401: "the server wants credentials",
+        403: "the server refuses access; check the credentials",
+        404: "there is no such file; check spec.model.uri",
+        410: "the file is gone; check spec.model.uri",
+    }
     _validator: str | None = None
 
-    def attempt(self) -> None:
-        """Download what is missing."""
-        try:
-            with urllib.request.urlopen(self._request(), timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - http(s) only, see parse_uri
-                self._take(response)
-        except urllib.error.HTTPError as error:
-            raise self._answered(error) from None
-        except urllib.error.URLError as error:
-            raise TransientError(f"no connection ({error.reason})") from None
-        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            raise TransientError(f"the connection broke ({type(error).__name__})") from None
+    def _bring(self) -> None:
+        with urllib.request.urlopen(self._request(), timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - http(s) only, see parse_uri
+            self._take(response)
 
     def _take(self, response: http.client.HTTPResponse) -> None:
         had = self.done if self._goes_on(response) else 0
@@ -58,7 +46,7 @@ class WebDownload(Download):
         self._progress.finish()
 
     def _goes_on(self, response: http.client.HTTPResponse) -> bool:
-        if response.status != _PARTIAL:
+        if response.status != PARTIAL:
             return False
         found = response.headers.get("Content-Range", "")
         if not found.startswith(f"bytes {self.done}-"):
@@ -67,13 +55,9 @@ class WebDownload(Download):
         return True
 
     def _answered(self, error: urllib.error.HTTPError) -> Exception:
-        message = f"the server answered {error.code} {error.reason}"
-        if error.code == _RANGE_REFUSED:
+        if error.code == RANGE_REFUSED:
             self._validator = None
-        if error.code in _TRANSIENT_STATUS:
-            return TransientError(message)
-        advice = _ADVICE.get(error.code, "check spec.model.uri")
-        return self._failed(f"{message}: {advice}")
+        return super()._answered(error)
 
     def _request(self) -> urllib.request.Request:
         parts = urlsplit(self._uri.text)
