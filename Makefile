@@ -7,7 +7,7 @@ CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching venv clean
+.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes
 	@$(MAKE) bench ARGS=--batching
+
+gpu-images: ## the images for GPUs, built and tried without one: gigabytes of downloads
+	@$(KIND) gpu-images
 
 venv: ## .venv from the pins in requirements/
 	@$(KIND) venv

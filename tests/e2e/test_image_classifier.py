@@ -1,7 +1,6 @@
 """The example `image-classifier`, and PyTorch without code: right answers, on GPUs, in batches."""
 
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from e2e.client import Client
 from e2e.cluster import GPU_NODE, Manifest
 from e2e.deployment import ModelDeployment
 from e2e.given import ROLLOUT_NAMESPACE, Given
+from e2e.then import Then
+from e2e.when import When
 
 # Two replicas on one GPU, which only Ray shares out: Serve starts both where it counts halves.
 SHARED: Manifest = {
@@ -28,14 +29,6 @@ def client(given: Given) -> Client:
     return given.client(ROLLOUT_NAMESPACE)
 
 
-@pytest.fixture
-def applied(given: Given, client: Client, request: pytest.FixtureRequest) -> Iterator[ModelDeployment]:  # noqa: ARG001
-    file, spec = request.param
-    md = given.settled(given.own_image("image-classifier", file=file, **spec))
-    yield md
-    given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
-
-
 def expected(md: ModelDeployment) -> dict[str, Any]:
     """Images that the network was not trained on, and what it said of them where it was."""
     found: dict[str, Any] = md.in_worker(md.live_pods("worker")[0], CHECK)
@@ -49,8 +42,8 @@ def test_what_serves_pytorch_models_does_so_in_its_image(given: Given) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("applied", [("model.yaml", {})], ids=["model"], indirect=True)
-def test_digits_are_told_on_two_gpus(applied: ModelDeployment, client: Client) -> None:
+def test_digits_are_told_on_two_gpus(given: Given, client: Client) -> None:
+    applied = given.settled(given.own_image("image-classifier"))
     check = expected(applied)
     assert [pod["spec"]["nodeName"] for pod in applied.pods("worker")] == [GPU_NODE, GPU_NODE]
     for image, probs in zip(check["images"][:5], check["probs"], strict=False):
@@ -58,10 +51,18 @@ def test_digits_are_told_on_two_gpus(applied: ModelDeployment, client: Client) -
     assert client.count(applied.url, 200, at_once=32, body={"image": check["images"][0]}).statuses == {"200": 200}
     refused = client.ask("POST", applied.url, {"image": check["images"][0][:2]})
     assert (refused.status, "expected an image of shape [3, 32, 32]" in refused.body) == (422, True)
+    given.cluster.delete("md", applied.name, ROLLOUT_NAMESPACE)
 
 
-@pytest.mark.parametrize("applied", [("no-code.yaml", SHARED)], ids=["no-code"], indirect=True)
-def test_the_same_weights_need_no_code_and_two_replicas_share_a_gpu(applied: ModelDeployment, client: Client) -> None:
+def test_the_same_weights_need_no_code_and_two_replicas_share_a_gpu(
+    given: Given, client: Client, when: When, then: Then
+) -> None:
+    """The image is one for CPUs, and says so rather than let the GPU idle."""
+    applied = when.applied(given.own_image("image-classifier", file="no-code.yaml", **SHARED))
+    unused = "cannot use (it is built for CPUs): use an image for GPUs (eagleray/torch-gpu), ask for no GPU"
+    then.condition(applied, "Degraded", "True", reasons={"ModelLoadFailed"}, saying=unused, within=90)
+    when.changed(applied, {"env": [{"name": "EAGLERAY_DEVICE", "value": "cpu"}]})
+    then.settled(applied)
     assert [pod["spec"]["nodeName"] for pod in applied.pods("worker")] == [GPU_NODE]
     assert applied.status()["readyReplicas"] == 2
     check, url = expected(applied), f"{applied.url}/v1/models/digits:predict"
@@ -73,3 +74,4 @@ def test_the_same_weights_need_no_code_and_two_replicas_share_a_gpu(applied: Mod
     assert (refused["row"], "expected numbers of shape [3, 32, 32]" in refused["error"]) == (1, True)
     told = client.ask("GET", f"{applied.url}/v2/models/digits").json()
     assert told["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 32, 32]}]
+    given.cluster.delete("md", applied.name, ROLLOUT_NAMESPACE)

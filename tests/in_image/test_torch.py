@@ -1,8 +1,8 @@
-"""Runs where PyTorch is: in the image eagleray/torch, by tests/e2e/test_frameworks.py."""
+"""Runs where PyTorch is: in the image eagleray/torch, by tests/e2e/test_image_classifier.py."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.signature import parse_signature
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is in its image only")
+
+# PyTorch means to give TorchScript up; as long as it reads it, it is served.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 
 IMAGES = np.random.default_rng(1).normal(size=(5, 3, 6, 6)).astype(np.float32)
 
@@ -160,6 +163,50 @@ def test_several_outputs(
     assert np.array_equal(answer[names[1]], IMAGES.reshape(5, -1).argmax(1))
     if save is program:
         assert [(told.dtype.name, told.shape) for told in model.outputs] == [("float32", (3, 6, 6)), ("int64", ())]
+
+
+class TwiceAndBest(NamedTuple):
+    twice: torch.Tensor
+    best: torch.Tensor
+
+
+class Fielded(Both):
+    def forward(self, images: torch.Tensor) -> TwiceAndBest:
+        return TwiceAndBest(*super().forward(images))
+
+
+class Unknown(Both):
+    def forward(self, images: torch.Tensor) -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821 - as from TYPE_CHECKING
+        return images * 2
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [(Both, ("output_0", "output_1")), (Fielded, ("twice", "best")), (Unknown, ("predict",)), (Named, ("predict",))],
+)
+def test_outputs_of_a_class_are_those_that_it_is_annotated_with(
+    tmp_path: Path, module: type[Any], names: tuple[str, ...]
+) -> None:
+    torch.save(module().state_dict(), tmp_path / "weights.pt")
+    loaded = load_model("torch", tmp_path, ModelClass(f"{__name__}:{module.__name__}"))
+    model = AnsweringModel(loaded, Output.LABELS)
+    assert model.names == names
+    if module is Named:
+        with pytest.raises(ModelFailureError, match="answers a dict, and not one tensor"):
+            loaded.predict(Rows(IMAGES), names)
+    else:
+        assert np.array_equal(model.answer(Rows(IMAGES))[names[0]], IMAGES * 2)
+
+
+class Nested(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return images * 2, {"best": images.flatten(1).argmax(1)}
+
+
+def test_a_program_that_answers_more_than_tensors_is_refused(tmp_path: Path) -> None:
+    program(Nested(), tmp_path / "model.pt2")
+    with pytest.raises(ModelLoadError, match=r"model\.pt2 answers more than tensors; export one whose forward"):
+        load_model("torch", tmp_path)
 
 
 class Many(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked

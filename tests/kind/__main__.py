@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import bring_up, cache, chart, cluster, demo, images, venv
+from . import bring_up, cache, chart, cluster, demo, gpu_images, images, venv
 from .progress import HarnessError, report, say
 
 TEST = "eagleray-test"
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     dev = command("dev", "rebuild and restart the operator in the clusters that are up")
     dev.add_argument("cluster", nargs="?", default="", help="only in this one")
     dev.set_defaults(run=_dev)
+    command("gpu-images", "the images for GPUs, tried without one").set_defaults(
+        run=lambda _: gpu_images.ensure(bring_up.machine_ready())
+    )
     execute = command("exec", "run a program with a cluster, its kubeconfig and its tools")
     execute.add_argument("cluster", choices=CLUSTERS)
     execute.add_argument("command", nargs=argparse.REMAINDER)

@@ -118,7 +118,8 @@ def ensure(mode: Mode) -> dict[str, str]:
     with cache.lock("images"):
         missing = [i for i in IMAGES if not registry.digest(repository(i.name), current[i.name])]
         for number, image in enumerate(missing, 1):
-            _build(image, current, os_base, f"{number}/{len(missing)}")
+            build(image, current, os_base, f" ({number}/{len(missing)})")
+            _push(image, current)
         if missing:
             _prune(current)
     LIST.parent.mkdir(exist_ok=True)
@@ -133,7 +134,8 @@ def ensure_extra(mode: Mode, image: Image) -> str:
     current = tags(os_base, (*IMAGES, image))
     with cache.lock("images"):
         if not registry.digest(repository(image.name), current[image.name]):
-            _build(image, current, os_base, "1/1")
+            build(image, current, os_base)
+            _push(image, current)
     return reference(image.name, current[image.name])
 
 
@@ -187,7 +189,15 @@ def _context(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def _build(image: Image, current: dict[str, str], os_base: str, progress: str) -> None:
+def build(image: Image, current: dict[str, str], os_base: str, progress: str = "") -> None:
+    """Build one image, whose base is there.
+
+    Args:
+        image: The image.
+        current: The tags of all images.
+        os_base: The operating system's image.
+        progress: How far whoever builds several has come.
+    """
     base = reference(image.base, current[image.base]) if image.base else os_base
     target = reference(image.name, current[image.name])
     log = f"image-{image.name}"
@@ -201,7 +211,7 @@ def _build(image: Image, current: dict[str, str], os_base: str, progress: str) -
         # The engine's own builder; on the machine's network, which may be the only one that reaches a package index.
         options += ["--network", "host"]
     shell.fresh_log(log)
-    with timed(f"Image {image.name} ({progress})"):
+    with timed(f"Image {image.name}{progress}"):
         shell.run(
             ["docker", "build", "-t", target, "-f", image.dockerfile, *options, "-"],
             log=log,
@@ -209,7 +219,10 @@ def _build(image: Image, current: dict[str, str], os_base: str, progress: str) -
             env={"DOCKER_BUILDKIT": "1" if buildkit else "0", "BUILDX_BUILDER": "default"},
             stdin=_context(image),
         )
-        shell.run(["docker", "push", "-q", target], log=log)
+
+
+def _push(image: Image, current: dict[str, str]) -> None:
+    shell.run(["docker", "push", "-q", reference(image.name, current[image.name])], log=f"image-{image.name}")
 
 
 def _prune(current: dict[str, str]) -> None:

@@ -86,6 +86,7 @@ class Desired:
         spec: the parsed spec.
         versions: its versions, in order.
         verbs: what people ask of its rollouts.
+        logged_percent: share of the requests that were answered well that its routers log.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Desired:
     spec: ModelDeploymentSpec
     versions: tuple[Version, ...]
     verbs: Verbs
+    logged_percent: float
 
     @property
     def request_timeout(self) -> float:
@@ -134,7 +136,16 @@ def parse(manifest: Mapping[str, Any], installation: Installation, revisions: Ma
         _version(lane, shared.get(lane.name, lane.replicas or 0), meta, installation, revisions, verbs)
         for lane in lanes
     )
-    return Desired(meta["name"], meta["namespace"], meta["uid"], meta["generation"], spec, versions, verbs)
+    return Desired(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        spec=spec,
+        versions=versions,
+        verbs=verbs,
+        logged_percent=installation.logged_percent,
+    )
 
 
 def _shares(lane: Lane) -> bool:

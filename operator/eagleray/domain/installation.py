@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eagleray.api.serving import FRAMEWORKS
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.fleet import Fleet
 from eagleray.domain.problem import InvalidSpecError
@@ -10,6 +11,7 @@ from eagleray.domain.ray_cluster.groups import groups_of
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
+WITH_GPU_IMAGE = ("onnx", "torch", "xgboost")
 # What is in the image is pinned by the image.
 _IN_THE_IMAGE = "file://"
 
@@ -19,16 +21,18 @@ class Installation:
     """One installation of the operator.
 
     Attributes:
-        images: default images of the Ray Pods: by `model.framework`, and under `base` for apps.
+        images: default images of the Ray Pods: by `model.framework`, by `gpu_flavour` of it, and under `base` for apps.
         fleet: what labels, taints and conditions of nodes mean.
         require_sha256: whether every model that is fetched must be named by its checksum.
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
+        logged_percent: share of the requests that were answered well that routers log.
     """
 
     images: Mapping[str, str]
     fleet: Fleet = field(default_factory=Fleet)
     require_sha256: bool = False
     max_model_bytes: int = MAX_MODEL_BYTES
+    logged_percent: float = 100.0
 
     def check(self, template: VersionTemplate) -> None:
         """Refuse what this installation does not serve.
@@ -55,10 +59,20 @@ class Installation:
         """
         if template.image:
             return template.image
-        key = (template.model.framework or "") if template.model else BASE_IMAGE
-        if key not in self.images:
-            known = ", ".join(sorted(k for k in self.images if k != BASE_IMAGE))
+        if not template.model:
+            return self.images[BASE_IMAGE]
+        framework = template.model.framework or ""
+        if framework not in self.images:
+            known = ", ".join(sorted(self.images.keys() & set(FRAMEWORKS)))
             raise InvalidSpecError(
-                f"spec.model.framework: this operator has no image for {key!r}; use one of {known}, or set spec.image"
+                f"spec.model.framework: this operator has no image for {framework!r}; use one of {known}, or set "
+                "spec.image"
             )
-        return self.images[key]
+        on_gpus = any(group.has_device_of("nvidia.com") for group in groups_of(template))
+        flavour = gpu_flavour(framework) if on_gpus else framework
+        return self.images.get(flavour, self.images[framework])
+
+
+def gpu_flavour(framework: str) -> str:
+    """The name of a framework's image with CUDA, which its models get that ask for GPUs of NVIDIA's."""
+    return f"{framework}-gpu"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eagleray.domain.ray_cluster.groups import WorkerGroup
 from eagleray.domain.revisions import Revision
 from eagleray.domain.traffic.ports import REPLICA_FIRST, replica_ports
 from eagleray.resources.names import secret_name
@@ -30,6 +31,9 @@ PORT_QUARANTINE_SECONDS = 65
 # Serve. Ray's 250 ms are too slow for a model that is just being loaded. Without a limit Ray would watch the whole
 # node, and kill every replica there when others fill the node.
 MEMORY_MONITOR_MS = 50
+# Where the model server computes: on a GPU that was asked for, or not at all.
+_DEVICE = "EAGLERAY_DEVICE"
+_GPU_VENDORS = ("nvidia.com", "amd.com")
 TMP = "/tmp"  # noqa: S108 -- a volume of the Pod's own
 
 _COMMON: Mapping[str, str] = {
@@ -59,11 +63,12 @@ def head_env(revision: Revision) -> list[dict[str, Any]]:
     return _env(revision, {"RAY_NODE_TYPE_NAME": "head", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"})
 
 
-def worker_env(revision: Revision, *, memory_limited: bool) -> list[dict[str, Any]]:
+def worker_env(revision: Revision, group: WorkerGroup, *, memory_limited: bool) -> list[dict[str, Any]]:
     """Build the environment of a worker.
 
     Args:
         revision: the revision.
+        group: its worker group.
         memory_limited: whether the container has a memory limit.
     """
     own = {
@@ -73,6 +78,8 @@ def worker_env(revision: Revision, *, memory_limited: bool) -> list[dict[str, An
         "RAY_NUM_REDIS_GET_RETRIES": str(HEAD_LOOKUPS),
         "RAY_memory_monitor_refresh_ms": str(MEMORY_MONITOR_MS if memory_limited else 0),
     }
+    if revision.template.model and group.has_device_of(*_GPU_VENDORS):
+        own[_DEVICE] = "gpu"
     return _env(revision, own)
 
 

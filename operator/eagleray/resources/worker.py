@@ -82,7 +82,7 @@ def _ray(
             f"--labels={labels.GROUP}={group.name}",
             *ray_node_args(),
         ],
-        env=worker_env(revision, memory_limited="memory" in resources["limits"]),
+        env=worker_env(revision, group, memory_limited="memory" in resources["limits"]),
         ports=[{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         resources=resources,
         volumeMounts=[*scratch_mounts(), *(storage.server_mounts if storage else ())],

@@ -8,8 +8,8 @@ from eagleray.router.xds import address, extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
 HEALTH_INTERVAL_SECONDS = 1
-# Of a replica that did not answer well. Three such answers count (`UNHEALTHY_THRESHOLD`): one that drains is asked for two
-# of these intervals more, in which its successor, which Serve starts first, has been checked and found.
+# Of a replica that did not answer well. Three such answers count (`UNHEALTHY_THRESHOLD`): one that drains is asked for
+# two of these intervals more, in which its successor, which Serve starts first, has been checked and found.
 UNHEALTHY_INTERVAL_SECONDS = 0.5
 UNHEALTHY_THRESHOLD = 3
 # A replica that computes for seconds on its event loop answers its health check late and is still the right one to ask;

@@ -89,7 +89,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
         http_filters=[*call_filters(), strip, _buffer_unknown_length(config), *hold, *observe, forward],
         upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, *hold, forward]}],
         local_reply_config=error_replies(),
-        access_log=[access_log()],
+        access_log=[access_log(config.logged_percent)],
     )
 
 

@@ -179,7 +179,7 @@ class Operator:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            installation=Installation(s.images, s.fleet, s.require_sha256, s.max_model_bytes),
+            installation=Installation(s.images, s.fleet, s.require_sha256, s.max_model_bytes, s.logged_percent),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
             instance=s.pod_name,

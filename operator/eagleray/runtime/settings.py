@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from eagleray.api.serving import FRAMEWORKS
 from eagleray.api.units import parse_quantity
 from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import BASE_IMAGE, MAX_MODEL_BYTES
+from eagleray.domain.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour
 
 PREFIX = "EAGLERAY_"
 DEFAULT_NAMESPACE = "eagleray-system"
@@ -32,12 +32,13 @@ class Settings:
         pod_name: this Pod.
         lease_name: the Lease that operators of one installation share.
         router_image: image of the router Pods.
-        images: default images of the Ray Pods, by framework and under `base`.
+        images: default images of the Ray Pods, see `Installation`.
         image_pull_policy: of the Pods that the operator makes; "" leaves it to Kubernetes.
         image_pull_secrets: their pull secrets.
         fleet: what labels, taints and conditions of nodes mean, as JSON.
         require_sha256: whether every model that is fetched must be named by its checksum.
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
+        logged_percent: share of the requests that were answered well that routers log.
         concurrency: how many ModelDeployments are worked on at once.
         metrics_port: of `/metrics`; 0 picks a free one.
         health_port: of `/healthz` and `/readyz`; 0 picks a free one.
@@ -52,13 +53,16 @@ class Settings:
     lease_name: str = "eagleray-operator"
     router_image: str = "eagleray/router"
     images: Mapping[str, str] = field(
-        default_factory=lambda: {name: f"eagleray/{name}" for name in (BASE_IMAGE, *FRAMEWORKS)}
+        default_factory=lambda: {
+            name: f"eagleray/{name}" for name in (BASE_IMAGE, *FRAMEWORKS, *map(gpu_flavour, WITH_GPU_IMAGE))
+        }
     )
     image_pull_policy: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     require_sha256: bool = False
     max_model_bytes: int = MAX_MODEL_BYTES
+    logged_percent: float = 100.0
     concurrency: int = 16
     metrics_port: int = 8080
     health_port: int = 8081
@@ -77,7 +81,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         SettingsError: a value is not what its setting takes.
     """
     d = Settings(pod_name=_get(env, "POD_NAME") or socket.gethostname())
-    images = {name: _get(env, f"{name.upper()}_IMAGE") or default for name, default in d.images.items()}
+    images = {name: _get(env, f"{_variable(name)}_IMAGE") or default for name, default in d.images.items()}
     return Settings(
         watch_namespaces=_list(env, "WATCH_NAMESPACES"),
         namespace=_get(env, "NAMESPACE") or d.namespace,
@@ -90,6 +94,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         fleet=_fleet(env, "NODES"),
         require_sha256=_choice(env, "REQUIRE_SHA256", BOOLEANS, "false") == "true",
         max_model_bytes=_bytes(env, "MAX_MODEL_SIZE", d.max_model_bytes),
+        logged_percent=_number(env, "REQUEST_LOG_PERCENT", d.logged_percent, low=0, high=100),
         concurrency=int(_number(env, "CONCURRENCY", d.concurrency, low=1, high=1000)),
         metrics_port=int(_number(env, "METRICS_PORT", d.metrics_port, low=0, high=65535)),
         health_port=int(_number(env, "HEALTH_PORT", d.health_port, low=0, high=65535)),
@@ -97,6 +102,10 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         drain_seconds=_number(env, "DRAIN_SECONDS", d.drain_seconds, low=0, high=3600),
         log_level=_choice(env, "LOG_LEVEL", LOG_LEVELS, d.log_level),
     )
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def _get(env: Mapping[str, str], name: str) -> str:

@@ -25,7 +25,7 @@ CASES: dict[str, list[str]] = {
         "--set", "images.pullSecrets={pull},images.router.tag=r7,replicaCount=3,priorityClassName=high",
         "--set", "metrics.podMonitor.enabled=true,metrics.podMonitor.labels.release=prometheus",
         "--set", "serviceAccount.annotations.a=b,podLabels.c=d,podAnnotations.e=f,nodeSelector.g=h",
-        "--set", "tolerations[0].key=k,affinity.nodeAffinity.x=y",
+        "--set", "tolerations[0].key=k,affinity.nodeAffinity.x=y,requestLog.percent=0.5",
     ],
     "least": [
         "--set", "replicaCount=1,serviceAccount.create=false,serviceAccount.name=mine,rbac.create=false",

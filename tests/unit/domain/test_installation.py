@@ -33,6 +33,26 @@ def test_the_image_is_that_of_spec_or_of_the_framework() -> None:
 
 
 @pytest.mark.parametrize(
+    ("framework", "limits", "image"),
+    [
+        ("torch", {"nvidia.com/gpu": "1"}, "t:gpu"),
+        ("torch", {"nvidia.com/gpu": "0.5"}, "t:gpu"),
+        ("torch", {"nvidia.com/mig-1g.10gb": "1"}, "t:gpu"),
+        ("torch", {"nvidia.com/gpu": "0"}, "t:cpu"),
+        ("torch", {"amd.com/gpu": "1"}, "t:cpu"),
+        ("torch", {"memory": "1Gi"}, "t:cpu"),
+        ("sklearn", {"nvidia.com/gpu": "1"}, "s:1"),
+    ],
+)
+def test_a_model_that_asks_for_gpus_gets_the_image_with_cuda(
+    framework: str, limits: dict[str, str], image: str
+) -> None:
+    model = {"framework": framework, "uri": "pvc://m/1"}
+    asked = VersionTemplate.model_validate({"model": model, "resources": {"limits": limits}})
+    assert Installation({"torch": "t:cpu", "torch-gpu": "t:gpu", "sklearn": "s:1"}).image(asked) == image
+
+
+@pytest.mark.parametrize(
     ("share", "per_pod", "remedy"),
     [
         ("0.5", 2, ""),

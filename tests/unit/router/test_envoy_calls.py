@@ -51,7 +51,8 @@ async def router(rig: Rig, tmp_path: Path) -> AsyncIterator[Router]:
     """A router to the network, and to a revision without share whose replica is none of ours."""
     other = await rig.replica()
     async with model_server(tmp_path) as port:
-        found = await rig.router(routed({target("m-a", ports=(port,)): 100, target("m-b", other): 0}))
+        targets = {target("m-a", ports=(port,)): 100, target("m-b", other): 0}
+        found = await rig.router(routed(targets, logged_percent=0))
         await found.until_answering("m-a", "m-b")
         yield found
 
@@ -178,6 +179,13 @@ async def test_metadata_picks_a_revision_and_none_is_lost(stub: Any) -> None:
 async def test_what_is_wrong_is_said(stub: Any, changes: dict[str, Any], status: str, words: str) -> None:
     found, message = await refused(stub.ModelInfer(typed(**changes)))
     assert (found, words in message) == (status, True), message
+
+
+async def test_where_no_call_is_logged_one_that_failed_is(stub: Any, router: Router) -> None:
+    await stub.ModelInfer(typed())
+    await refused(stub.ModelInfer(typed(inputs=[{"name": "bias", "datatype": "FP64", "shape": [-1]}])))
+    await router.stop()
+    assert len(router.log.read_text().splitlines()) == 1
 
 
 async def test_what_is_refused_is_an_error_in_the_client(client: InferenceServerClient) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,25 @@ async def test_the_access_log_is_one_json_line_a_request(rig: Rig) -> None:
         "attempts": 1,
         "flags": "-",
     }
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(0.0, 0, 0), (25.0, 20, 80)])
+async def test_of_what_went_well_a_share_is_logged_and_all_of_what_did_not(
+    rig: Rig, percent: float, least: int, most: int
+) -> None:
+    good, bad = await rig.replica(), await rig.replica()
+    bad.mode = "fail"
+    config = routed({target("m-good", good): 100, target("m-bad", bad): 0}, logged_percent=percent)
+    router = await rig.router(config)
+    await router.until_answering("m-good", "m-bad")
+    await router.ask_all([{}] * 200)
+    await router.ask_all([{"headers": {"x-eagleray-revision": "m-bad"}}] * 20)
+    await router.ask(headers={"x-eagleray-revision": "nobody"})
+    await router.stop()
+    entries = [json.loads(line) for line in router.log.read_text().splitlines()]
+    statuses = Counter(entry["status"] for entry in entries)
+    assert least <= statuses.pop(200, 0) <= most
+    assert statuses == {500: 20, 404: 1}
 
 
 async def test_a_router_that_drains_loses_nothing(rig: Rig) -> None:

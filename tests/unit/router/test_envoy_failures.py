@@ -88,15 +88,18 @@ async def test_a_lone_replica_that_drains_as_its_successor_starts_loses_no_reque
     router = await rig.router(routed({target("m-a", draining, successor): 100}))
     await router.until_healthy("m-a", 1)
     async with rig.load(router) as answers:
-        for _ in range(4):  # how the two's checks lie to each other is chance
-            await rig.until(lambda: draining.arrived > 20)
-            await successor.start()
-            draining.healthy = False
+        for old, new in 2 * [
+            (draining, successor),
+            (successor, draining),
+        ]:  # how their checks lie to each other is chance
+            before = len(answers)
+            await rig.until(lambda many=before + 20: len(answers) > many)
+            await new.start()
+            old.healthy = False
             await router.until_healthy("m-a", 2)
             await router.until_healthy("m-a", 1)
-            await draining.stop()
-            draining.healthy, successor.arrived = True, 0
-            draining, successor = successor, draining
+            await old.stop()
+            old.healthy = True
     assert {a.status for a in answers} == {200}
 
 

@@ -12,11 +12,15 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
+from eagleray_serving.frameworks.device import cannot_use, on_gpu
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".onnx",)
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
 
 _TEXT = "tensor(string)"
 _LABELS = frozenset({_TEXT, "tensor(int64)", "tensor(int32)", "tensor(bool)"})
@@ -91,16 +95,29 @@ def load(path: Path) -> OnnxModel:
         path: An ``.onnx`` file, or a folder with one.
 
     Raises:
-        ModelLoadError: The file is missing, onnxruntime cannot read it, or it takes what rows cannot be told for.
+        ModelLoadError: The file is missing, onnxruntime cannot read it, or it takes what rows cannot be told for; or
+            there is a GPU that onnxruntime cannot use.
     """
     file = find_model_file(path, SUFFIXES)
+    providers = [_CUDA, _CPU] if _with_cuda() else [_CPU]
     try:
-        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(file), providers=providers)
     except Exception as error:  # noqa: BLE001 - its exceptions have no common base but Exception
         raise ModelLoadError(
             f"{file.name} is not a model that onnxruntime {onnxruntime.__version__} can read ({first_line(error)})"
         ) from None
+    if _CUDA in providers and _CUDA not in session.get_providers():
+        raise cannot_use("onnx", f"onnxruntime {onnxruntime.__version__}", "it finds none that it knows")
     return OnnxModel(session, _labels(onnx.load(file, load_external_data=False).graph))
+
+
+def _with_cuda() -> bool:
+    if not on_gpu():
+        return False
+    if _CUDA not in onnxruntime.get_available_providers():
+        raise cannot_use("onnx", f"onnxruntime {onnxruntime.__version__}", "it is built for CPUs")
+    onnxruntime.preload_dlls()  # CUDA's libraries, where pip has put them
+    return True
 
 
 def _labels(graph: Any) -> Array:

@@ -5,13 +5,15 @@ import importlib
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_unflatten
 
 from eagleray_serving.errors import ModelFailureError, ModelLoadError, first_line, last_line
 from eagleray_serving.frameworks import ModelClass, find_model_file
+from eagleray_serving.frameworks.device import cannot_use, on_gpu
 from eagleray_serving.outputs import PREDICT, Answer
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -94,12 +96,14 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
         model_class: Whose weights the file holds; None where it holds code as well.
 
     Raises:
-        ModelLoadError: The file is missing or damaged, holds something else, or does not fit the class.
+        ModelLoadError: The file is missing or damaged, holds something else, or does not fit the class; or there is a
+            GPU that PyTorch cannot use.
     """
     file = find_model_file(path, SUFFIXES)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device()
     if model_class is not None:
-        return TorchModel(_weighted(file, model_class).to(device).eval(), device)
+        module = _weighted(file, model_class)
+        return TorchModel(module.to(device).eval(), device, outputs=_annotated(module))
     kind = _kind(file)
     if kind == "script":
         script = _read(file, torch.jit.load, map_location=device).eval()
@@ -110,6 +114,15 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
         f"{file.name} holds weights or a pickled module, and no code of it; name its class in model.class "
         "(module:Class, from your image), or save it with torch.jit.save() or torch.export.save()"
     )
+
+
+def _device() -> Any:
+    if not on_gpu():
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        why = "it finds none that it knows" if torch.version.cuda else "it is built for CPUs"
+        raise cannot_use("torch", f"PyTorch {torch.__version__}", why)
+    return torch.device("cuda")
 
 
 def _kind(file: Path) -> str:
@@ -142,7 +155,28 @@ def _answered(script: Any) -> tuple[Tensor, ...]:
     kinds = [each.kind() for each in answer.type.elements()] if answer.type.kind() == "TupleType" else []
     if len(kinds) < 2 or set(kinds) != {"TensorType"}:
         return _ONE
-    return tuple(Tensor(f"output_{place}", np.dtype(np.float32), None) for place in range(len(kinds)))
+    return _several(_by_place(len(kinds)))
+
+
+def _annotated(module: Any) -> tuple[Tensor, ...]:
+    """The outputs of a module: several where `forward()` is annotated as a tuple or a NamedTuple of tensors."""
+    try:
+        answer = get_type_hints(type(module).forward).get("return")
+        fields = get_type_hints(answer) if hasattr(answer, "_fields") else {}
+    except NameError:  # an annotation for type checkers alone
+        return _ONE
+    kinds = list(fields.values()) or list(get_args(answer) if get_origin(answer) is tuple else ())
+    if len(kinds) < 2 or set(kinds) != {torch.Tensor}:
+        return _ONE
+    return _several(list(fields) or _by_place(len(kinds)))
+
+
+def _by_place(count: int) -> list[str]:
+    return [f"output_{place}" for place in range(count)]
+
+
+def _several(names: Sequence[str]) -> tuple[Tensor, ...]:
+    return tuple(Tensor(name, np.dtype(np.float32), None) for name in names)
 
 
 def _exported(file: Path, device: Any) -> TorchModel:
@@ -150,7 +184,8 @@ def _exported(file: Path, device: Any) -> TorchModel:
     known = {node.name: node.meta.get("val") for node in program.graph.nodes}
     told = program.graph_signature
     inputs = tuple(_input(str(name), known.get(name), file) for name in told.user_inputs)
-    names = _output_names(program.call_spec.out_spec, file)
+    answer = tree_unflatten([None] * len(told.user_outputs), program.call_spec.out_spec)
+    names = _output_names(answer, file)
     outputs = tuple(
         _tensor(name, known.get(node), f"the output '{name}' of {file.name}")
         for name, node in zip(names, told.user_outputs, strict=True)
@@ -160,14 +195,14 @@ def _exported(file: Path, device: Any) -> TorchModel:
     return TorchModel(program.module(), device, Signature(columns=None, tensors=inputs), outputs)
 
 
-def _output_names(spec: Any, file: Path) -> list[str]:
-    """One name for each tensor that a program answers: its key in a dict, its place in a tuple."""
-    if spec.is_leaf():
+def _output_names(answer: Any, file: Path) -> list[str]:
+    """One name for each tensor that a program answers, given None for each: its key in a dict, its place in a tuple."""
+    if answer is None:
         return [PREDICT]
-    if spec.type in {dict, tuple, list} and all(child.is_leaf() for child in spec.children_specs):
-        places = range(len(spec.children_specs))
-        names = [str(key) for key in spec.context] if spec.type is dict else [f"output_{place}" for place in places]
-        return names if len(names) > 1 or spec.type is dict else [PREDICT]
+    if isinstance(answer, dict) and not any(answer.values()):
+        return [str(key) for key in answer]
+    if isinstance(answer, tuple | list) and not any(answer):
+        return _by_place(len(answer)) if len(answer) > 1 else [PREDICT]
     raise ModelLoadError(
         f"{file.name} answers more than tensors; export one whose forward() answers tensors, or a dict of them"
     )

@@ -10,6 +10,7 @@ import xgboost
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
+from eagleray_serving.frameworks.device import cannot_use, on_gpu
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -23,7 +24,7 @@ def load(path: Path) -> Model:
         path: A ``.json`` or ``.ubj`` file, a pickle, or a folder with one of them.
 
     Raises:
-        ModelLoadError: The file is missing, or XGBoost cannot read it.
+        ModelLoadError: The file is missing, or XGBoost cannot read it; or there is a GPU that XGBoost cannot use.
     """
     found, file = read_booster(path, SUFFIXES, _read)
     return _model(found) if isinstance(found, xgboost.Booster) else sklearn.wrap(found, file)
@@ -39,7 +40,18 @@ def _read(file: Path) -> Any:
         ) from None
 
 
+def _with_cuda() -> bool:
+    if not on_gpu():
+        return False
+    if not xgboost.build_info().get("USE_CUDA"):
+        raise cannot_use("xgboost", f"XGBoost {xgboost.__version__}", "it is built for CPUs")
+    return True
+
+
 def _model(booster: Any) -> BoostedModel:
+    cuda = _with_cuda()
+    if cuda:
+        booster.set_param({"device": "cuda"})
     learner = json.loads(booster.save_config())["learner"]
     objective = learner["objective"]["name"]
     if objective == "multi:softmax":  # tells the label alone; the same trees tell every probability
@@ -53,12 +65,14 @@ def _model(booster: Any) -> BoostedModel:
         values: Array = booster.inplace_predict(rows.values, iteration_range=trees, validate_features=False)
         return values
 
-    def linear_scores(rows: Rows) -> Array:
-        values: Array = booster.predict(xgboost.DMatrix(rows.values), validate_features=False)
+    def copied_scores(rows: Rows) -> Array:
+        how: dict[str, Any] = {} if linear else {"iteration_range": trees}
+        values: Array = booster.predict(xgboost.DMatrix(rows.values), validate_features=False, **how)
         return values
 
     linear = learner["gradient_booster"]["name"] == "gblinear"  # which has no trees, and no inplace_predict()
-    return BoostedModel(_signature(booster), classes, linear_scores if linear else scores)
+    # On a GPU inplace_predict() wants the rows there already, and copies them with a warning where they are not.
+    return BoostedModel(_signature(booster), classes, copied_scores if linear or cuda else scores)
 
 
 def _signature(booster: Any) -> Signature:

@@ -55,14 +55,22 @@ class WorkerGroup:
         placement = (self.placement or Placement()).model_copy(update={"spot": "Forbid"})
         return replace(self, placement=placement, on_demand=True)
 
+    def has_device_of(self, *vendors: str) -> bool:
+        """Whether a replica has, or shares, a device of one of these vendors, such as `nvidia.com`."""
+        names = [name for name, amount in self._amounts().items() if parse_quantity(amount)]
+        return any(name.partition("/")[0] in vendors for name in names)
+
+    def _amounts(self) -> dict[str, str]:
+        resources = self.resources
+        return {**((resources and resources.requests) or {}), **((resources and resources.limits) or {})}
+
     def check(self) -> None:
         """Refuse shares of GPUs that do not add up to whole ones in a Pod.
 
         Raises:
             InvalidSpecError: naming the field and the remedy.
         """
-        resources = self.resources
-        amounts = {**((resources and resources.requests) or {}), **((resources and resources.limits) or {})}
+        amounts = self._amounts()
         for name in GPUS:
             share = parse_quantity(amounts.get(name, "0"))
             whole = share * self.replicas_per_pod

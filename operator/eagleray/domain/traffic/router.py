@@ -143,6 +143,7 @@ class RouterConfig:
         unavailable: what a client is told (503) while the split is empty.
         holds: whether a holder in the router's Pods lets requests wait. Set also while none is to wait, as `compares`.
         hold_timeout: the longest that a request may wait, in seconds; 0 without a holder.
+        logged_percent: share of the requests that were answered well that get a line in the log.
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
@@ -164,6 +165,7 @@ class RouterConfig:
     unavailable: str = "no revision of this model is ready yet"
     holds: bool = False
     hold_timeout: float = 0.0
+    logged_percent: float = 100.0
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""

@@ -69,6 +69,7 @@ def route(
         unavailable=_unavailable(desired, versions),
         holds=bool(idles),
         hold_timeout=max(map(hold_seconds, idles), default=0.0),
+        logged_percent=desired.logged_percent,
     )
 
 
