@@ -220,13 +220,17 @@ def _some(values: Array, name: str) -> Array:
 
 def _flat(data: list[Any]) -> list[Any]:
     """Values in row-major order, whatever the nesting."""
-    while any(isinstance(value, list) for value in data):
+    while list in set(map(type, data)):
         data = [item for value in data for item in (value if isinstance(value, list) else [value])]
     return data
 
 
 def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
     allowed = _PYTHON_TYPES[kind]
+    if kind != TEXT and set(map(type, flat)) <= set(allowed):
+        values = np.array(flat)
+        if values.dtype.kind in ("bif" if kind.startswith("FP") else "bi"):  # and no number is too large for it
+            return values.reshape(shape)
     width = math.prod(shape[1:])
     for place, value in enumerate(flat):
         missing = value is None and kind in {"FP16", "FP32", "FP64", "BYTES"}
