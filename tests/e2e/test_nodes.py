@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from e2e.cluster import GPU_NODE, OTHER_NODE, SPOT_NODE
-from e2e.deployment import name_of
+from e2e.deployment import ModelDeployment, name_of
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import SETTLED_SECONDS, Then
 from e2e.wait import NotYetError, eventually
@@ -31,12 +31,12 @@ def noticed(given: Given) -> Iterator[None]:
     given.cluster.kubectl("taint", "node", SPOT_NODE, f"{NOTICE}-")
 
 
-def nodes(served: Served, role: str) -> set[str]:
-    return {pod["spec"].get("nodeName", "") for pod in served.md.pods(role)}
+def nodes(md: ModelDeployment, role: str) -> set[str]:
+    return {pod["spec"].get("nodeName", "") for pod in md.pods(role)}
 
 
-def only_elsewhere(served: Served, role: str) -> None:
-    if SPOT_NODE in (found := nodes(served, role)):
+def only_elsewhere(md: ModelDeployment, role: str) -> None:
+    if SPOT_NODE in (found := nodes(md, role)):
         raise NotYetError(f"{role} Pods are on {found}")
 
 
@@ -49,22 +49,37 @@ def a_router_moves_there(roaming: Served, when: When, then: Then) -> None:
         then.settled(roaming.md)
     finally:
         kubectl("uncordon", OTHER_NODE)
-    assert SPOT_NODE in nodes(roaming, "router")
+    assert SPOT_NODE in nodes(roaming.md, "router")
 
 
 @pytest.mark.usefixtures("noticed")
 def test_what_prefers_spot_nodes_leaves_one_that_gives_notice(roaming: Served, when: When, then: Then) -> None:
-    assert nodes(roaming, "worker") == {SPOT_NODE}
-    assert SPOT_NODE not in nodes(roaming, "head"), "with the head goes the whole cluster"
+    assert nodes(roaming.md, "worker") == {SPOT_NODE}
+    assert SPOT_NODE not in nodes(roaming.md, "head"), "with the head goes the whole cluster"
     a_router_moves_there(roaming, when, then)
     before = set(roaming.md.live_pods("worker"))
     with when.loaded(roaming, 30) as load:
         roaming.md.cluster.kubectl("taint", "node", SPOT_NODE, f"{NOTICE}=soon:NoSchedule")
         for role in ROLES:
-            eventually("the node is left", partial(only_elsewhere, roaming, role), within=SETTLED_SECONDS)
+            eventually("the node is left", partial(only_elsewhere, roaming.md, role), within=SETTLED_SECONDS)
         then.settled(roaming.md)
     assert not before & set(roaming.md.live_pods("worker"))
     then.no_request_failed(load.result, at_least=300)
+
+
+def test_a_node_that_stays_after_all_is_used_again(given: Given, when: When, then: Then) -> None:
+    """By a Pod too that was made while it was about to go, and fits nowhere else."""
+    kubectl = given.cluster.kubectl
+    kubectl("taint", "node", SPOT_NODE, f"{NOTICE}=soon:NoSchedule")
+    only_there = {"nodeSelector": {"kubernetes.io/hostname": SPOT_NODE}}
+    try:
+        md = when.applied(given.knobs_manifest("patient", placement=only_there))
+        then.condition(md, "Degraded", "True", reasons={"Unschedulable"}, saying="fits on no node", within=60)
+    finally:
+        kubectl("taint", "node", SPOT_NODE, f"{NOTICE}-")
+    then.settled(md)
+    assert nodes(md, "worker") == {SPOT_NODE}
+    given.cluster.delete("md", md.name, ROLLOUT_NAMESPACE)
 
 
 def test_a_drained_node_takes_no_request_with_it(roaming: Served, when: When, then: Then) -> None:
@@ -93,7 +108,7 @@ def test_a_share_of_the_workers_stays_off_spot_nodes_at_every_scale(roaming: Ser
         when.changed(roaming.md, {"replicas": 1})
         then.settled(roaming.md)
         then.pods(roaming.md, "worker", 1, within=SETTLED_SECONDS)
-        assert SPOT_NODE not in nodes(roaming, "worker")
+        assert SPOT_NODE not in nodes(roaming.md, "worker")
     then.no_request_failed(load.result, at_least=300)
 
 

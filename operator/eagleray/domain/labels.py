@@ -15,6 +15,8 @@ ACCELERATOR_ANNOTATION = "eagleray.dev/accelerator"
 # Of a worker that runs on no spot node, whatever its group may do.
 CAPACITY_ANNOTATION = "eagleray.dev/capacity-type"
 ON_DEMAND = "on-demand"
+# Of a worker: the nodes that were about to go when it was made, where it must not run.
+KEPT_OFF_ANNOTATION = "eagleray.dev/kept-off-nodes"
 
 # What kopf watches and observe lists: our children alone.
 MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"

@@ -66,6 +66,8 @@ class Pod:
         ready: whether it passes its readiness probe.
         digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
         notice: why its node is about to go; "" while it is not.
+        kept_off: a node that was about to go when the Pod was made, where it so must not run, and that stays after
+            all; "" where there is none.
         on_demand: whether it was made to run on no spot node.
         containers: every container, init containers first.
     """
@@ -88,6 +90,7 @@ class Pod:
     ready: bool = False
     digest: str = ""
     notice: str = ""
+    kept_off: str = ""
     on_demand: bool = False
     containers: tuple[Container, ...] = ()
 

@@ -67,6 +67,10 @@ class NodeBook:
         """Why a node is about to go; "" while it is not."""
         return self._nodes.get(name, _UNSEEN).notice
 
+    def stays(self, name: str) -> bool:
+        """Whether a node is there and not about to go."""
+        return name in self._nodes and not self._nodes[name].notice
+
     def leaving(self) -> tuple[str, ...]:
         """The nodes that are about to go."""
         return tuple(sorted(name for name, node in self._nodes.items() if node.notice))

@@ -41,9 +41,15 @@ def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
         digest=_digest(manifest),
         notice=nodes.notice(manifest["spec"].get("nodeName", "")),
+        kept_off=_kept_off(meta.get("annotations", {}), nodes),
         on_demand=meta.get("annotations", {}).get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
         containers=tuple(_container(c) for c in containers),
     )
+
+
+def _kept_off(annotations: dict[str, str], nodes: NodeBook) -> str:
+    names = annotations.get(labels.KEPT_OFF_ANNOTATION, "").split(",")
+    return next((name for name in names if nodes.stays(name)), "")
 
 
 def _digest(manifest: dict[str, Any]) -> str:

@@ -61,6 +61,8 @@ def build_worker_pod(
         found["metadata"]["annotations"][labels.ACCELERATOR_ANNOTATION] = group.placement.accelerator
     if group.on_demand:
         found["metadata"]["annotations"][labels.CAPACITY_ANNOTATION] = labels.ON_DEMAND
+    if pod.leaving:
+        found["metadata"]["annotations"][labels.KEPT_OFF_ANNOTATION] = ",".join(pod.leaving)
     return found
 
 

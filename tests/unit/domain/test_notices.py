@@ -24,6 +24,19 @@ def test_the_pods_of_a_node_that_is_about_to_go_are_replaced_at_once() -> None:
     assert len(world.workers()) == 2
 
 
+def test_a_pod_that_fits_nowhere_else_is_made_anew_when_the_node_stays_after_all() -> None:
+    world = World(replicas=2)
+    settle(world)
+    waiting, placed = world.workers()
+    world.pods[waiting.name] = replace(waiting, unschedulable="0/3 nodes are available", kept_off="n1")
+    world.pods[placed.name] = replace(placed, kept_off="n1")
+    decision = world.step()
+    deleted = [a for a in decision.actions if isinstance(a, DeletePod)]
+    assert [(a.name, a.why) for a in deleted] == [
+        (waiting.name, "it was made to keep off the node n1, which stays after all")
+    ]
+
+
 def test_a_head_on_such_a_node_is_replaced_while_the_old_workers_serve() -> None:
     world = World(replicas=2)
     settle(world)

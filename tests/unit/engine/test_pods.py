@@ -74,6 +74,18 @@ def test_a_pod_is_told_that_its_node_is_about_to_go(seen: dict[str, Any], notice
     assert read_pod(manifest, book).live
 
 
+def test_a_pod_that_was_kept_off_a_node_is_told_that_it_stays() -> None:
+    book = NodeBook(FLEET)
+    manifest = pod(REPO, "")
+    manifest["metadata"]["annotations"] = {"eagleray.dev/kept-off-nodes": "gone,n"}
+    assert read_pod(manifest, book).kept_off == ""
+    book.see(node("n", taint="spot-itn"))
+    assert read_pod(manifest, book).kept_off == ""
+    book.see(node("n"))
+    assert read_pod(manifest, book).kept_off == "n"
+    assert read_pod(pod(REPO, ""), book).kept_off == ""
+
+
 @pytest.mark.parametrize(
     ("spec", "closed"),
     [

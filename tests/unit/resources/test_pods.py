@@ -56,6 +56,13 @@ def test_golden(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
     assert rendered == GOLDEN.read_text()
 
 
+def test_a_worker_says_which_nodes_it_was_kept_off(make_revision: MakeRevision, owner: dict[str, Any]) -> None:
+    revision = make_revision()
+    settings = PodSettings(leaving=("n1", "n2"))
+    found = build_worker_pod(revision, revision.groups[0], 2, 1, owner, settings)
+    assert found["metadata"]["annotations"]["eagleray.dev/kept-off-nodes"] == "n1,n2"
+
+
 @pytest.mark.parametrize("kind", ["head", "worker"])
 def test_pods_pass_the_restricted_policy(kind: str, request: pytest.FixtureRequest) -> None:
     spec = request.getfixturevalue(kind)()["spec"]

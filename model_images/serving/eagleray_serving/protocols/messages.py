@@ -13,6 +13,7 @@ from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.protocols import binary, v2
 from eagleray_serving.protocols.binary import Blob
+from eagleray_serving.protocols.inputs import rows_of
 from eagleray_serving.protocols.proto.open_inference_pb2 import (
     Asked,
     InferRequest,
@@ -76,7 +77,7 @@ def parse_infer(call: Any, signature: Signature, outputs: tuple[str, ...]) -> Re
         message = f"there are {len(call.inputs)} tensors and {len(raw)} of raw bytes; send all as raw bytes, or none"
         raise InvalidInputError(message, field="raw_input_contents", status=400)
     told = [_told(tensor, raw[place] if raw else None) for place, tensor in enumerate(call.inputs)]
-    rows = v2.rows_of(told, signature, Blob(memoryview(b"".join(raw))))
+    rows = rows_of(told, signature, Blob(memoryview(b"".join(raw))))
     return Request(rows, wanted, call.id or None)
 
 

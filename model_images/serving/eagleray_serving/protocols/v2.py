@@ -3,7 +3,6 @@
 Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +12,9 @@ import numpy as np
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.protocols import binary, jsonable, parse_object
-from eagleray_serving.protocols.binary import Blob
-from eagleray_serving.rows import Kind, Rows, Signature, check_names, check_values, describe, parse_rows
-from eagleray_serving.signature import DTYPES, TEXT
-from eagleray_serving.tensors import Array, Tensor, check_tensor, of_objects
-
-# What numpy takes.
-_MOST_AXES = 64
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "BOOL": (bool,),
-    TEXT: (str,),
-    **{name: (int, float) if name.startswith("FP") else (int,) for name in DTYPES if name != "BOOL"},
-}
+from eagleray_serving.protocols.inputs import parameter, rows_of
+from eagleray_serving.rows import Kind, Rows, Signature, describe
+from eagleray_serving.tensors import Array, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +59,6 @@ def parse_infer(
     wanted = wanted_of(request.get("outputs"), outputs)
     rows = rows_of(request.get("inputs"), signature, blob)
     return InferRequest(rows, wanted, identity, _as_bytes(request, wanted))
-
-
-def rows_of(inputs: object, signature: Signature, blob: Blob) -> Rows:
-    """The rows of an infer request.
-
-    Args:
-        inputs: Its tensors, as in JSON.
-        signature: What the model takes.
-        blob: The bytes of those that have no ``data``, in order.
-
-    Raises:
-        InvalidInputError: Naming the tensor, and the row where there is one.
-    """
-    if not isinstance(inputs, list) or not inputs:
-        raise InvalidInputError("expected a list of at least one tensor", field="inputs")
-    axes = max((_axes(tensor) for tensor in signature.tensors), default=2)
-    tensors = dict(_tensor(value, place, axes, blob) for place, value in enumerate(inputs))
-    blob.end()
-    if len(tensors) != len(inputs):
-        raise InvalidInputError("two tensors have the same name", field="inputs")
-    return _rows(tensors, signature)
-
-
-def _axes(tensor: Tensor) -> int:
-    """The most axes that an input may have."""
-    return _MOST_AXES if tensor.shape is None else 1 + len(tensor.shape)
 
 
 def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[dict[str, Any], list[bytes]]:
@@ -178,123 +142,6 @@ def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
 
 def _as_bytes(request: dict[str, Any], wanted: tuple[str, ...]) -> frozenset[str]:
     """The outputs that are wanted as bytes: each as it says, or as the request says for all."""
-    default = _parameter(request, "binary_data_output") is True
-    said = {o.get("name"): _parameter(o, "binary_data") for o in request.get("outputs") or [] if isinstance(o, dict)}
+    default = parameter(request, "binary_data_output") is True
+    said = {o.get("name"): parameter(o, "binary_data") for o in request.get("outputs") or [] if isinstance(o, dict)}
     return frozenset(name for name in wanted if (default if said.get(name) is None else said[name] is True))
-
-
-def _parameter(holder: dict[str, Any], name: str) -> object:
-    parameters = holder.get("parameters")
-    return parameters.get(name) if isinstance(parameters, dict) else None
-
-
-def _tensor(value: object, place: int, axes: int, blob: Blob) -> tuple[str, Array]:
-    if not isinstance(value, dict):
-        raise InvalidInputError(f"expected an object, got {describe(value)}", field=f"inputs[{place}]")
-    name = value.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidInputError("the tensor has no name", field=f"inputs[{place}]")
-    kind, shape, data = value.get("datatype"), value.get("shape"), value.get("data")
-    if not isinstance(kind, str) or kind not in _PYTHON_TYPES:
-        raise InvalidInputError(f"datatype must be one of {', '.join(_PYTHON_TYPES)}", field=name)
-    if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
-        raise InvalidInputError("shape must be a list of sizes", field=name)
-    if len(shape) > axes:
-        wanted = "[rows] or [rows, columns]" if axes == 2 else f"of {axes} sizes, the rows first"
-        raise InvalidInputError(f"expected shape {wanted}, got {shape}", field=name)
-    if data is None and (size := _parameter(value, binary.SIZE)) is not None:
-        return name, _some(blob.take(size, kind, shape, name), name)
-    if not isinstance(data, list):
-        raise InvalidInputError(f"data must be a list, or {binary.SIZE} among its parameters", field=name)
-    flat = _flat(data)
-    if len(flat) != math.prod(shape):
-        raise InvalidInputError(f"shape {shape} needs {math.prod(shape)} values, data has {len(flat)}", field=name)
-    return name, _some(_array(flat, kind, shape, name), name)
-
-
-def _some(values: Array, name: str) -> Array:
-    if not values.size:
-        raise InvalidInputError("expected at least one row, got none", field=name)
-    return values
-
-
-def _flat(data: list[Any]) -> list[Any]:
-    """Values in row-major order, whatever the nesting."""
-    while list in set(map(type, data)):
-        data = [item for value in data for item in (value if isinstance(value, list) else [value])]
-    return data
-
-
-def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
-    allowed = _PYTHON_TYPES[kind]
-    if kind != TEXT and set(map(type, flat)) <= set(allowed):
-        values = np.array(flat)
-        if values.dtype.kind in ("bif" if kind.startswith("FP") else "bi"):  # and no number is too large for it
-            return values.reshape(shape)
-    width = math.prod(shape[1:])
-    for place, value in enumerate(flat):
-        missing = value is None and kind in {"FP16", "FP32", "FP64", "BYTES"}
-        if not missing and (not isinstance(value, allowed) or (isinstance(value, bool) and kind != "BOOL")):
-            raise InvalidInputError(f"expected {kind}, got {describe(value)}", field=name, row=place // width)
-    return of_objects(flat, shape)
-
-
-def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
-    if signature.text:
-        return _text(tensors, signature)
-    if signature.tensors:
-        return _tensors(tensors, signature.tensors)
-    columns = signature.columns
-    names = [column.name for column in columns] if columns is not None else []
-    (first, tensor), *others = tensors.items()
-    if not others and tensor.ndim == 2 and not (signature.named and first in names):
-        if columns is not None and tensor.shape[1] != len(columns):
-            raise InvalidInputError(f"expected shape [rows, {len(columns)}], got {list(tensor.shape)}", field=first)
-        return check_values(_numbers_if_plain(tensor), signature)
-    return _columns(tensors, signature)
-
-
-def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
-    rows = len(next(iter(tensors.values())))
-    for name, tensor in tensors.items():
-        if tensor.ndim == 2 and tensor.shape[1] != 1:
-            raise InvalidInputError(
-                f"a tensor of one column has shape [rows] or [rows, 1], got {list(tensor.shape)}", field=name
-            )
-        if len(tensor) != rows:
-            raise InvalidInputError(f"expected {rows} rows as in the first tensor, got {len(tensor)}", field=name)
-    data = {name: tensor.reshape(-1).tolist() for name, tensor in tensors.items()}
-    return parse_rows([dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)], signature)
-
-
-def _tensors(found: dict[str, Array], wanted: tuple[Tensor, ...]) -> Rows:
-    if len(wanted) == 1 and len(found) == 1:  # whatever it is called
-        found = {wanted[0].name: next(iter(found.values()))}
-    check_names(found, [tensor.name for tensor in wanted])
-    values, *more = (check_tensor(_numbers(found[tensor.name], tensor.name), tensor) for tensor in wanted)
-    for tensor, others in zip(wanted[1:], more, strict=True):
-        if len(others) != len(values):
-            told = f"expected {len(values)} rows as in '{wanted[0].name}', got {len(others)}"
-            raise InvalidInputError(told, field=tensor.name)
-    return Rows(values, more=tuple(more))
-
-
-def _numbers(values: Array, name: str) -> Array:
-    numbers = np.array(values.tolist()) if values.dtype == object else values
-    if numbers.dtype.kind not in "biuf":
-        raise InvalidInputError("expected numbers", field=name)
-    return numbers
-
-
-def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
-    (name, tensor), *others = tensors.items()
-    if others or (tensor.ndim == 2 and tensor.shape[1] != 1):
-        raise InvalidInputError("the model reads text: send one BYTES tensor of shape [rows]", field=name)
-    return parse_rows(tensor.reshape(-1).tolist(), signature, field=name)
-
-
-def _numbers_if_plain(tensor: Array) -> Array:
-    if tensor.dtype != object:
-        return tensor
-    types = set(map(type, tensor.flat))
-    return tensor.astype(np.float64) if types <= {int, float, bool} else tensor

@@ -137,6 +137,8 @@ def _to_go(pod: Pod) -> str:
         return ""
     if pod.terminated:
         return _GONE
+    if pod.unschedulable and pod.kept_off:
+        return f"it was made to keep off the node {pod.kept_off}, which stays after all"
     return f"its node is about to go ({pod.notice})" if pod.notice else ""
 
 
