@@ -77,6 +77,8 @@ def _pod(image: str) -> Manifest:
             # Its worker processes do not start with Python 3.13; and without them there is one hop less.
             {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108
+            # As Ray tells a replica of one CPU: otherwise the trees of one request take both cores.
+            {"name": "OMP_NUM_THREADS", "value": "1"},
         ],
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
         "securityContext": LOCKED_DOWN,

@@ -1,5 +1,6 @@
 """What the operator's own settings say of what users may ask for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,8 +13,8 @@ from eagleray.domain.ray_cluster.groups import groups_of
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
 WITH_GPU_IMAGE = ("onnx", "torch", "xgboost")
-# What is in the image is pinned by the image.
-_IN_THE_IMAGE = "file://"
+# What is in the image is pinned by the image, and what has a digest by that.
+_PINNED = re.compile(r"file://|oci://.*@sha256:[0-9a-f]{64}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,10 @@ class Installation:
         for group in groups:
             group.check()
         model = template.model
-        if self.require_sha256 and model and not model.sha256 and not (model.uri or "").startswith(_IN_THE_IMAGE):
+        if self.require_sha256 and model and not model.sha256 and not _PINNED.match(model.uri or ""):
             raise InvalidSpecError(
                 "model.sha256: this operator serves no model without it (models.requireSha256 of the chart); write "
-                "what sha256sum says of the file"
+                "what sha256sum says of the file, or name an artifact of a registry by its digest"
             )
 
     def image(self, template: VersionTemplate) -> str:

@@ -19,8 +19,22 @@ def test_a_model_without_its_checksum_is_refused_where_that_is_demanded() -> Non
     Installation({}).check(template(uri="pvc://models/m/1"))
 
 
-@pytest.mark.parametrize("model", [{"uri": "s3://m/1", "sha256": "0" * 64}, {"uri": "file:///opt/m"}, {}])
-def test_a_checksum_an_image_and_an_app_pass(model: dict[str, Any]) -> None:
+@pytest.mark.parametrize("uri", ["oci://registry/m:1", "oci://registry/m@sha256:1", "s3://m/@sha256:" + 64 * "0"])
+def test_what_names_no_digest_needs_its_checksum_too(uri: str) -> None:
+    with pytest.raises(InvalidSpecError, match="name an artifact of a registry by its digest"):
+        STRICT.check(template(uri=uri))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"uri": "s3://m/1", "sha256": "0" * 64},
+        {"uri": "file:///opt/m"},
+        {"uri": "oci://registry/m:1@sha256:" + 64 * "0"},
+        {},
+    ],
+)
+def test_a_checksum_an_image_a_digest_and_an_app_pass(model: dict[str, Any]) -> None:
     STRICT.check(template(**model))
 
 
