@@ -64,11 +64,13 @@ class Snapshot:
         observed: what the domain decides on.
         children: what is written only where it differs.
         router_pods: the router's Pods as manifests.
+        left_behind: Ray Pods of a deleted object of the same name, whose names are still taken.
     """
 
     observed: Observed
     children: Children
     router_pods: tuple[Manifest, ...]
+    left_behind: tuple[Manifest, ...]
 
 
 class Observer:
@@ -140,7 +142,8 @@ class Observer:
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
-        return Snapshot(observed, children, tuple(routers))
+        left_behind = tuple(p for p in of_ray if _of_another(p, manifest["metadata"]["uid"]))
+        return Snapshot(observed, children, tuple(routers), left_behind)
 
     async def _router_children(self, key: Key) -> list[Manifest]:
         """The router's ConfigMap and Deployment, by name: the operator may not list ConfigMaps."""
@@ -279,6 +282,12 @@ def _router_version(manifests: list[Manifest]) -> str:
 
 def _of_revision(manifest: Manifest) -> bool:
     return labels.REVISION in manifest["metadata"]["labels"] and not _deleting(manifest)
+
+
+def _of_another(pod: Manifest, uid: str) -> bool:
+    """Whether a Pod's owner is not this object; one that was orphaned on purpose has none."""
+    owners = [reference["uid"] for reference in pod["metadata"].get("ownerReferences", [])]
+    return bool(owners) and uid not in owners
 
 
 def _deleting(manifest: Manifest) -> bool:

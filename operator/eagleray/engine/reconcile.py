@@ -1,7 +1,7 @@
 """One look at one object: observe, plan, execute, and say what is true."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -80,7 +80,7 @@ class Reconciler:
             manifest = await self._kube.get(Ref(MODEL_DEPLOYMENT, key.namespace, key.name))
         except NotFoundError:
             await self._forget(key)
-            return await self._hurry(key)
+            return await self._hurry(await self._left_behind(key))
         if "deletionTimestamp" in manifest["metadata"]:
             await self._forget(key)
             return None
@@ -89,7 +89,8 @@ class Reconciler:
         decision = await self._decide_and_do(key, manifest, snapshot, memory)
         await self._say(manifest, snapshot.observed.status, decision.status)
         self._decided(key, decision.status)
-        return decision.requeue_after
+        looks = decision.requeue_after, await self._hurry(snapshot.left_behind)
+        return min((seconds for seconds in looks if seconds is not None), default=None)
 
     async def close(self) -> None:
         """End what is under way and close connections."""
@@ -103,23 +104,24 @@ class Reconciler:
         if memory is not None:
             await memory.close()
 
-    async def _hurry(self, key: Key) -> float | None:
+    async def _left_behind(self, key: Key) -> list[Manifest]:
+        """The Ray Pods of a deleted object; those that were orphaned on purpose (`--cascade=orphan`) stay."""
+        mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
+        pods = [p for p in await self._kube.list(POD, key.namespace, mine) if p["metadata"].get("ownerReferences")]
+        return [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}]
+
+    async def _hurry(self, pods: Sequence[Manifest]) -> float | None:
         """Let the Pods of a deleted object end soon; the garbage collector has workers wait for replicas to move.
 
         The first who deletes a Pod sets its grace period: kubelet does not shorten one that runs. So all are deleted
         at once, workers first; and where the collector was faster, the raylet is ended when the shorter period is over.
-        Pods that were orphaned on purpose (`--cascade=orphan`) stay.
 
         Returns:
             Seconds until it is to look whether they have ended, or None where nothing is left.
         """
-        mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
-        pods = [p for p in await self._kube.list(POD, key.namespace, mine) if p["metadata"].get("ownerReferences")]
-        ranks = {Role.WORKER: 0, Role.HEAD: 1}
-        of_ray = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in ranks]
-        of_ray.sort(key=lambda pod: ranks[pod["metadata"]["labels"][labels.ROLE]])
-        await asyncio.gather(*(self._end_soon(pod) for pod in of_ray))
-        return IDLE_GRACE_SECONDS + 1.0 if of_ray else None
+        workers_first = sorted(pods, key=lambda pod: pod["metadata"]["labels"][labels.ROLE] != Role.WORKER)
+        await asyncio.gather(*(self._end_soon(pod) for pod in workers_first))
+        return IDLE_GRACE_SECONDS + 1.0 if pods else None
 
     async def _end_soon(self, pod: Manifest) -> None:
         meta = pod["metadata"]
