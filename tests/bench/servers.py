@@ -131,8 +131,8 @@ def write(found: Found) -> None:
     rows = [
         "### Our server beside MLServer",
         "",
-        "`examples/fraud` (200 trees by LightGBM) by the Open Inference Protocol in JSON, one replica each, in turns:",
-        f"a lone caller, {found.one['clients']} callers, and {ROWS} rows in a request.",
+        "`examples/fraud` (200 trees by LightGBM) by the Open Inference Protocol in JSON, one replica and one thread",
+        f"for the trees each, in turns: a lone caller, {found.one['clients']} callers, and {ROWS} rows in a request.",
         "",
         f"| | p50 alone, ms | p99 | requests per second | p50 of {ROWS} rows, ms |",
         "|---|---|---|---|---|",
