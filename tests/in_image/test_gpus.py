@@ -62,11 +62,11 @@ def test_without_a_gpu_it_computes_on_cpus(framework: str, save: Callable[[Path]
     assert answers(framework, tmp_path) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("framework", ["torch", "onnx"])
+@pytest.mark.filterwarnings(r"ignore:[\s\S]* to CPU:UserWarning")
+@pytest.mark.parametrize("framework", MODELS)
 def test_a_gpu_that_cannot_be_used_stops_the_start(
     framework: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """XGBoost finds out at the first rows, warns, and computes on CPUs."""
     expected = MODELS[framework](tmp_path)
     monkeypatch.setenv("EAGLERAY_DEVICE", "gpu")
     with pytest.raises(ModelLoadError, match=rf"cannot use \(.*\): use an image for GPUs \(eagleray/{framework}-gpu\)"):

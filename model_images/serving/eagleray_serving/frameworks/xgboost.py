@@ -53,6 +53,8 @@ def _model(booster: Any) -> BoostedModel:
     if cuda:
         booster.set_param({"device": "cuda"})
     learner = json.loads(booster.save_config())["learner"]
+    if cuda and not learner["generic_param"]["device"].startswith("cuda"):  # it has changed that, with a warning
+        raise cannot_use("xgboost", f"XGBoost {xgboost.__version__}", "it finds none that it knows")
     objective = learner["objective"]["name"]
     if objective == "multi:softmax":  # tells the label alone; the same trees tell every probability
         booster.set_param({"objective": "multi:softprob"})
