@@ -25,7 +25,7 @@ from eagleray.domain.traffic.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.engine.children import Children
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.pods import read_pod
+from eagleray.engine.pods import is_ray, left_behind, read_pod
 from eagleray.engine.queue import Key
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import NotFoundError
@@ -113,8 +113,7 @@ class Observer:
             self._router_children(key),
         )
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
-        of_ray = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}]
-        ray = tuple(read_pod(p, self._nodebook) for p in of_ray)
+        ray = tuple(read_pod(p, self._nodebook) for p in pods if is_ray(p))
         known = {r.name: r for r in map(read_revision, revisions)}
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
         (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
@@ -142,8 +141,7 @@ class Observer:
             conflict=conflict,
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
-        left_behind = tuple(p for p in of_ray if _of_another(p, manifest["metadata"]["uid"]))
-        return Snapshot(observed, children, tuple(routers), left_behind)
+        return Snapshot(observed, children, tuple(routers), left_behind(pods, manifest["metadata"]["uid"]))
 
     async def _router_children(self, key: Key) -> list[Manifest]:
         """The router's ConfigMap and Deployment, by name: the operator may not list ConfigMaps."""
@@ -282,12 +280,6 @@ def _router_version(manifests: list[Manifest]) -> str:
 
 def _of_revision(manifest: Manifest) -> bool:
     return labels.REVISION in manifest["metadata"]["labels"] and not _deleting(manifest)
-
-
-def _of_another(pod: Manifest, uid: str) -> bool:
-    """Whether a Pod's owner is not this object; one that was orphaned on purpose has none."""
-    owners = [reference["uid"] for reference in pod["metadata"].get("ownerReferences", [])]
-    return bool(owners) and uid not in owners
 
 
 def _deleting(manifest: Manifest) -> bool:

@@ -1,6 +1,7 @@
 """Pods as the API server gives them, turned into what the domain knows of a Pod."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,22 @@ from eagleray.engine.nodes import NodeBook
 
 # The container that a Pod is there for: Ray's or the router's; the others prepare it.
 _MAIN_CONTAINERS = frozenset({"ray", "envoy"})
+
+
+def is_ray(manifest: dict[str, Any]) -> bool:
+    """Whether a Pod of ours is a head or a worker."""
+    return manifest["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}
+
+
+def left_behind(manifests: Iterable[dict[str, Any]], uid: str = "") -> tuple[dict[str, Any], ...]:
+    """Ray Pods whose owner was deleted; those that were orphaned on purpose (`--cascade=orphan`) have none and stay.
+
+    Args:
+        manifests: Pods of objects of one name.
+        uid: of the object that has the name now, if any.
+    """
+    owners = [(p, [owner["uid"] for owner in p["metadata"].get("ownerReferences", [])]) for p in manifests if is_ray(p)]
+    return tuple(p for p, uids in owners if uids and uid not in uids)
 
 
 def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:

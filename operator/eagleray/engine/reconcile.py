@@ -22,6 +22,7 @@ from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
+from eagleray.engine.pods import left_behind
 from eagleray.engine.queue import Key
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
@@ -80,7 +81,8 @@ class Reconciler:
             manifest = await self._kube.get(Ref(MODEL_DEPLOYMENT, key.namespace, key.name))
         except NotFoundError:
             await self._forget(key)
-            return await self._hurry(await self._left_behind(key))
+            mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
+            return await self._hurry(left_behind(await self._kube.list(POD, key.namespace, mine)))
         if "deletionTimestamp" in manifest["metadata"]:
             await self._forget(key)
             return None
@@ -103,12 +105,6 @@ class Reconciler:
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()
-
-    async def _left_behind(self, key: Key) -> list[Manifest]:
-        """The Ray Pods of a deleted object; those that were orphaned on purpose (`--cascade=orphan`) stay."""
-        mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
-        pods = [p for p in await self._kube.list(POD, key.namespace, mine) if p["metadata"].get("ownerReferences")]
-        return [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}]
 
     async def _hurry(self, pods: Sequence[Manifest]) -> float | None:
         """Let the Pods of a deleted object end soon; the garbage collector has workers wait for replicas to move.

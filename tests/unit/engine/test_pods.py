@@ -4,7 +4,7 @@ import pytest
 
 from eagleray.domain.fleet import Fleet
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.pods import read_pod
+from eagleray.engine.pods import left_behind, read_pod
 
 REPO = "registry.example:5000/team/model"
 
@@ -119,3 +119,13 @@ def test_an_accelerator_that_no_node_has_is_named_with_what_there_is() -> None:
     assert read_pod(manifest, book).unschedulable == "0/2 nodes are available"
     book.forget("c")
     assert "there is: t4 on 2" in read_pod(manifest, book).unschedulable
+
+
+def owned(role: str, *uids: str) -> dict[str, Any]:
+    return {"metadata": {"labels": {"eagleray.dev/role": role}, "ownerReferences": [{"uid": uid} for uid in uids]}}
+
+
+def test_what_a_deleted_object_leaves_behind_is_told_from_what_was_orphaned_and_from_another_of_its_name() -> None:
+    old, new, orphan, router = owned("head", "old"), owned("worker", "new"), owned("worker"), owned("router", "old")
+    assert left_behind([old, new, orphan, router]) == (old, new)
+    assert left_behind([old, new, orphan, router], "new") == (old,)
