@@ -19,13 +19,14 @@ def ensure(mode: Mode) -> None:
         mode: Where base images come from.
     """
     images.ensure(mode)
+    os_base = node_image.ensure_os_base(mode)
     for image in GPU_IMAGES:
         tests = Image(f"{image.name}-tests", "tests/in_image/Dockerfile", base=image.name, stage="tests")
-        current = images.tags(node_image.ensure_os_base(mode), (*images.IMAGES, image, tests))
+        current = images.tags(os_base, (*images.IMAGES, image, tests))
         for each in (image, tests):
             reference = images.reference(each.name, current[each.name])
             if not shell.succeeds(["docker", "image", "inspect", reference]):
-                images.build(each, current, node_image.ensure_os_base(mode))
+                images.build(each, current, os_base)
         with timed(f"Tests in {image.name}"):
             log = f"tests-{image.name}"
             shell.fresh_log(log)

@@ -81,10 +81,10 @@ def fetch(uri: ModelUri, to: Path, options: Options) -> Path:
 def _source(uri: ModelUri, part: Path, options: Options) -> Path:
     """What is at the URI, with the checksum that is demanded: in place, in the cache, or downloaded to `part`."""
     sha256 = options.sha256
-    if uri.scheme not in LOCAL and options.cache is not None and sha256 is not None:
-        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options.max_bytes))
     if uri.scheme in LOCAL:
         source = _local(uri, options.pvc_root)
+    elif options.cache is not None and sha256 is not None:
+        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options.max_bytes))
     else:
         _download(uri, part, options.max_bytes)
         source = part

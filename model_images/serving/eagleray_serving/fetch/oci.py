@@ -79,10 +79,11 @@ class OciDownload(HttpDownload):
         self._reference = reference(uri)
         self._registry = Registry(self._reference, os.environ)
         self._layers: Sequence[Layer] = ()
+        self._right: set[Layer] = set()
 
     def _bring(self) -> None:
         try:
-            self._layers = self._layers or self._listed(self._reference.name)
+            self._layers = self._layers or self._listed()
             self._fetch_layers()
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLError):
@@ -92,9 +93,9 @@ class OciDownload(HttpDownload):
             raise
         self._place()
 
-    def _listed(self, name: str) -> Sequence[Layer]:
+    def _listed(self) -> Sequence[Layer]:
         try:
-            manifest = self._manifest(name)
+            manifest = self._manifest(self._reference.name)
             if "manifests" in manifest:
                 manifest = self._manifest(_for_this_machine(manifest["manifests"]))
             entries = [each for each in manifest.get("layers", []) if each.get("mediaType") != _EMPTY]
@@ -116,7 +117,9 @@ class OciDownload(HttpDownload):
         self._parts.mkdir(parents=True, exist_ok=True)
         self._begin(sum(layer.size for layer in self._layers), sum(self._had(layer) for layer in self._layers))
         for layer in self._layers:
-            self._fetch_layer(layer)
+            if layer not in self._right:  # by an earlier try
+                self._fetch_layer(layer)
+                self._right.add(layer)
         self._progress.finish()
 
     def _fetch_layer(self, layer: Layer) -> None:
