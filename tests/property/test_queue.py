@@ -4,10 +4,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.engine.queue import Key, WorkQueue
+from eagleray.engine.queue import WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter
 from eagleray.engine.worker import Workers
 from eagleray.kube.errors import TransientError
+from eagleray.kube.kinds import Key
 from fakes import virtual_time
 from fakes.virtual_time import now
 

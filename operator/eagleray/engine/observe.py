@@ -26,7 +26,6 @@ from eagleray.engine.children import Children
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.pods import is_ray, left_behind, read_pod
-from eagleray.engine.queue import Key
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import NotFoundError
 from eagleray.kube.kinds import (
@@ -36,6 +35,7 @@ from eagleray.kube.kinds import (
     POD,
     POD_DISRUPTION_BUDGET,
     SERVICE,
+    Key,
     Kind,
     Manifest,
     Ref,
@@ -106,10 +106,10 @@ class Observer:
         """
         mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
         pods, services, revisions, budgets, named = await asyncio.gather(
-            self._kube.list(POD, key.namespace, mine),
-            self._kube.list(SERVICE, key.namespace, mine),
-            self._kube.list(CONTROLLER_REVISION, key.namespace, mine),
-            self._kube.list(POD_DISRUPTION_BUDGET, key.namespace, mine),
+            *(
+                self._listed(kind, key.namespace, mine)
+                for kind in (POD, SERVICE, CONTROLLER_REVISION, POD_DISRUPTION_BUDGET)
+            ),
             self._router_children(key),
         )
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
@@ -142,6 +142,9 @@ class Observer:
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
         return Snapshot(observed, children, tuple(routers), left_behind(pods, manifest["metadata"]["uid"]))
+
+    async def _listed(self, kind: Kind, namespace: str, carried: Mapping[str, str]) -> list[Manifest]:
+        return (await self._kube.list(kind, namespace, carried)).items
 
     async def _router_children(self, key: Key) -> list[Manifest]:
         """The router's ConfigMap and Deployment, by name: the operator may not list ConfigMaps."""

@@ -8,26 +8,10 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import Protocol
 
 from eagleray.engine.ratelimit import RetryLimiter
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """What is reconciled: one ModelDeployment.
-
-    Attributes:
-        namespace: its namespace.
-        name: its name.
-    """
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+from eagleray.kube.kinds import Key
 
 
 class QueueClosedError(Exception):

@@ -23,12 +23,11 @@ from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
 from eagleray.engine.pods import left_behind
-from eagleray.engine.queue import Key
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from eagleray.kube.events import EventRecorder
-from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
+from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Key, Manifest, Ref
 from eagleray.ray.errors import RayError
 from eagleray.ray.raylet import RayletClient
 from eagleray.resources.secret import auth_token
@@ -82,7 +81,7 @@ class Reconciler:
         except NotFoundError:
             await self._forget(key)
             mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
-            return await self._hurry(left_behind(await self._kube.list(POD, key.namespace, mine)))
+            return await self._hurry(left_behind((await self._kube.list(POD, key.namespace, mine)).items))
         if "deletionTimestamp" in manifest["metadata"]:
             await self._forget(key)
             return None

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from eagleray.engine.queue import Key, NoQueueMetrics, QueueClosedError, WorkQueue
+from eagleray.engine.queue import NoQueueMetrics, QueueClosedError, WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter, TokenBucket
+from eagleray.kube.kinds import Key
 from fakes import virtual_time
 from fakes.virtual_time import now
 
