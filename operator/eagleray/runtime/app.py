@@ -13,12 +13,12 @@ from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.installation import Installation
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.queue import Key, WorkQueue
+from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
 from eagleray.kube.api_server import ApiServer
 from eagleray.kube.client import KubeClient
-from eagleray.kube.kinds import LEASE, POD, Manifest, Ref
+from eagleray.kube.kinds import LEASE, POD, Key, Manifest, Ref
 from eagleray.kube.lease import Lease
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.runtime.health import PROMETHEUS, Answer, Health, HttpServer, Stage
@@ -160,7 +160,7 @@ class Operator:
         elif nodes.see(manifest):
             log.info("Node is about to go, or is not any more", node=name, notice=nodes.notice(name))
             ours = {labels.MANAGED_BY: labels.MANAGER}
-            for pod in await self._client.list(POD, None, ours, {"spec.nodeName": name}):
+            for pod in (await self._client.list(POD, None, ours)).items:
                 self._queue.add(Key(pod["metadata"]["namespace"], pod["metadata"]["labels"][labels.NAME]))
 
     def _synced(self) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.engine.queue import Key, QueueMetrics
+from eagleray.engine.queue import QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
+from eagleray.kube.kinds import Key
 from eagleray.runtime.scaling_metrics import ScalingMetrics
 from eagleray.runtime.start_metrics import StartMetrics
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import structlog
 
-from eagleray.engine.queue import Key
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import KubeError
-from eagleray.kube.kinds import MODEL_DEPLOYMENT
+from eagleray.kube.kinds import MODEL_DEPLOYMENT, Key
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +25,7 @@ async def list_keys(client: KubeClient, namespaces: tuple[str, ...]) -> list[Key
     """
     keys: list[Key] = []
     for namespace in namespaces or (None,):
-        found = await client.list(MODEL_DEPLOYMENT, namespace)
+        found = (await client.list(MODEL_DEPLOYMENT, namespace)).items
         keys += [Key(o["metadata"]["namespace"], o["metadata"]["name"]) for o in found]
     return keys
 

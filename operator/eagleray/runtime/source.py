@@ -12,9 +12,8 @@ from typing import Any
 import kopf
 
 from eagleray.domain import labels as names
-from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
+from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Key, Kind, Manifest
 
 CHILDREN: tuple[Kind, ...] = (POD, SERVICE, DEPLOYMENT)
 WATCH_LIST_SINCE = (1, 34)

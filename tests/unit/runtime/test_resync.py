@@ -2,9 +2,8 @@ import asyncio
 
 import pytest
 
-from eagleray.engine.queue import Key
 from eagleray.kube.errors import NotFoundError, TransientError
-from eagleray.kube.kinds import MODEL_DEPLOYMENT, Manifest
+from eagleray.kube.kinds import MODEL_DEPLOYMENT, Key, Manifest
 from eagleray.runtime.resync import list_keys, resync, served
 from fakes import virtual_time
 from fakes.kube import FakeKube

@@ -11,9 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
+from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Key, Kind, Manifest
 from eagleray.runtime.source import Source, settings
 
 SELECTOR = "app.kubernetes.io/managed-by=eagleray,eagleray.dev/name"
