@@ -6,12 +6,13 @@ from functools import partial
 import structlog
 
 from eagleray.domain.actions import Action, AskProvider, DrainNode, Probe, PutApplication, SetReplicas
-from eagleray.domain.observed import Pod
+from eagleray.domain.observed import Pod, Role
 from eagleray.domain.rollout.evidence import Reading
 from eagleray.engine.context import Look
 from eagleray.engine.questions import trouble_of
 from eagleray.peers.errors import PeerError
-from eagleray.peers.peers import Head
+from eagleray.peers.places import Head
+from eagleray.peers.probe import trial
 from eagleray.resources.application import build_application
 from eagleray.resources.secret import auth_token
 
@@ -83,19 +84,18 @@ class Inquirer:
     async def _drain(self, action: DrainNode, head: Head) -> None:
         """Ask Ray to give the node up if it is idle; refused while anything still runs there."""
         self._look.memory.draining.add(action.head)
-        refusal = await self._peers.drain(self._look.key, head, action.pod)
-        log.info("Asked to drain node", pod=action.pod, refusal=refusal)
+        answer = await self._peers.drain(self._look.key, head, action.pod)
+        log.info("Asked to drain node", pod=action.pod, accepted=answer.accepted, answer=answer.message)
 
     async def _probe(self, action: Probe) -> None:
-        revision, observed = self._look.plan.revisions[action.revision], self._look.observed
-        workers = [
-            p
-            for p in observed.pods
-            if (p.revision, p.incarnation) == (action.revision, action.incarnation) and p.role == "worker" and p.live
-        ]
-        result = await self._peers.probe(self._look.key, revision, action.incarnation, workers, observed.routers)
-        self._look.memory.probes[action.revision] = result
-        log.info("Probed revision", revision=action.revision, ok=result.ok, message=result.message)
+        observed, name = self._look.observed, action.revision
+        same = [p for p in observed.pods if (p.revision, p.incarnation) == (name, action.incarnation)]
+        workers = [p.ip for p in same if p.role is Role.WORKER and p.live and p.ip]
+        routers = [r.ip for r in observed.routers if r.ready and r.stats is not None]
+        order = trial(self._look.plan.revisions[name], action.incarnation, workers, routers)
+        result = await self._peers.probe(self._look.key, order)
+        self._look.memory.probes[name] = result
+        log.info("Probed revision", revision=name, ok=result.ok, message=result.message)
 
     def _head(self, name: str) -> Pod | None:
         return next((p for p in self._look.observed.pods if p.name == name and p.ip), None)

@@ -8,14 +8,12 @@ from datetime import datetime
 import structlog
 
 from eagleray.domain.observed import Role
-from eagleray.domain.traffic.ports import RAYLET
 from eagleray.engine.pods import ray_identity
 from eagleray.engine.tools import Tools
 from eagleray.kube.errors import ConflictError, NotFoundError
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, Key, Manifest, Ref
 from eagleray.kube.store import Held
 from eagleray.peers.errors import PeerError
-from eagleray.peers.peers import Head
 from eagleray.resources.secret import auth_token
 
 log = structlog.get_logger(__name__)
@@ -82,7 +80,7 @@ class Departed:
         address = (pod.body.get("status") or {}).get("podIP", "")
         token = auth_token(self.tools.settings.token_key, key.namespace, told.revision if told else "")
         try:
-            await self.tools.peers.shut_down_raylet(key, Head(address, token))
+            await self.tools.peers.shut_down_raylet(key, address, token)
         except PeerError as e:
             log.warning("A worker of a deleted object is not ended", pod=pod.ref.name, error=str(e))
 

@@ -9,7 +9,7 @@ import structlog
 from eagleray.api.status import ModelDeploymentStatus, RolloutPhase
 from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
-from eagleray.domain.observed import Observed
+from eagleray.domain.observed import Observed, Role
 from eagleray.domain.plan import plan, plan_deleting
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.context import Look
@@ -129,7 +129,7 @@ class Engine:
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()
-            self._tools.peers.forget(key)
+            await self._tools.peers.forget(key)
 
 
 def _with_outcomes(
@@ -149,7 +149,7 @@ def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
     memory.rolling = any(r.phase is not RolloutPhase.ABORTED for r in decision.status.rollouts or [])
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
-    workers = tuple((p.uid, p.ip) for p in observed.pods if p.revision in polling.use and p.role == "worker" and p.ready)
+    workers = tuple((p.uid, p.ip) for p in observed.pods if p.revision in polling.use and p.role is Role.WORKER and p.ready and p.ip)
     subjects = replace(sight.subjects, workers=workers, draining=frozenset(memory.draining))
     memory.poller.follow(Asked(subjects, polling))
     names = {pod.name for pod in observed.pods} | {pod.uid for pod in observed.pods}

@@ -19,7 +19,7 @@ from eagleray.engine.pods import ROUTER_POD, ray_identity, read_pod
 from eagleray.engine.questions import HeadSubject, RouterSubject, Subjects
 from eagleray.kube.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD, SERVICE, Key, Manifest, Ref
 from eagleray.kube.store import Held, Store
-from eagleray.peers.peers import Head
+from eagleray.peers.places import Head
 from eagleray.resources.names import router_name, service_name
 from eagleray.resources.revision import read_revision
 from eagleray.resources.router import COMPARER, HOLDER

@@ -12,7 +12,8 @@ from eagleray.domain.observed import PeerTrouble
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import PeerError, RejectedError
-from eagleray.peers.peers import AsksPeers, Head
+from eagleray.peers.peers import PeerClient
+from eagleray.peers.places import Head
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,7 @@ class Asker:
     """
 
     key: Key
-    peers: AsksPeers
+    peers: PeerClient
 
 
 @dataclass(frozen=True, slots=True)

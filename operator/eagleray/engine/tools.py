@@ -8,7 +8,7 @@ from eagleray.engine.nodes import NodeBook
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.store import Store
-from eagleray.peers.peers import AsksPeers
+from eagleray.peers.peers import PeerClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Tools:
 
     kube: KubeClient
     store: Store
-    peers: AsksPeers
+    peers: PeerClient
     nodes: NodeBook
     settings: EngineSettings
     now: Callable[[], datetime]
