@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
 
 from eagleray.domain.actions import (
@@ -31,14 +30,14 @@ from eagleray.domain.traffic.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
-from eagleray.engine.probe import probe
-from eagleray.engine.provider import NoValueError, ask
+from eagleray.engine.queue import Key
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from eagleray.kube.kinds import CONTROLLER_REVISION, POD, POD_DISRUPTION_BUDGET, SERVICE, Manifest, Ref
-from eagleray.ray.errors import RayError
-from eagleray.ray.gcs import DrainReason
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import PeerClient
+from eagleray.peers.probe import trial
 from eagleray.resources.application import build_application
 from eagleray.resources.head import build_head_pod
 from eagleray.resources.names import budget_name, service_name
@@ -51,7 +50,6 @@ from eagleray.resources.secret import auth_token, build_auth_secret
 from eagleray.resources.service import build_revision_service
 from eagleray.resources.worker import build_worker_pod
 from eagleray.router.config import config_version, render
-from eagleray.router.held import HolderError, fetch_held
 
 log = structlog.get_logger(__name__)
 
@@ -69,14 +67,14 @@ class Tools:
 
     Attributes:
         kube: the API server.
-        session: for Ray's REST API, the routers' statistics and warm-up requests.
-        observer: looks at objects, and makes the Ray clients.
+        peers: Ray, the routers, replicas and servers that know figures.
+        observer: looks at objects, and knows the heads' tokens.
         nodes: what was seen of the cluster's nodes.
         settings: images and keys.
     """
 
     kube: KubeClient
-    session: aiohttp.ClientSession
+    peers: PeerClient
     observer: Observer
     nodes: NodeBook
     settings: EngineSettings
@@ -97,10 +95,11 @@ class Executor:
         self, tools: Tools, desired: Desired, snapshot: Snapshot, memory: Memory, look_again: Callable[[], None]
     ) -> None:
         self._kube = tools.kube
-        self._session = tools.session
+        self._peers = tools.peers
         self._observer = tools.observer
         self._settings = tools.settings
         self._desired = desired
+        self._key = Key(desired.namespace, desired.name)
         self._snapshot = snapshot
         self._memory = memory
         self._look_again = look_again
@@ -203,32 +202,33 @@ class Executor:
         if head is None:
             return
         revision = action.revision
-        serve = self._observer.serve_client(revision, head.ip)
+        where = self._observer.head(revision, head.ip)
         try:
             match action:
                 case PutApplication():
-                    await serve.put_applications(build_application(revision, action.replicas))
+                    await self._peers.put_application(self._key, where, build_application(revision, action.replicas))
                     log.info("Deployed application", revision=revision.name, head=head.name)
                 case SetReplicas():
-                    await serve.scale(revision.deployment, action.deployment, action.replicas)
+                    await self._peers.scale(self._key, where, revision.deployment, action.deployment, action.replicas)
                     log.info(
                         "Set replicas", revision=revision.name, deployment=action.deployment, replicas=action.replicas
                     )
                 case Probe():
                     await self._probe(action)
             self._memory.ray_errors.pop(head.name, None)
-        except RayError as e:
+        except PeerError as e:
             log.warning("Ray refused", revision=revision.name, head=head.name, error=str(e))
             self._memory.ray_errors[head.name] = str(e)
 
     async def _probe(self, action: Probe) -> None:
         observed = self._snapshot.observed
         workers = [
-            p
+            p.ip
             for p in observed.pods
-            if p.revision == action.revision.name and p.incarnation == action.incarnation and p.live
+            if p.revision == action.revision.name and p.incarnation == action.incarnation and p.live and p.ip
         ]
-        result = await probe(self._session, action.revision, action.incarnation, workers, observed.routers)
+        routers = [r.ip for r in observed.routers if r.ready and r.stats is not None]
+        result = await self._peers.probe(self._key, trial(action.revision, action.incarnation, workers, routers))
         self._memory.probes[action.revision.name] = result
         log.info("Probed revision", revision=action.revision.name, ok=result.ok, message=result.message)
 
@@ -248,16 +248,16 @@ class Executor:
 
     async def _ask(self, query: ProviderQuery) -> None:
         try:
-            reading = Reading(value=await ask(self._session, query), at=self._observer.now())
-        except NoValueError as e:
+            reading = Reading(value=await self._peers.ask(self._key, query), at=self._observer.now())
+        except PeerError as e:
             reading = Reading(value=None, error=str(e), at=self._observer.now())
         self._memory.read(query, reading)
 
     def _request_at(self, router: RouterPod) -> Callable[[], Coroutine[None, None, None]]:
         async def wait() -> None:
             try:
-                await fetch_held(self._session, router.ip, wait=AWAIT_SECONDS)
-            except HolderError as e:
+                await self._peers.await_held(self._key, router.ip, AWAIT_SECONDS)
+            except PeerError as e:
                 log.info("Requests that wait cannot be listened for", pod=router.name, error=str(e))
                 await asyncio.sleep(AWAIT_AGAIN_SECONDS)
 
@@ -271,12 +271,9 @@ class Executor:
         revision = self._snapshot.observed.revisions[head.revision]
         self._memory.draining.add(head_name)
         try:
-            async with self._observer.gcs_client(revision, head.ip) as gcs:
-                node = next((n for n in await gcs.node_states() if n.pod == pod), None)
-                if node is not None:
-                    answer = await gcs.drain_node(node.node_id, DrainReason.IDLE_TERMINATION, "scaled down")
-                    log.info("Asked to drain node", pod=pod, accepted=answer.accepted, answer=answer.message)
-        except RayError as e:
+            answer = await self._peers.drain(self._key, self._observer.head(revision, head.ip), pod)
+            log.info("Asked to drain node", pod=pod, accepted=answer.accepted, answer=answer.message)
+        except PeerError as e:
             log.warning("Node not drained", pod=pod, head=head_name, error=str(e))
 
     def _pod(self, name: str) -> Pod | None:

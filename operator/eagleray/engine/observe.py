@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import aiohttp
 import structlog
 
 from eagleray.api.conditions import Reason
@@ -20,7 +19,6 @@ from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
 from eagleray.domain.scaling.load import by_nodes
-from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.engine.children import Children
 from eagleray.engine.memory import Memory
@@ -40,18 +38,13 @@ from eagleray.kube.kinds import (
     Manifest,
     Ref,
 )
-from eagleray.ray.errors import RayError
-from eagleray.ray.gcs import GcsClient
-from eagleray.ray.node_metrics import fetch_node_use
-from eagleray.ray.serve import ServeClient
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import PeerClient
+from eagleray.peers.places import Head
 from eagleray.resources.names import router_name
-from eagleray.resources.pod import METRICS_PORT
 from eagleray.resources.revision import read_revision
 from eagleray.resources.router import COMPARER, HOLDER
 from eagleray.resources.secret import auth_token
-from eagleray.router.held import HolderError, fetch_held
-from eagleray.router.report import NoReportError, fetch_report
-from eagleray.router.stats import RouterUnreachableError, scrape
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +71,7 @@ class Observer:
 
     Args:
         kube: the API server.
-        session: for Ray's REST API and the routers' statistics.
+        peers: Ray's heads and nodes, and the routers.
         token_key: the operator's key, from which the Ray tokens are derived.
         nodes: what was seen of the cluster's nodes.
         now: the wall clock.
@@ -87,14 +80,14 @@ class Observer:
     def __init__(
         self,
         kube: KubeClient,
-        session: aiohttp.ClientSession,
+        peers: PeerClient,
         token_key: bytes,
         nodes: NodeBook,
         now: Callable[[], datetime],
     ) -> None:
         self.now = now
         self._kube = kube
-        self._session = session
+        self._peers = peers
         self._token_key = token_key
         self._nodebook = nodes
 
@@ -117,10 +110,10 @@ class Observer:
         known = {r.name: r for r in map(read_revision, revisions)}
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
         (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
-            self._serve(ray, known, memory),
-            self._nodes(ray, known, memory),
-            self._use(ray, status),
-            asyncio.gather(*(self._router(p) for p in routers)),
+            self._serve(key, ray, known, memory),
+            self._nodes(key, ray, known, memory),
+            self._use(key, ray, status),
+            asyncio.gather(*(self._router(key, p) for p in routers)),
             self._conflict(memory),
         )
         memory.sample(self.now(), seen, status)
@@ -167,11 +160,11 @@ class Observer:
         return ""
 
     async def _serve(
-        self, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
+        self, key: Key, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
     ) -> tuple[dict[str, ServeState], dict[str, str]]:
         heads = [p for p in _heads(pods) if p.revision in revisions]
         answers = await asyncio.gather(
-            *(self.serve_client(revisions[h.revision], h.ip).get_applications() for h in heads),
+            *(self._peers.serve_state(key, self.head(revisions[h.revision], h.ip)) for h in heads),
             return_exceptions=True,
         )
         states: dict[str, ServeState] = {}
@@ -179,89 +172,81 @@ class Observer:
         for head, answer in zip(heads, answers, strict=True):
             if isinstance(answer, ServeState):
                 states[head.name] = answer
-            elif isinstance(answer, RayError):
+            elif isinstance(answer, PeerError):
                 errors[head.name] = str(answer)
             else:
                 raise answer
         return states, errors
 
     async def _nodes(
-        self, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
+        self, key: Key, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
     ) -> dict[str, NodeState]:
         """Ray's view of the worker Pods, asked for only where one was drained a moment ago."""
         heads = [h for h in _heads(pods) if h.name in memory.draining and h.revision in revisions]
         answers = await asyncio.gather(
-            *(self._node_states(revisions[h.revision], h.ip) for h in heads), return_exceptions=True
+            *(self._peers.node_states(key, self.head(revisions[h.revision], h.ip)) for h in heads),
+            return_exceptions=True,
         )
         nodes: dict[str, NodeState] = {}
         for answer in answers:
             if isinstance(answer, tuple):
                 nodes |= {n.pod: n for n in answer}
-            elif not isinstance(answer, RayError):
+            elif not isinstance(answer, PeerError):
                 raise answer
         return nodes
 
-    async def _node_states(self, revision: Revision, head_ip: str) -> tuple[NodeState, ...]:
-        async with self.gcs_client(revision, head_ip) as gcs:
-            return await gcs.node_states()
-
-    async def _use(self, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, NodeUse]:
+    async def _use(self, key: Key, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, NodeUse]:
         """What replicas use and do, of the revisions that are scaled by it; a Pod that does not tell is left out."""
         scaled = {record.revision for record in status.scaling or [] if by_nodes(record)}
         workers = [p for p in pods if p.role is Role.WORKER and p.revision in scaled and p.live and p.ready and p.ip]
-        asked = (fetch_node_use(self._session, p.ip, METRICS_PORT) for p in workers)
+        asked = (self._peers.node_use(key, p.ip) for p in workers)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         use: dict[str, NodeUse] = {}
         for pod, answer in zip(workers, answers, strict=True):
             if isinstance(answer, NodeUse):
                 use[pod.name] = answer
-            elif isinstance(answer, RayError):
+            elif isinstance(answer, PeerError):
                 log.info("no figures of a Ray node", pod=pod.name, error=str(answer))
             else:
                 raise answer
         return use
 
-    async def _router(self, manifest: Manifest) -> RouterPod:
+    async def _router(self, key: Key, manifest: Manifest) -> RouterPod:
         pod = read_pod(manifest, self._nodebook)
         problem = pod_problem(pod)
         stats: RouterStats | None = None
         if pod.ip and pod.started:
             try:
-                stats = await scrape(self._session, pod.ip)
-            except RouterUnreachableError as e:
+                stats = await self._peers.router_stats(key, pod.ip)
+            except PeerError as e:
                 problem = problem or Problem(Reason.ROUTER_STARTING, f"Pod {pod.name}: {e}")
-        comparisons, held = await asyncio.gather(self._comparisons(manifest, pod), self._held(manifest, pod))
+        comparisons, held = await asyncio.gather(self._comparisons(key, manifest, pod), self._held(key, manifest, pod))
         notice = pod.notice if self._nodebook.closed(manifest["spec"].get("nodeName", "")) else ""
         return RouterPod(pod.name, pod.ip, stats, problem, pod.ready, comparisons, held, pod.uid, notice)
 
-    async def _held(self, manifest: Manifest, pod: Pod) -> dict[str, int]:
+    async def _held(self, key: Key, manifest: Manifest, pod: Pod) -> Mapping[str, int]:
         """The requests that wait at the Pod."""
         if not _runs(HOLDER, manifest, pod):
             return {}
         try:
-            return await fetch_held(self._session, pod.ip)
-        except HolderError as e:
+            return await self._peers.held(key, pod.ip)
+        except PeerError as e:
             log.info("no word of requests that wait", pod=pod.name, error=str(e))
             return {}
 
-    async def _comparisons(self, manifest: Manifest, pod: Pod) -> tuple[Comparison, ...]:
+    async def _comparisons(self, key: Key, manifest: Manifest, pod: Pod) -> tuple[Comparison, ...]:
         """What the Pod's comparer found; one that is silent is no fault of the router."""
         if not _runs(COMPARER, manifest, pod):
             return ()
         try:
-            return await fetch_report(self._session, pod.ip)
-        except NoReportError as e:
+            return await self._peers.comparisons(key, pod.ip)
+        except PeerError as e:
             log.info("no comparison", pod=pod.name, error=str(e))
             return ()
 
-    def serve_client(self, revision: Revision, head_ip: str) -> ServeClient:
-        """The Serve REST client of the head at `head_ip`."""
-        token = auth_token(self._token_key, revision.namespace, revision.name)
-        return ServeClient(self._session, f"http://{head_ip}:{HEAD_DASHBOARD}", token)
-
-    def gcs_client(self, revision: Revision, head_ip: str) -> GcsClient:
-        """The GCS client of the head at `head_ip`."""
-        return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision.namespace, revision.name))
+    def head(self, revision: Revision, ip: str) -> Head:
+        """The head of a revision."""
+        return Head(ip, auth_token(self._token_key, revision.namespace, revision.name))
 
 
 def _runs(container: str, router: Manifest, pod: Pod) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-import aiohttp
 import structlog
 
 from eagleray.api.conditions import Reason
@@ -16,7 +15,6 @@ from eagleray.domain.observed import Role
 from eagleray.domain.plan import plan, refuse
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.status.transitions import transitions
-from eagleray.domain.traffic.ports import RAYLET
 from eagleray.engine.children import NameTakenError
 from eagleray.engine.execute import IDLE_GRACE_SECONDS, Executor, Tools
 from eagleray.engine.memory import Memory
@@ -29,8 +27,8 @@ from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from eagleray.kube.events import EventRecorder
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
-from eagleray.ray.errors import RayError
-from eagleray.ray.raylet import RayletClient
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import Peers
 from eagleray.resources.secret import auth_token
 
 log = structlog.get_logger(__name__)
@@ -64,8 +62,8 @@ class Reconciler:
         self._look_again = look_again
         self._decided = decided
         self._now = now
-        session = aiohttp.ClientSession()
-        self._tools = Tools(kube, session, Observer(kube, session, settings.token_key, nodes, now), nodes, settings)
+        peers = Peers()
+        self._tools = Tools(kube, peers, Observer(kube, peers, settings.token_key, nodes, now), nodes, settings)
         self._memories: dict[Key, Memory] = {}
 
     async def __call__(self, key: Key) -> float | None:
@@ -98,10 +96,11 @@ class Reconciler:
         """End what is under way and close connections."""
         for memory in self._memories.values():
             await memory.close()
-        await self._tools.session.close()
+        await self._tools.peers.close()
 
     async def _forget(self, key: Key) -> None:
         self._decided(key, None)
+        await self._tools.peers.forget(key)
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()
@@ -133,10 +132,10 @@ class Reconciler:
     async def _end_raylet(self, pod: Manifest) -> None:
         meta, address = pod["metadata"], pod.get("status", {}).get("podIP", "")
         token = auth_token(self._tools.settings.token_key, meta["namespace"], meta["labels"][labels.REVISION])
+        key = Key(meta["namespace"], meta["labels"][labels.NAME])
         try:
-            async with RayletClient(f"{address}:{RAYLET}", token) as raylet:
-                await raylet.shut_down()
-        except RayError as e:
+            await self._tools.peers.shut_down_raylet(key, address, token)
+        except PeerError as e:
             log.warning("A worker of a deleted object is not ended", pod=meta["name"], error=str(e))
 
     async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
