@@ -22,9 +22,11 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import Peers
+from eagleray.peers.places import Ports
 from eagleray.resources.router import ENVOY_ARGS
 from eagleray.router.config import config_version, render
-from eagleray.router.stats import RouterUnreachableError, scrape
 from fakes.ports import free_port
 from unit.router.replica import Replica
 
@@ -71,6 +73,7 @@ class Router:
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"
         self._errors = folder / "envoy.log"
+        self.peers = Peers(Ports(ops=self.layout.ops_port, http=self.layout.http_port))
         self._session = session
         self._generation = itertools.count()
         self.process: asyncio.subprocess.Process | None = None
@@ -116,7 +119,7 @@ class Router:
         async def ready() -> bool:
             if self.process is None or self.process.returncode is not None:
                 raise AssertionError(self._errors.read_text())
-            with contextlib.suppress(RouterUnreachableError):
+            with contextlib.suppress(PeerError):
                 return bool((await self.stats()).config_version) and await self._open()
             return False
 
@@ -134,12 +137,13 @@ class Router:
         return (await self.ask_ops("/ready")).status == 200
 
     async def stop(self) -> None:
+        await self.peers.close()
         if self.process and self.process.returncode is None:
             self.process.terminate()
             await self.process.wait()
 
     async def stats(self) -> RouterStats:
-        return await scrape(self._session, "127.0.0.1", self.layout.ops_port)
+        return await self.peers.router_stats("m", "127.0.0.1")
 
     async def until_healthy(self, revision: str, replicas: int) -> None:
         async def healthy() -> bool:
