@@ -50,7 +50,7 @@ from eagleray.resources.router import build_router
 from eagleray.resources.secret import auth_token, build_auth_secret
 from eagleray.resources.service import build_revision_service
 from eagleray.resources.worker import build_worker_pod
-from eagleray.router.config import config_version, render
+from eagleray.router.config import rendered
 from eagleray.router.held import HolderError, fetch_held
 
 log = structlog.get_logger(__name__)
@@ -147,13 +147,13 @@ class Executor:
                 await self._drain(head, pod)
 
     async def _ensure_router(self, action: EnsureRouter) -> None:
-        config, version = action.config, config_version(action.config)
-        manifests = build_router(config, render(config), version, self._settings.router_image, self._owner, self._pods)
+        files = rendered(action.config)
+        manifests = build_router(action.config, files, self._settings.router_image, self._owner, self._pods)
         for manifest in manifests:
             await self._snapshot.children.ensure(manifest)
         for pod in self._snapshot.router_pods:
-            if pod["metadata"].get("annotations", {}).get(CONFIG_ANNOTATION) != version:
-                await self._poke(pod, version)
+            if pod["metadata"].get("annotations", {}).get(CONFIG_ANNOTATION) != files.version:
+                await self._poke(pod, files.version)
 
     async def _poke(self, pod: Manifest, version: str) -> None:
         """Change the Pod, so that its kubelet refreshes the ConfigMap's files now and not within a minute."""
