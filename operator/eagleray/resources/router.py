@@ -1,11 +1,11 @@
 """Builders of the Kubernetes objects of a router: pure, plain manifests."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from eagleray.domain import labels as names
 from eagleray.domain.observed import Role
+from eagleray.domain.traffic.rendered import Rendered
 from eagleray.domain.traffic.router import (
     CHECKS_PORT,
     CONFIG_ANNOTATION,
@@ -50,41 +50,33 @@ SPARE_SECONDS = 5
 
 
 def build_router(
-    config: RouterConfig,
-    files: Mapping[str, str],
-    version: str,
-    image: str,
-    owner: dict[str, Any],
-    settings: PodSettings,
+    config: RouterConfig, rendered: Rendered, image: str, owner: dict[str, Any], settings: PodSettings
 ) -> list[dict[str, Any]]:
     """Build every object of a router, in the order in which to apply them.
 
     Args:
         config: what the router is to do.
-        files: the same as Envoy's files, file name → text.
-        version: the version of `files`, noted on the ConfigMap.
+        rendered: the same as Envoy's files.
         image: the router image.
         owner: reference to the ModelDeployment.
         settings: the operator's, for Pods.
     """
     return [
-        build_config_map(config, files, version, owner),
+        build_config_map(config, rendered, owner),
         build_service(config, owner),
-        build_deployment(config, files[BOOTSTRAP_FILE], image, owner, settings),
+        build_deployment(config, rendered.files[BOOTSTRAP_FILE], image, owner, settings),
         build_disruption_budget(config, owner),
     ]
 
 
-def build_config_map(
-    config: RouterConfig, files: Mapping[str, str], version: str, owner: dict[str, Any]
-) -> dict[str, Any]:
-    """Build the ConfigMap with the files that every router Pod mounts."""
+def build_config_map(config: RouterConfig, rendered: Rendered, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the ConfigMap with the files that every router Pod mounts; their version is noted on it."""
     metadata = _metadata(config, router_name(config.name), owner)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {**metadata, "annotations": {CONFIG_ANNOTATION: version}},
-        "data": dict(sorted(files.items())),
+        "metadata": {**metadata, "annotations": {CONFIG_ANNOTATION: rendered.version}},
+        "data": dict(sorted(rendered.files.items())),
     }
 
 

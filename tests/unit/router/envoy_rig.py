@@ -26,7 +26,7 @@ from eagleray.peers.errors import PeerError
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports
 from eagleray.resources.router import ENVOY_ARGS
-from eagleray.router.config import config_version, render
+from eagleray.router.config import rendered
 from fakes.ports import free_port
 from unit.router.replica import Replica
 
@@ -84,15 +84,15 @@ class Router:
     def write(self, config: RouterConfig, *, broken: str = "", links: bool = True) -> str:
         data = self.folder / f"..{next(self._generation)}"
         data.mkdir(parents=True)
-        files = render(config, self.layout)
-        for name, text in files.items():
+        whole = rendered(config, self.layout)
+        for name, text in whole.files.items():
             (data / name).write_text(text if name != broken else "{")
         new = self.folder / "..data_tmp"
         new.symlink_to(data.name)
         new.rename(self.folder / "..data")
         if links:
-            self._link(files)
-        return config_version(config, self.layout)
+            self._link(whole.files)
+        return whole.version
 
     def _link(self, files: Mapping[str, str]) -> None:
         links = {p.name for p in self.folder.iterdir() if not p.name.startswith("..")}
