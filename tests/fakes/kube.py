@@ -2,22 +2,27 @@
 """An API server in memory: versions, conflicts, preconditions, a naive server-side apply, and failures on demand."""
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
-from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError, TransientError
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
 
 class FakeKube(KubeClient):
-    """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go."""
+    """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
+
+    `unlisted` says how often a kind's list fails.
+    """
 
     def __init__(self, *manifests: Manifest) -> None:
         self.objects: dict[Ref, Manifest] = {}
         self.calls: list[tuple[str, Ref]] = []
         self.fail: dict[str, list[KubeError]] = {}
         self.ending: set[Ref] = set()
+        self.unlisted: Counter[Kind] = Counter()
         self._version = 0
         for manifest in manifests:
             self._store(manifest)
@@ -32,6 +37,9 @@ class FakeKube(KubeClient):
 
     async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
         self._called("list", Ref(kind, namespace or "", ""))
+        if self.unlisted[kind] > 0:
+            self.unlisted[kind] -= 1
+            raise TransientError(f"{kind.plural} cannot be listed now")
         items = [
             copy.deepcopy(m)
             for ref, m in self.objects.items()
@@ -88,6 +96,11 @@ class FakeKube(KubeClient):
         self._version += 1
         del self.objects[ref]
         return None
+
+    def lose(self, manifest: Manifest) -> None:
+        """Delete an object while nobody asks."""
+        self._version += 1
+        del self.objects[Ref.of(manifest)]
 
     def _called(self, verb: str, ref: Ref) -> None:
         self.calls.append((verb, ref))

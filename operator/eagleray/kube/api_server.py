@@ -12,7 +12,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from eagleray.kube import kubeconfig
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
+from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed, selector
 from eagleray.kube.errors import InvalidError, TransientError, error_for
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
@@ -150,7 +150,7 @@ class ApiServer(KubeClient):
     async def list(  # noqa: D102
         self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Listed:
-        wanted = {"labelSelector": _selector(labels)} if labels else {}
+        wanted = {"labelSelector": selector(labels)} if labels else {}
         request = _Request("GET", kind.path(namespace), query={**_FROM_CACHE, **wanted})
         answer = await self._call(request)
         items, meta = answer.get("items"), answer.get("metadata")
@@ -158,7 +158,7 @@ class ApiServer(KubeClient):
             raise InvalidError(f"{request}: not a list of objects")
         # Items of a list carry neither, and everything downstream dispatches on them.
         named = {"apiVersion": kind.api_version, "kind": kind.kind}
-        return Listed([{**named, **item} for item in items], str(meta["resourceVersion"]))
+        return Listed([{**named, **item} for item in items if isinstance(item, dict)], str(meta["resourceVersion"]))
 
     async def create(self, manifest: Manifest) -> Manifest:  # noqa: D102
         ref = Ref.of(manifest)
@@ -231,10 +231,6 @@ class ApiServer(KubeClient):
         )
         response = await self._client.call_api(*serialized, _request_timeout=self._timeout)
         return response.status, await response.read()
-
-
-def _selector(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={value}" if value else name for name, value in sorted(labels.items()))
 
 
 def _is_ending(answer: Manifest, ref: Ref) -> bool:

@@ -25,6 +25,11 @@ class Listed:
     version: str
 
 
+def selector(labels: Mapping[str, str]) -> str:
+    """Write labels as a selector: "" stands for any value."""
+    return ",".join(f"{name}={value}" if value else name for name, value in sorted(labels.items()))
+
+
 class KubeClient(Protocol):
     """Reads and writes of single objects; every call has a deadline and fails with a `KubeError`."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
+from eagleray.domain import labels
+
 Manifest = dict[str, Any]
 
 
@@ -71,6 +73,7 @@ CHILDREN: tuple[Kind, ...] = (
     POD_DISRUPTION_BUDGET,
     CONFIG_MAP,
 )
+CHILD_LABELS: Mapping[str, str] = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: ""}
 HELD: tuple[Kind, ...] = (MODEL_DEPLOYMENT, *CHILDREN)
 
 KINDS: Mapping[tuple[str, str], Kind] = {(k.api_version, k.kind): k for k in (*HELD, SECRET, LEASE, EVENT)}

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, Manifest
+from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, NODE, POD, Manifest
 
 TEXT_LIMIT = 4096
 """Characters that are kept of any one text of a Pod; every reader cuts shorter."""
@@ -75,13 +75,19 @@ _POD: Final[dict[str, Any]] = {
         "containerStatuses": [_CONTAINER_STATUS],
     },
 }
+_NODE: Final[dict[str, Any]] = {
+    "spec": {"unschedulable": bool, "taints": [{"key": str, "effect": str}]},
+    "status": {"conditions": [{"type": str, "status": str}]},
+}
+# Of these kinds no more is kept than this.
+_SHAPES: Final[dict[object, dict[str, Any]]] = {POD.kind: _POD, NODE.kind: _NODE}
 _OF_NOBODY = object()
 
 
 def trim(manifest: Mapping[str, Any]) -> Manifest:
     """Keep of an object what is read, without its `metadata.resourceVersion`.
 
-    A Pod keeps the fields that a look reads, with its texts cut. Every other kind keeps all but its status (a
+    Pods and nodes keep the fields that a look reads, with their texts cut. Every other kind keeps all but its status (a
     ModelDeployment keeps that too) and what is noted about the writing of it. A ConfigMap keeps digests of its values.
 
     Args:
@@ -89,8 +95,8 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     """
     kind = manifest.get("kind")
     named = {name: value for name in ("apiVersion", "kind") if isinstance(value := manifest.get(name), str)}
-    if kind == POD.kind:
-        return {**named, **_cut({"metadata": _metadata(manifest), **_pick_fields(manifest, _POD)})}
+    if kind in (POD.kind, NODE.kind):
+        return {**named, **_cut({"metadata": _metadata(manifest), **_pick_fields(manifest, _SHAPES[kind])})}
     left_out = {"apiVersion", "kind", "metadata"} | ({"status"} if kind != MODEL_DEPLOYMENT.kind else set())
     rest = {name: value for name, value in manifest.items() if name not in left_out}
     if kind == CONFIG_MAP.kind:

@@ -2,7 +2,16 @@
 
 from collections.abc import Collection
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.engine.queue import QueueMetrics
@@ -27,7 +36,11 @@ class Metrics(QueueMetrics, ReconcileMetrics):
     """
 
     def __init__(self, *, concurrency: int, lease: str) -> None:
+        # A second series for every counter and histogram, which nobody reads.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
         self._reconciles(concurrency)
         self._workqueue()
         self._requests = self._counter("rest_client_requests", "API requests", ["code", "method"])
