@@ -18,12 +18,13 @@ from eagleray.domain.actions import (
     Part,
     RetireRevision,
 )
+from eagleray.domain.traffic.router import CONFIG_ANNOTATION, InvalidRouterConfigError
 from eagleray.engine.ask import Inquirer
 from eagleray.engine.children import Children, controller_of
 from eagleray.engine.context import Look
 from eagleray.engine.departed import IDLE_GRACE_SECONDS
 from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError
-from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
 from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, POD, Kind, Manifest, Ref
 from eagleray.resources.children import (
     RECORD,
@@ -37,7 +38,6 @@ from eagleray.resources.head import build_head_pod
 from eagleray.resources.owner import reference_to
 from eagleray.resources.secret import auth_token
 from eagleray.resources.worker import build_worker_pod
-from eagleray.domain.traffic.router import CONFIG_ANNOTATION
 from eagleray.router.config import rendered
 
 log = structlog.get_logger(__name__)
@@ -130,11 +130,13 @@ class Executor:
                     await self._create_pod(self._pod(action))
 
     async def _ensure_router(self, action: EnsureRouter) -> None:
-        files = rendered(action.config)
-        look, settings = self._look, self._look.tools.settings
-        context = RouterContext(
-            action.config, files.files, files.version, settings.router_image, look.owner, look.pod_settings
-        )
+        look = self._look
+        try:
+            files = rendered(action.config)
+        except InvalidRouterConfigError as e:
+            raise InvalidError(str(e)) from e
+        image = look.tools.settings.router_image
+        context = RouterContext(action.config, files, image, look.owner, look.pod_settings)
         for child in ROUTER_CHILDREN:
             await self._children.ensure(child.build(context))
         for pod in look.world.routers:

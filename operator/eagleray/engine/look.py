@@ -65,7 +65,7 @@ class Engine:
             await self._forget(key)
             return await self._departed.let_go(key, store.lost_of(key))
         memory = await self._memory(key, held.uid)
-        again = await (self._leave(key, held) if held.deleting else self._look(key, held, memory))
+        again = await (self._leave(key, held, memory) if held.deleting else self._look(key, held, memory))
         departed = await self._departed.let_go(key, store.lost_of(key))
         return min((seconds for seconds in (again, departed) if seconds is not None), default=None)
 
@@ -82,25 +82,25 @@ class Engine:
         world = World.of(self._tools.store, key, held.uid)
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
         sight = self._observer.look(world, status, memory)
-        desired = parse(manifest, self._tools.settings.installation, sight.observed.revisions, memory.spec)
+        desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
         decision = plan(desired, sight.observed, now)
         await Executor(Look(self._tools, world, memory, sight.observed, decision, now)).do(decision.parts)
         said = _with_outcomes(desired, sight.observed, decision, memory, now)
-        memory.spec = memory.spec if desired.refused else desired.spec
+        memory.spec = desired.accepted
         _follow(memory, sight, decision)
         await self._speaker.say(manifest, status, said)
         self._decided(key, said)
         return self._wait(decision, memory)
 
-    async def _leave(self, key: Key, held: Held) -> float | None:
+    async def _leave(self, key: Key, held: Held, memory: Memory) -> float | None:
         """Say that the object is being deleted, and let its Pods go where the collector waits for them."""
+        await memory.poller.close()
         manifest, now = held.body, self._tools.now()
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
-        pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
-        said = plan_deleting(status, manifest["metadata"]["generation"], len(pods), now)
+        sight = self._observer.look(World.of(self._tools.store, key, held.uid), status, memory)
+        said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
         await self._speaker.say(manifest, status, said)
-        memory = self._memories[key]
-        await memory.poller.close()
+        pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
         return await self._departed.let_go(key, pods)
 
     def _wait(self, decision: Plan, memory: Memory) -> float:

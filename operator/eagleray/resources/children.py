@@ -3,11 +3,12 @@
 What is in it is made, kept as it is and taken down; the chart's rules and the watches are checked against it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from eagleray.domain.revisions import Revision
+from eagleray.domain.traffic.rendered import Rendered
 from eagleray.domain.traffic.router import RouterConfig
 from eagleray.resources.names import budget_name, service_name
 from eagleray.resources.pdb import build_worker_pdb
@@ -23,7 +24,6 @@ from eagleray.resources.router import (
 from eagleray.resources.secret import build_auth_secret
 from eagleray.resources.service import build_revision_service
 
-Owner = Mapping[str, Any]
 C = TypeVar("C")
 
 
@@ -33,16 +33,14 @@ class RouterContext:
 
     Attributes:
         config: what the router is to do.
-        files: the same as Envoy's files, file name → text.
-        version: the version of `files`.
+        rendered: the same as Envoy's files.
         image: the router image.
         owner: reference to the ModelDeployment.
         pods: the operator's settings for Pods.
     """
 
     config: RouterConfig
-    files: Mapping[str, str]
-    version: str
+    rendered: Rendered
     image: str
     owner: dict[str, Any]
     pods: PodSettings
@@ -81,9 +79,9 @@ class Child(Generic[C]):
 
 
 ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
-    Child("ConfigMap", lambda c: build_config_map(c.config, c.files, c.version, c.owner)),
+    Child("ConfigMap", lambda c: build_config_map(c.config, c.rendered, c.owner)),
     Child("Service", lambda c: build_service(c.config, c.owner)),
-    Child("Deployment", lambda c: build_deployment(c.config, c.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)),
+    Child("Deployment", lambda c: build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)),
     Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
 )
 """Owned by the ModelDeployment, in the order in which they are made."""

@@ -49,26 +49,6 @@ LONGEST_REQUEST_SECONDS = 600
 SPARE_SECONDS = 5
 
 
-def build_router(
-    config: RouterConfig, rendered: Rendered, image: str, owner: dict[str, Any], settings: PodSettings
-) -> list[dict[str, Any]]:
-    """Build every object of a router, in the order in which to apply them.
-
-    Args:
-        config: what the router is to do.
-        rendered: the same as Envoy's files.
-        image: the router image.
-        owner: reference to the ModelDeployment.
-        settings: the operator's, for Pods.
-    """
-    return [
-        build_config_map(config, rendered, owner),
-        build_service(config, owner),
-        build_deployment(config, rendered.files[BOOTSTRAP_FILE], image, owner, settings),
-        build_disruption_budget(config, owner),
-    ]
-
-
 def build_config_map(config: RouterConfig, rendered: Rendered, owner: dict[str, Any]) -> dict[str, Any]:
     """Build the ConfigMap with the files that every router Pod mounts; their version is noted on it."""
     metadata = _metadata(config, router_name(config.name), owner)
