@@ -1,8 +1,9 @@
 """Do what a plan asks for: each action by one short method, each safe to be repeated."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import aiohttp
 import structlog
@@ -10,7 +11,6 @@ import structlog
 from eagleray.domain.actions import (
     Action,
     AskProvider,
-    AwaitRequest,
     CreateHead,
     CreateWorker,
     DeletePod,
@@ -25,6 +25,7 @@ from eagleray.domain.actions import (
 )
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Pod, RouterPod
+from eagleray.domain.problem import PeerTrouble
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION
@@ -37,7 +38,7 @@ from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from eagleray.kube.kinds import CONTROLLER_REVISION, POD, POD_DISRUPTION_BUDGET, SERVICE, Manifest, Ref
-from eagleray.ray.errors import RayError
+from eagleray.ray.errors import RayError, UnreachableError
 from eagleray.ray.gcs import DrainReason
 from eagleray.resources.application import build_application
 from eagleray.resources.head import build_head_pod
@@ -89,12 +90,19 @@ class Executor:
         tools: what to work with.
         desired: the object that the plan is about.
         snapshot: what the plan was made from.
+        revisions: by name, the revisions that the plan names.
         memory: what is remembered of the object.
         look_again: called when something long has ended.
     """
 
     def __init__(
-        self, tools: Tools, desired: Desired, snapshot: Snapshot, memory: Memory, look_again: Callable[[], None]
+        self,
+        tools: Tools,
+        desired: Desired,
+        snapshot: Snapshot,
+        revisions: Mapping[str, Revision],
+        memory: Memory,
+        look_again: Callable[[], None],
     ) -> None:
         self._kube = tools.kube
         self._session = tools.session
@@ -104,6 +112,7 @@ class Executor:
         self._snapshot = snapshot
         self._memory = memory
         self._look_again = look_again
+        self._revisions = revisions
         self._owner = owner_reference(desired.name, desired.uid)
         s = tools.settings
         self._pods = PodSettings(
@@ -126,13 +135,12 @@ class Executor:
                 await self._ensure_router(action)
             case EnsureRevision():
                 await self._ensure_revision(action)
-            case CreateHead(revision, incarnation):
+            case CreateHead(name, image, incarnation):
+                revision = replace(self._revisions[name], image=image)
                 await self._create_token(revision)
                 await self._create(build_head_pod(revision, incarnation, self._owner, self._pods))
-            case CreateWorker(revision, name, incarnation, index, on_demand):
-                group = next(group for group in revision.groups if group.name == name)
-                group = group.on_no_spot_node() if on_demand else group
-                await self._create(build_worker_pod(revision, group, incarnation, index, self._owner, self._pods))
+            case CreateWorker():
+                await self._create_worker(action)
             case DeletePod():
                 await self._delete_pod(action)
             case RetireRevision(revision):
@@ -141,10 +149,10 @@ class Executor:
                 await self._delete(Ref(SERVICE, self._desired.namespace, service_name(revision)))
             case DeleteRevision(revision):
                 await self._delete(Ref(CONTROLLER_REVISION, self._desired.namespace, revision))
-            case AskProvider() | AwaitRequest() | PutApplication() | SetReplicas() | Probe():
+            case AskProvider() | PutApplication() | SetReplicas() | Probe():
                 self._beside(action)
-            case DrainNode(head, pod):
-                await self._drain(head, pod)
+            case DrainNode(name, head, pod):
+                await self._drain(self._revisions[name], head, pod)
 
     async def _ensure_router(self, action: EnsureRouter) -> None:
         config, version = action.config, config_version(action.config)
@@ -163,7 +171,7 @@ class Executor:
             log.info("Router Pod is gone", pod=pod["metadata"]["name"])
 
     async def _ensure_revision(self, action: EnsureRevision) -> None:
-        revision = action.revision
+        revision = self._revisions[action.revision]
         ref = Ref(CONTROLLER_REVISION, revision.namespace, revision.name)
         record = self._snapshot.children.found.get(ref)
         if record is None:
@@ -171,6 +179,12 @@ class Executor:
         owner = reference_to(record)
         await self._snapshot.children.ensure(build_revision_service(revision, owner))
         await self._snapshot.children.ensure(build_worker_pdb(revision, owner, action.min_available))
+
+    async def _create_worker(self, action: CreateWorker) -> None:
+        revision = replace(self._revisions[action.revision], image=action.image)
+        group = next(group for group in revision.groups if group.name == action.group)
+        group = group.on_no_spot_node() if action.on_demand else group
+        await self._create(build_worker_pod(revision, group, action.incarnation, action.index, self._owner, self._pods))
 
     async def _create_token(self, revision: Revision) -> None:
         """Create the token Secret; the operator may create Secrets, and read none."""
@@ -202,7 +216,7 @@ class Executor:
         head = self._pod(action.head)
         if head is None:
             return
-        revision = action.revision
+        revision = self._revisions[action.revision]
         serve = self._observer.serve_client(revision, head.ip)
         try:
             match action:
@@ -219,27 +233,25 @@ class Executor:
             self._memory.ray_errors.pop(head.name, None)
         except RayError as e:
             log.warning("Ray refused", revision=revision.name, head=head.name, error=str(e))
-            self._memory.ray_errors[head.name] = str(e)
+            kind: Literal["refused", "unreachable"] = "unreachable" if isinstance(e, UnreachableError) else "refused"
+            self._memory.ray_errors[head.name] = PeerTrouble(kind, str(e))
 
     async def _probe(self, action: Probe) -> None:
         observed = self._snapshot.observed
         workers = [
-            p
-            for p in observed.pods
-            if p.revision == action.revision.name and p.incarnation == action.incarnation and p.live
+            p for p in observed.pods if p.revision == action.revision and p.incarnation == action.incarnation and p.live
         ]
-        result = await probe(self._session, action.revision, action.incarnation, workers, observed.routers)
-        self._memory.probes[action.revision.name] = result
-        log.info("Probed revision", revision=action.revision.name, ok=result.ok, message=result.message)
+        result = await probe(
+            self._session, self._revisions[action.revision], action.incarnation, workers, observed.routers
+        )
+        self._memory.probes[action.revision] = result
+        log.info("Probed revision", revision=action.revision, ok=result.ok, message=result.message)
 
-    def _beside(self, action: AskProvider | AwaitRequest | PutApplication | SetReplicas | Probe) -> None:
+    def _beside(self, action: AskProvider | PutApplication | SetReplicas | Probe) -> None:
         """Do what may take seconds while the next look goes on."""
         match action:
             case AskProvider(query):
                 self._memory.start(repr(action), lambda: self._ask(query), self._look_again)
-            case AwaitRequest():
-                for router in self._snapshot.observed.routers:
-                    self._memory.start(f"await a request at {router.name}", self._request_at(router), self._look_again)
             case SetReplicas(_, head, deployment):
                 self._memory.start(f"scale {deployment} of {head}", lambda: self._ray(action), self._look_again)
             case PutApplication(_, head) | Probe(_, head):
@@ -253,6 +265,11 @@ class Executor:
             reading = Reading(value=None, error=str(e), at=self._observer.now())
         self._memory.read(query, reading)
 
+    def listen(self) -> None:
+        """Look again as soon as a request waits at a router Pod for a revision that sleeps."""
+        for router in self._snapshot.observed.routers:
+            self._memory.start(f"await a request at {router.name}", self._request_at(router), self._look_again)
+
     def _request_at(self, router: RouterPod) -> Callable[[], Coroutine[None, None, None]]:
         async def wait() -> None:
             try:
@@ -263,12 +280,11 @@ class Executor:
 
         return wait
 
-    async def _drain(self, head_name: str, pod: str) -> None:
+    async def _drain(self, revision: Revision, head_name: str, pod: str) -> None:
         """Ask Ray to give the node up if it is idle; refused while anything still runs there."""
         head = self._pod(head_name)
-        if head is None or head.revision not in self._snapshot.observed.revisions:
+        if head is None:
             return
-        revision = self._snapshot.observed.revisions[head.revision]
         self._memory.draining.add(head_name)
         try:
             async with self._observer.gcs_client(revision, head.ip) as gcs:

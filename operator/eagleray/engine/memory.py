@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.observed import ProbeResult, RouterPod
+from eagleray.domain.problem import Outcome, PeerTrouble
 from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
-from eagleray.kube.kinds import Ref
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,8 @@ class Memory:
     Attributes:
         probes: by revision, the last probe's outcome.
         ray_errors: by head Pod, why its last request failed.
-        taken: places where an object stands that is not ours.
+        outcomes: by part of the plan, how the last try ended, where it did not end well.
+        accepted: the last spec that could be read.
         samples: what the routers said, the latest last.
         readings: what others answered last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
@@ -36,8 +38,9 @@ class Memory:
     """
 
     probes: dict[str, ProbeResult] = field(default_factory=dict)
-    ray_errors: dict[str, str] = field(default_factory=dict)
-    taken: dict[Ref, str] = field(default_factory=dict)
+    ray_errors: dict[str, PeerTrouble] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    accepted: ModelDeploymentSpec | None = None
     samples: tuple[Sample, ...] = ()
     readings: dict[ProviderQuery, Reading] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)

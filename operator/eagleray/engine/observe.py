@@ -8,12 +8,14 @@ from typing import Any
 
 import aiohttp
 import structlog
+from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
+from eagleray.api.spec import explain
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
-from eagleray.domain.problem import Problem
+from eagleray.domain.problem import PeerTrouble, Problem
 from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
@@ -114,14 +116,13 @@ class Observer:
         )
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
         ray = tuple(read_pod(p, self._nodebook) for p in pods if is_ray(p))
-        known = {r.name: r for r in map(read_revision, revisions)}
+        known, unreadable = _read(revisions)
         status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
-        (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
+        (serve, errors), nodes, use, seen = await asyncio.gather(
             self._serve(ray, known, memory),
             self._nodes(ray, known, memory),
             self._use(ray, status),
             asyncio.gather(*(self._router(p) for p in routers)),
-            self._conflict(memory),
         )
         memory.sample(self.now(), seen, status)
         observed = Observed(
@@ -138,7 +139,8 @@ class Observer:
             samples=memory.samples,
             readings=dict(memory.readings),
             use=use,
-            conflict=conflict,
+            unreadable=unreadable,
+            outcomes=dict(memory.outcomes),
         )
         children = Children.of(self._kube, [*services, *revisions, *budgets, *named])
         return Snapshot(observed, children, tuple(routers), left_behind(pods, manifest["metadata"]["uid"]))
@@ -157,18 +159,9 @@ class Observer:
         except NotFoundError:
             return None
 
-    async def _conflict(self, memory: Memory) -> str:
-        """Say which child's name is taken, and forget those that are free again."""
-        for ref, message in list(memory.taken.items()):
-            found = await self._named(ref.kind, ref.namespace, ref.name)
-            if found is not None and not _is_ours(found):
-                return message
-            del memory.taken[ref]
-        return ""
-
     async def _serve(
         self, pods: tuple[Pod, ...], revisions: Mapping[str, Revision], memory: Memory
-    ) -> tuple[dict[str, ServeState], dict[str, str]]:
+    ) -> tuple[dict[str, ServeState], dict[str, PeerTrouble]]:
         heads = [p for p in _heads(pods) if p.revision in revisions]
         answers = await asyncio.gather(
             *(self.serve_client(revisions[h.revision], h.ip).get_applications() for h in heads),
@@ -180,7 +173,7 @@ class Observer:
             if isinstance(answer, ServeState):
                 states[head.name] = answer
             elif isinstance(answer, RayError):
-                errors[head.name] = str(answer)
+                errors[head.name] = PeerTrouble("unreachable", str(answer))
             else:
                 raise answer
         return states, errors
@@ -262,6 +255,19 @@ class Observer:
     def gcs_client(self, revision: Revision, head_ip: str) -> GcsClient:
         """The GCS client of the head at `head_ip`."""
         return GcsClient(f"{head_ip}:{HEAD_GCS}", auth_token(self._token_key, revision.namespace, revision.name))
+
+
+def _read(manifests: list[Manifest]) -> tuple[dict[str, Revision], dict[str, str]]:
+    """The revisions that can be read, and why the others cannot."""
+    known: dict[str, Revision] = {}
+    unreadable: dict[str, str] = {}
+    for manifest in manifests:
+        name = manifest["metadata"]["name"]
+        try:
+            known[name] = read_revision(manifest)
+        except (ValidationError, KeyError) as e:
+            unreadable[name] = explain(e) if isinstance(e, ValidationError) else f"{e} is missing"
+    return known, unreadable
 
 
 def _runs(container: str, router: Manifest, pod: Pod) -> bool:

@@ -6,11 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from eagleray.domain import labels
-from eagleray.domain.observed import Container, Pod, Role
+from eagleray.domain.observed import MAIN_CONTAINERS, Container, Pod, Role
 from eagleray.engine.nodes import NodeBook
-
-# The container that a Pod is there for: Ray's or the router's; the others prepare it.
-_MAIN_CONTAINERS = frozenset({"ray", "envoy"})
 
 
 def is_ray(manifest: dict[str, Any]) -> bool:
@@ -39,6 +36,8 @@ def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
     meta, status = manifest["metadata"], manifest.get("status", {})
     marks = meta["labels"]
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    prepare = {c["name"] for c in manifest["spec"].get("initContainers", []) if c.get("restartPolicy") != "Always"}
+    ends = meta.get("deletionTimestamp")
     return Pod(
         name=meta["name"],
         uid=meta["uid"],
@@ -51,16 +50,17 @@ def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         reason=_own_reason(status),
         ip=status.get("podIP", ""),
-        deleting="deletionTimestamp" in meta,
+        deleting=ends is not None,
+        leaves_by=datetime.fromisoformat(ends) if ends else None,
         unschedulable=_unschedulable(manifest, nodes),
         scheduled="nodeName" in manifest["spec"],
-        started=any(c["name"] in _MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
+        started=any(c["name"] in MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
         digest=_digest(manifest),
         notice=nodes.notice(manifest["spec"].get("nodeName", "")),
         kept_off=_kept_off(meta.get("annotations", {}), nodes),
         on_demand=meta.get("annotations", {}).get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
-        containers=tuple(_container(c) for c in containers),
+        containers=tuple(_container(c, init=c["name"] in prepare) for c in containers),
     )
 
 
@@ -77,7 +77,7 @@ def _digest(manifest: dict[str, Any]) -> str:
     asked = {c["name"]: _repository(c["image"]) for c in manifest["spec"]["containers"]}
     for status in manifest.get("status", {}).get("containerStatuses", []):
         repository, _, digest = status.get("imageID", "").partition("@")
-        if status["name"] in _MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
+        if status["name"] in MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
             return str(digest)
     return ""
 
@@ -101,7 +101,7 @@ def _unschedulable(manifest: dict[str, Any], nodes: NodeBook) -> str:
     return ""
 
 
-def _container(status: dict[str, Any]) -> Container:
+def _container(status: dict[str, Any], *, init: bool) -> Container:
     state = status.get("state", {})
     waiting = state.get("waiting")
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
@@ -111,4 +111,7 @@ def _container(status: dict[str, Any]) -> Container:
         exit_code=ended.get("exitCode"),
         reason=ended.get("reason", ""),
         message=ended.get("message", ""),
+        ended="terminated" in state,
+        running="running" in state,
+        init=init,
     )

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import aiohttp
 import structlog
@@ -10,11 +12,11 @@ import structlog
 from eagleray.api.conditions import Reason
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
-from eagleray.domain.actions import DrainNode, Plan
-from eagleray.domain.desired import Desired, parse
+from eagleray.domain.actions import DrainNode, Free, Plan, Question, Write
+from eagleray.domain.desired import parse
 from eagleray.domain.observed import Role
-from eagleray.domain.plan import plan, refuse
-from eagleray.domain.problem import InvalidSpecError
+from eagleray.domain.plan import plan, plan_deleting
+from eagleray.domain.problem import Outcome
 from eagleray.domain.status.transitions import transitions
 from eagleray.domain.traffic.ports import RAYLET
 from eagleray.engine.children import NameTakenError
@@ -26,7 +28,7 @@ from eagleray.engine.pods import left_behind
 from eagleray.engine.queue import Key
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
-from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, NotFoundError
 from eagleray.kube.events import EventRecorder
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
 from eagleray.ray.errors import RayError
@@ -83,15 +85,18 @@ class Reconciler:
             await self._forget(key)
             mine = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: key.name}
             return await self._hurry(left_behind(await self._kube.list(POD, key.namespace, mine)))
-        if "deletionTimestamp" in manifest["metadata"]:
-            await self._forget(key)
-            return None
         memory = self._memories.setdefault(key, Memory())
         snapshot = await self._tools.observer.look(key, manifest, memory)
+        if "deletionTimestamp" in manifest["metadata"]:
+            status = plan_deleting(snapshot.observed, manifest["metadata"]["generation"], self._now())
+            await self._say(manifest, snapshot.observed.status, status)
+            await self._forget(key)
+            return None
         decision = await self._decide_and_do(key, manifest, snapshot, memory)
         await self._say(manifest, snapshot.observed.status, decision.status)
         self._decided(key, decision.status)
-        looks = decision.requeue_after, await self._hurry(snapshot.left_behind)
+        due = max(0.0, (decision.wake.at - self._now()).total_seconds())
+        looks = due, decision.polling.seconds, await self._hurry(snapshot.left_behind)
         return min((seconds for seconds in looks if seconds is not None), default=None)
 
     async def close(self) -> None:
@@ -140,27 +145,34 @@ class Reconciler:
             log.warning("A worker of a deleted object is not ended", pod=meta["name"], error=str(e))
 
     async def _decide_and_do(self, key: Key, manifest: Manifest, snapshot: Snapshot, memory: Memory) -> Plan:
-        observed, now, generation = snapshot.observed, self._now(), manifest["metadata"]["generation"]
-        try:
-            desired = parse(manifest, self._tools.settings.installation, observed.revisions)
-        except InvalidSpecError as e:
-            return refuse(generation, observed, Reason.INVALID_SPEC, str(e), now)
+        observed, now = snapshot.observed, self._now()
+        desired = parse(manifest, self._tools.settings.installation, observed, memory.accepted)
+        memory.accepted = desired.accepted
         decision = plan(desired, observed, now)
-        try:
-            await self._do(key, desired, snapshot, memory, decision)
-        except NameTakenError as e:
-            memory.taken[e.ref] = str(e)
-            return refuse(generation, observed, Reason.NAME_CONFLICT, str(e), now)
-        except (ForbiddenError, InvalidError) as e:
-            return refuse(generation, observed, Reason.PODS_REFUSED, str(e), now)
-        return decision
-
-    async def _do(self, key: Key, desired: Desired, snapshot: Snapshot, memory: Memory, decision: Plan) -> None:
-        executor = Executor(self._tools, desired, snapshot, memory, lambda: self._look_again(key))
-        for action in decision.actions:
-            await executor.do(action)
+        look_again = partial(self._look_again, key)
+        executor = Executor(self._tools, desired, snapshot, decision.revisions, memory, look_again)
+        memory.outcomes = await self._do(executor, decision)
         if not any(isinstance(action, DrainNode) for action in decision.actions):
             memory.draining.clear()
+        if decision.polling.held and not any(router.held for router in observed.routers):
+            executor.listen()
+        if not memory.outcomes:
+            return decision
+        return plan(desired, replace(observed, outcomes=dict(memory.outcomes)), now)
+
+    async def _do(self, executor: Executor, decision: Plan) -> dict[str, Outcome]:
+        """Do what makes room first; then each part alone: its writes end with the first that fails."""
+        failed: dict[str, Outcome] = {}
+        for kinds in (Free, Write, Question):
+            for part in decision.parts:
+                for action in (a for a in part.actions if isinstance(a, kinds)):
+                    if kinds is Write and part.name in failed:
+                        break
+                    try:
+                        await executor.do(action)
+                    except (NameTakenError, KubeError) as e:
+                        failed[part.name] = Outcome(part.name, _reason(e), str(e), self._now())
+        return failed
 
     async def _say(self, manifest: Manifest, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
         """Write the status where it differs, and an Event for each transition."""
@@ -182,3 +194,9 @@ class Reconciler:
             return
         for event in transitions(before, after):
             await self._events.record(manifest, event.type, event.reason, event.message)
+
+
+def _reason(error: Exception) -> Reason:
+    if isinstance(error, NameTakenError):
+        return Reason.NAME_CONFLICT
+    return Reason.PODS_REFUSED if isinstance(error, ForbiddenError | InvalidError) else Reason.API_UNREACHABLE
