@@ -6,7 +6,6 @@ from importlib.metadata import version
 import structlog
 import typer
 
-from eagleray.engine.reconcile import Reconciler
 from eagleray.engine.settings import Surroundings
 from eagleray.runtime import app, logs
 from eagleray.runtime.settings import SettingsError, from_environment

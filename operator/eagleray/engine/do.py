@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -75,9 +74,7 @@ class Executor:
             self._inquirer.ask(action for action in part.actions if not isinstance(action, _FREES + _WRITES))
         self._look.memory.parts.keep([f"{part.name} {what}" for part in parts for what in ("frees", "writes")])
 
-    async def _step(
-        self, step: str, part: str, actions: Actions, do: Callable[[Actions], Awaitable[None]]
-    ) -> None:
+    async def _step(self, step: str, part: str, actions: Actions, do: Callable[[Actions], Awaitable[None]]) -> None:
         """Do one step of a part, unless it failed a moment ago, and note how it ended."""
         outcomes, now = self._look.memory.parts, self._look.now
         if not outcomes.due(step, actions, now):

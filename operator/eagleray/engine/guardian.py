@@ -1,4 +1,4 @@
-"""Takes in what belongs to an object and has lost its marks: children that were orphaned, Pods whose labels were edited."""
+"""Takes in what has lost its marks: children that were orphaned, Pods whose labels were edited."""
 
 from dataclasses import dataclass
 

@@ -149,7 +149,9 @@ def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
     memory.rolling = any(r.phase is not RolloutPhase.ABORTED for r in decision.status.rollouts or [])
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
-    workers = tuple((p.uid, p.ip) for p in observed.pods if p.revision in polling.use and p.role is Role.WORKER and p.ready and p.ip)
+    workers = tuple(
+        (p.uid, p.ip) for p in observed.pods if p.revision in polling.use and p.role is Role.WORKER and p.ready and p.ip
+    )
     subjects = replace(sight.subjects, workers=workers, draining=frozenset(memory.draining))
     memory.poller.follow(Asked(subjects, polling))
     names = {pod.name for pod in observed.pods} | {pod.uid for pod in observed.pods}

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from eagleray.api.spec import ModelDeploymentSpec
-from eagleray.domain.observed import PeerTrouble, ProbeResult
+from eagleray.domain.observed import ProbeResult
+from eagleray.domain.problem import PeerTrouble
 from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
 from eagleray.domain.traffic.router import RouterStats

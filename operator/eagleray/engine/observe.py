@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.observed import Observed, PeerTrouble, Pod, Role, RouterPod
-from eagleray.domain.problem import Problem
+from eagleray.domain.observed import Observed, Pod, Role, RouterPod
+from eagleray.domain.problem import PeerTrouble, Problem
 from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.revisions import Revision
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION

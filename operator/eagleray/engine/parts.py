@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from eagleray.api.conditions import Reason
 from eagleray.domain.actions import Action
-from eagleray.domain.observed import Outcome
+from eagleray.domain.problem import Outcome
 from eagleray.kube.errors import ForbiddenError, InvalidError, KubeError
 
 BASE_SECONDS = 1.0
@@ -79,7 +79,9 @@ class PartLog:
         same = before is not None and before.tried == actions
         count = before.count + 1 if before and same else 1
         reason, since = reason_of(error), before.outcome.at if before else now
-        wait = BASE_SECONDS if isinstance(error, NameLeavingError) else min(BASE_SECONDS * 2 ** (count - 1), MAX_SECONDS)
+        wait = (
+            BASE_SECONDS if isinstance(error, NameLeavingError) else min(BASE_SECONDS * 2 ** (count - 1), MAX_SECONDS)
+        )
         outcome = Outcome(part=part, reason=reason, message=str(error), at=since)
         self._failures[step] = _Failure(outcome, actions, count, now + timedelta(seconds=wait))
 

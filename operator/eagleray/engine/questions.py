@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from eagleray.domain.actions import Polling
-from eagleray.domain.observed import PeerTrouble
+from eagleray.domain.problem import PeerTrouble
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import PeerError, RejectedError
@@ -157,9 +157,7 @@ async def _node_states(asker: Asker, subject: HeadSubject) -> tuple[Any, ...]:
 
 async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
     workers = asked.subjects.workers
-    answers = await asyncio.gather(
-        *(asker.peers.node_use(asker.key, ip) for _, ip in workers), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(asker.peers.node_use(asker.key, ip) for _, ip in workers), return_exceptions=True)
     told = {}
     for (uid, ip), answer in zip(workers, answers, strict=True):
         if isinstance(answer, PeerError):

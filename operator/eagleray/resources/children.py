@@ -45,6 +45,11 @@ class RouterContext:
     owner: dict[str, Any]
     pods: PodSettings
 
+    @property
+    def bootstrap(self) -> str:
+        """The file that router Pods read once, when they start."""
+        return self.rendered.files[BOOTSTRAP_FILE]
+
 
 @dataclass(frozen=True, slots=True)
 class RevisionContext:
@@ -81,14 +86,14 @@ class Child(Generic[C]):
 ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
     Child("ConfigMap", lambda c: build_config_map(c.config, c.rendered, c.owner)),
     Child("Service", lambda c: build_service(c.config, c.owner)),
-    Child("Deployment", lambda c: build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)),
+    Child(
+        "Deployment", lambda c: build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)
+    ),
     Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
 )
 """Owned by the ModelDeployment, in the order in which they are made."""
 
-RECORD: Child[RevisionContext] = Child(
-    "ControllerRevision", lambda c: build_controller_revision(c.revision, c.owner)
-)
+RECORD: Child[RevisionContext] = Child("ControllerRevision", lambda c: build_controller_revision(c.revision, c.owner))
 """A revision's content, owned by the ModelDeployment; it owns what is in `REVISION_CHILDREN`."""
 
 REVISION_CHILDREN: tuple[Child[RevisionContext], ...] = (
