@@ -7,6 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eagleray.domain.fleet import Fleet
+from eagleray.engine.nodes import NodeBook
 from eagleray.kube.client import Listed
 from eagleray.kube.kinds import HELD, MODEL_DEPLOYMENT, POD, SERVICE, Kind, Manifest, Ref
 from eagleray.kube.store import Store
@@ -197,3 +199,19 @@ def test_a_broken_object_stops_nobody(path: tuple[Any, ...], value: Any, kind: K
     for held in store.owned("modeldeployments-churn"):
         assert all(isinstance(text, str) for text in (held.uid, held.controller, held.node, *held.labels.values()))
         assert held.body["metadata"]["name"] == held.ref.name
+
+
+NODE_MANIFEST: Manifest = {
+    "metadata": {"name": "n", "labels": {"gpu": "T4"}},
+    "spec": {"unschedulable": False, "taints": [{"key": "spot-itn", "effect": "NoSchedule"}]},
+    "status": {"conditions": [{"type": "PreemptScheduled", "status": "True"}]},
+}
+FLEET = Fleet(notices=["spot-itn", "PreemptScheduled"], accelerators={"t4": {"gpu": ["T4"]}})
+
+
+@given(path=st.sampled_from(paths(NODE_MANIFEST)), value=json)
+def test_a_broken_node_stops_nobody(path: tuple[Any, ...], value: Any) -> None:
+    book = NodeBook(FLEET)
+    book.see(broken(NODE_MANIFEST, path, value))
+    assert book.see({**NODE_MANIFEST, "metadata": {"name": "other"}})
+    assert "other" in book.leaving()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eagleray.domain.fleet import Fleet
 from eagleray.kube.kinds import Manifest
-from eagleray.kube.trim import trim
+from eagleray.kube.trim import trim_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class NodeBook:
         Returns:
             Whether it begins or ceases to be about to go.
         """
-        node = trim(manifest)
+        node = trim_node(manifest)
         meta, spec = node["metadata"], node.get("spec", {})
         if "name" not in meta:
             return False

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, NODE, POD, Manifest
+from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, Manifest
 
 TEXT_LIMIT = 4096
 """Characters that are kept of any one text of a Pod; every reader cuts shorter."""
@@ -79,15 +79,13 @@ _NODE: Final[dict[str, Any]] = {
     "spec": {"unschedulable": bool, "taints": [{"key": str, "effect": str}]},
     "status": {"conditions": [{"type": str, "status": str}]},
 }
-# Of these kinds no more is kept than this.
-_SHAPES: Final[dict[object, dict[str, Any]]] = {POD.kind: _POD, NODE.kind: _NODE}
 _OF_NOBODY = object()
 
 
 def trim(manifest: Mapping[str, Any]) -> Manifest:
     """Keep of an object what is read, without its `metadata.resourceVersion`.
 
-    Pods and nodes keep the fields that a look reads, with their texts cut. Every other kind keeps all but its status (a
+    A Pod keeps the fields that a look reads, with its texts cut. Every other kind keeps all but its status (a
     ModelDeployment keeps that too) and what is noted about the writing of it. A ConfigMap keeps digests of its values.
 
     Args:
@@ -95,13 +93,23 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     """
     kind = manifest.get("kind")
     named = {name: value for name in ("apiVersion", "kind") if isinstance(value := manifest.get(name), str)}
-    if kind in (POD.kind, NODE.kind):
-        return {**named, **_cut({"metadata": _metadata(manifest), **_pick_fields(manifest, _SHAPES[kind])})}
+    if kind == POD.kind:
+        return {**named, **_shaped(manifest, _POD)}
     left_out = {"apiVersion", "kind", "metadata"} | ({"status"} if kind != MODEL_DEPLOYMENT.kind else set())
     rest = {name: value for name, value in manifest.items() if name not in left_out}
     if kind == CONFIG_MAP.kind:
         rest = {name: _digests(value) for name, value in rest.items()}
     return {**named, "metadata": _metadata(manifest), **rest}
+
+
+def trim_node(manifest: Mapping[str, Any]) -> Manifest:
+    """Keep of a node its labels, taints and conditions, and whether it takes Pods or is being deleted."""
+    return _shaped(manifest, _NODE)
+
+
+def _shaped(manifest: Mapping[str, Any], shape: Mapping[str, Any]) -> Manifest:
+    shaped: Manifest = _cut({"metadata": _metadata(manifest), **_pick_fields(manifest, shape)})
+    return shaped
 
 
 def _metadata(manifest: Mapping[str, Any]) -> Manifest:

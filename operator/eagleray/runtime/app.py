@@ -31,8 +31,8 @@ from eagleray.runtime.source import Source
 log = structlog.get_logger(__name__)
 
 _HEARTBEAT = 1.0
-# What kopf needs to end, on top of the time that the work in hand is given.
-_EXIT_SECONDS = 5.0
+EXIT_SECONDS = 5.0
+"""What kopf needs to end, on top of the time that the work in hand is given."""
 
 
 class Reconciler(Protocol):
@@ -150,7 +150,7 @@ class Operator:
             credentials=self._client.credentials,
             namespaces=s.watch_namespaces,
             kubernetes=await self._client.version(),
-            exit_seconds=s.drain_seconds + _EXIT_SECONDS,
+            exit_seconds=s.drain_seconds + EXIT_SECONDS,
         )
         try:
             await source.run(stop)

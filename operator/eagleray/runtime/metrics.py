@@ -37,7 +37,7 @@ class Metrics(QueueMetrics, ReconcileMetrics):
 
     def __init__(self, *, concurrency: int, lease: str) -> None:
         # A second series for every counter and histogram, which nobody reads.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
