@@ -6,15 +6,11 @@ from importlib.metadata import version
 import structlog
 import typer
 
-from eagleray.engine.settings import Surroundings
+from eagleray.engine.look import Engine
 from eagleray.runtime import app, logs
 from eagleray.runtime.settings import SettingsError, from_environment
 
 log = structlog.get_logger(__name__)
-
-
-def _engine(s: Surroundings) -> Reconciler:
-    return Reconciler(s.kube, s.settings, s.nodes, s.add, s.decided)
 
 
 def operator() -> None:
@@ -25,7 +21,7 @@ def operator() -> None:
         raise typer.BadParameter(str(e)) from e
     logs.configure(settings.log_level)
     try:
-        asyncio.run(app.run(settings, _engine, version=version("eagleray")))
+        asyncio.run(app.run(settings, Engine, version=version("eagleray")))
     except Exception as e:
         log.exception("The operator failed")
         raise typer.Exit(1) from e

@@ -1,6 +1,6 @@
 """The engine: one look at one object is observe → plan → do → say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,22 +28,15 @@ from eagleray.kube.store import Held
 
 log = structlog.get_logger(__name__)
 
-Decided = Callable[[Key, ModelDeploymentStatus | None], None]
-
-
 class Engine:
     """Makes the world of each ModelDeployment what its spec says.
 
     Args:
         tools: what to work with.
-        again: puts a key into the queue, to be looked at at once.
-        decided: is told the status of an object, None where it is gone.
     """
 
-    def __init__(self, tools: Tools, again: Callable[[Key], None], decided: Decided) -> None:
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._again = again
-        self._decided = decided
         self._observer = Observer(tools.nodes, tools.settings.token_key)
         self._speaker = Speaker(tools.kube, EventRecorder(tools.kube, tools.settings.instance, tools.now))
         self._departed = Departed(tools)
@@ -70,10 +63,9 @@ class Engine:
         return min((seconds for seconds in (again, departed) if seconds is not None), default=None)
 
     async def close(self) -> None:
-        """End what is under way and close connections."""
+        """End what is under way."""
         for memory in self._memories.values():
             await memory.close()
-        await self._tools.peers.close()
 
     async def _look(self, key: Key, held: Held, memory: Memory) -> float:
         """Observe, plan, do, and say what is true, whatever could not be done."""
@@ -89,7 +81,7 @@ class Engine:
         memory.spec = desired.accepted
         _follow(memory, sight, decision)
         await self._speaker.say(manifest, status, said)
-        self._decided(key, said)
+        self._tools.decided(key, said)
         return self._wait(decision, memory)
 
     async def _leave(self, key: Key, held: Held, memory: Memory) -> float | None:
@@ -120,12 +112,12 @@ class Engine:
             stats = {pod: answer.stats for pod, answer in answers.items() if answer.stats is not None}
             memory.sample(self._tools.now(), stats)
 
-        poller = Poller(Asker(key, self._tools.peers), lambda: self._again(key), sampled)
-        memory = self._memories[key] = Memory(uid, poller, lambda: self._again(key))
+        poller = Poller(Asker(key, self._tools.peers), lambda: self._tools.add(key), sampled)
+        memory = self._memories[key] = Memory(uid, poller, lambda: self._tools.add(key))
         return memory
 
     async def _forget(self, key: Key) -> None:
-        self._decided(key, None)
+        self._tools.decided(key, None)
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()

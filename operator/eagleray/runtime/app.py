@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -13,7 +14,8 @@ import structlog
 from eagleray.domain.installation import Installation
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import WorkQueue
-from eagleray.engine.settings import EngineSettings, Surroundings
+from eagleray.engine.settings import EngineSettings
+from eagleray.engine.tools import Tools
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
 from eagleray.kube.api_server import ApiServer
 from eagleray.kube.kinds import LEASE, Key, Manifest, Ref
@@ -21,6 +23,7 @@ from eagleray.kube.lease import Lease
 from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
+from eagleray.peers.peers import Peers
 from eagleray.runtime.health import PROMETHEUS, Answer, Health, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
@@ -45,7 +48,7 @@ class Reconciler(Protocol):
         """Close its connections."""
 
 
-MakeReconciler = Callable[[Surroundings], Reconciler]
+MakeReconciler = Callable[[Tools], Reconciler]
 
 
 async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: str) -> None:
@@ -140,7 +143,8 @@ class Operator:
         s = self._settings
         if not await before(stop, served(self._client, s.watch_namespaces)):
             return
-        reconciler = self._make_reconciler(await self._surroundings())
+        tools = await self._tools()
+        reconciler = self._make_reconciler(tools)
         source = Source(
             store=self._store,
             add=self._queue.add,
@@ -156,6 +160,7 @@ class Operator:
             await source.run(stop)
         finally:
             await reconciler.close()
+            await tools.peers.close()
         if self._resync is not None and not self._resync.cancelled():
             self._resync.result()
 
@@ -198,14 +203,15 @@ class Operator:
             drained = await self._workers.stop(self._settings.drain_seconds)
             log.info("Stopped the workers", drained=drained)
 
-    async def _surroundings(self) -> Surroundings:
-        return Surroundings(
+    async def _tools(self) -> Tools:
+        return Tools(
             kube=Written(self._client, self._store, self._queue.add),
             store=self._store,
             settings=await self._engine_settings(),
             nodes=self._nodes,
+            peers=Peers(),
+            now=lambda: datetime.now(UTC),
             add=self._queue.add,
-            add_later=self._queue.add_later,
             decided=self._metrics.decided,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from eagleray.engine.queue import WorkQueue
-from eagleray.engine.settings import Surroundings
+from eagleray.engine.tools import Tools
 from eagleray.kube.api_server import Credentials
 from eagleray.kube.kinds import CHILD_LABELS, LEASE, MODEL_DEPLOYMENT, POD, SECRET, SERVICE, Key, Kind, Manifest, Ref
 from eagleray.runtime import app
@@ -45,7 +45,7 @@ def _nothing(source: Source) -> None:
 class Engine:
     """Notes what it is asked to look at, and what it sees then."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Tools) -> None:
         self.around = around
         self.looked: list[tuple[Key, bool]] = []
         self.closed = False
@@ -84,7 +84,7 @@ class Led:
         assert self.engine is not None
         return self.engine
 
-    def _make_engine(self, around: Surroundings) -> Engine:
+    def _make_engine(self, around: Tools) -> Engine:
         self.engine = Engine(around)
         return self.engine
 
