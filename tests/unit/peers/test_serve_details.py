@@ -1,12 +1,14 @@
 """Serve's answer turned into the domain's words."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from eagleray.domain.ray_cluster.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
-from eagleray.ray.serve_details import parse_serve_details
+from eagleray.peers.serve_details import MOST_APPLICATIONS, MOST_DEPLOYMENTS, MOST_REPLICAS, parse_serve_details
+from eagleray.peers.shape import ShapeError
 
 REPLICA = {
     "node_id": "6512",
@@ -41,8 +43,12 @@ def details(**deployment: Any) -> dict[str, Any]:
     return {"controller_info": {}, "proxies": {}, "applications": {"churn": application}}
 
 
+def parse(answer: dict[str, Any]) -> ServeState:
+    return parse_serve_details(json.dumps(answer).encode())
+
+
 def test_application() -> None:
-    state = parse_serve_details(details())
+    state = parse(details())
     application = state.application("churn")
     assert application is not None
     assert (application.status, application.message) == (AppStatus.RUNNING, "fine")
@@ -57,7 +63,7 @@ def test_application() -> None:
 
 
 def test_when_a_replica_was_begun() -> None:
-    (running, _) = parse_serve_details(details()).applications[0].deployments[0].replicas
+    (running, _) = parse(details()).applications[0].deployments[0].replicas
     begun = datetime.fromtimestamp(1795446872.5, UTC)
     assert running.start_time == begun
     assert not running.started_before(begun, 0)
@@ -67,7 +73,7 @@ def test_when_a_replica_was_begun() -> None:
 
 def test_serve_was_not_started_yet() -> None:
     before: dict[str, Any] = {"controller_info": {}, "proxies": {}, "applications": {}, "target_capacity": None}
-    assert parse_serve_details(before) == ServeState()
+    assert parse(before) == ServeState()
 
 
 def test_while_serve_builds_there_is_no_ingress() -> None:
@@ -77,7 +83,7 @@ def test_while_serve_builds_there_is_no_ingress() -> None:
         "deployment_topology": None,
         "deployed_app_config": None,
     }
-    application = parse_serve_details(answer).applications[0]
+    application = parse(answer).applications[0]
     assert application.ingress() is None
     assert application.deployed_config == {}
 
@@ -94,12 +100,42 @@ def test_while_serve_builds_there_is_no_ingress() -> None:
     ],
 )
 def test_failing(deployment: dict[str, Any], failing: bool) -> None:  # noqa: FBT001 -- a column of the table
-    assert parse_serve_details(details(**deployment)).applications[0].deployments[0].failing is failing
+    assert parse(details(**deployment)).applications[0].deployments[0].failing is failing
 
 
 def test_states_of_a_newer_ray_are_unknown() -> None:
     answer = details(status="PONDERING")
     answer["applications"]["churn"]["status"] = "PONDERING"
-    application = parse_serve_details(answer).applications[0]
+    application = parse(answer).applications[0]
     assert application.status is AppStatus.UNKNOWN
     assert application.deployments[0].status is DeploymentStatus.UNKNOWN
+
+
+APPLICATION = details()["applications"]["churn"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"applications": {str(n): APPLICATION for n in range(MOST_APPLICATIONS + 1)}},
+        {"applications": {"churn": APPLICATION | {"deployments": {str(n): {} for n in range(MOST_DEPLOYMENTS + 1)}}}},
+        details(replicas=[REPLICA] * (MOST_REPLICAS + 1)),
+        details(replicas=[REPLICA | {"start_time_s": 1e30}]),
+        details(replicas=[REPLICA | {"start_time_s": "1"}]),
+        details(target_num_replicas=2.5),
+        {"applications": [APPLICATION]},
+        {"applications": {"churn": {}}},
+    ],
+    ids=["applications", "deployments", "replicas", "late", "text", "half", "array", "nothing"],
+)
+def test_what_serve_never_says_is_refused(answer: dict[str, Any]) -> None:
+    with pytest.raises(ShapeError):
+        parse(answer)
+
+
+def test_of_a_long_message_the_beginning_and_the_end_stay() -> None:
+    message = "The deployment failed to start 3 times\n" + "  File x\n" * 10_000 + "ValueError: no weights"
+    (deployment,) = parse(details(message=message)).applications[0].deployments
+    assert len(deployment.message) < 20_000
+    assert deployment.message.startswith("The deployment failed")
+    assert deployment.message.endswith("ValueError: no weights")
