@@ -74,7 +74,8 @@ def _readable(spec: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _adapter(name: str) -> TypeAdapter[Any]:
     field = ModelDeploymentSpec.model_fields[name]
-    return TypeAdapter(Annotated[(field.annotation, *field.metadata, None)])
+    annotation: Any = Annotated[(field.annotation, *field.metadata, None)]
+    return TypeAdapter(annotation)
 
 
 def _of(fields: Mapping[str, Any], versions: frozenset[str]) -> ModelDeploymentSpec:

@@ -15,6 +15,7 @@ from eagleray.domain.traffic.router import (
     HELD_PORT,
     HOLDS_FILE,
     HTTP_PORT,
+    IPV4_LISTENERS_FILE,
     KUBELET_DATA,
     OPS_PORT,
     REPORT_PORT,
@@ -30,6 +31,7 @@ COMPARER = "comparer"
 HOLDER = "holder"
 BOOTSTRAP_FILE = "bootstrap.json"
 BOOTSTRAP_ANNOTATION = "eagleray.dev/router-bootstrap"
+START_ARGS = ("--ipv4-listeners", f"{CONFIG_DIR}/{KUBELET_DATA}/{IPV4_LISTENERS_FILE}")
 # One worker thread carries more requests than the replicas behind it answer, counts every replica's load in one place
 # and keeps one pool of connections; more throughput is more Pods.
 ENVOY_ARGS = (
@@ -168,7 +170,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
 def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
     drain = [f"--settle={SETTLE_SECONDS}", f"--deadline={_drain_seconds(config)}"]
     fields: dict[str, Any] = {
-        "args": [*ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
+        "args": [*START_ARGS, *ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
         "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ops"},

@@ -11,7 +11,13 @@ from typing import Any
 import orjson
 
 from eagleray.domain.traffic.rendered import Rendered
-from eagleray.domain.traffic.router import HOLDS_FILE, InvalidRouterConfigError, RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import (
+    HOLDS_FILE,
+    IPV4_LISTENERS_FILE,
+    InvalidRouterConfigError,
+    RouterConfig,
+    RouterLayout,
+)
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.cache import Cache
 from eagleray.router.clusters import cluster
@@ -69,7 +75,8 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     beside += holder_clusters(layout) if config.holds else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
-        "lds.json": listeners(config, layout),
+        "lds.json": listeners(config, layout, layout.bind),
+        IPV4_LISTENERS_FILE: listeners(config, layout, layout.bind_ipv4),
         "cds.json": [*(cluster(t, layout) for t in targets), *beside],
         "rds.json": [routes(config)],
         OPS: [ops_routes(config, "")],
