@@ -27,14 +27,14 @@ class Applied:
     settled: dict[Ref, tuple[Manifest, str]] = field(default_factory=dict)
 
     def drift(self, ref: Ref, live: Manifest, wanted: Manifest) -> str:
-        """Where the child is not as it was made; "" where it is."""
-        where = differs(trim(live), trim(wanted))
+        """Where the child, trimmed as the store holds it, is not as it was made; "" where it is."""
+        where = differs(live, trim(wanted))
         settled = self.settled.get(ref)
         return "" if settled and settled == (wanted, where) else where
 
     def note(self, ref: Ref, live: Manifest, wanted: Manifest) -> None:
-        """Remember the child as it was answered to a write."""
-        if where := differs(trim(live), trim(wanted)):
+        """Remember the child, trimmed, as it was answered to a write."""
+        if where := differs(live, trim(wanted)):
             log.info("A child is not kept as it is written", ref=str(ref), field=where)
             self.settled[ref] = (wanted, where)
         else:
@@ -59,7 +59,7 @@ class Children:
         """Have the child be what `manifest` says, and belong to the owner that it names.
 
         Returns:
-            The child as it lives.
+            The child as it lives, trimmed.
 
         Raises:
             NameTakenError: an object of this name exists and is not ours.
@@ -82,22 +82,22 @@ class Children:
         if ref.kind == CONTROLLER_REVISION:
             return await self._live(ref) or await self._apply(ref, manifest, "it was missing")
         try:
-            made = await self.client.create(manifest)
+            made = trim(await self.client.create(manifest))
         except AlreadyExistsError:
-            return await self.client.get(ref)
+            return trim(await self.client.get(ref))
         log.info("Created child", ref=str(ref))
         self.applied.note(ref, made, manifest)
         return made
 
     async def _live(self, ref: Ref) -> Manifest | None:
         try:
-            return await self.client.get(ref)
+            return trim(await self.client.get(ref))
         except NotFoundError:
             return None
 
     async def _apply(self, ref: Ref, manifest: Manifest, why: str) -> Manifest:
         log.info("Setting a child right", ref=str(ref), field=why)
-        live = await self.client.apply(manifest)
+        live = trim(await self.client.apply(manifest))
         self.applied.note(ref, live, manifest)
         return live
 

@@ -28,6 +28,7 @@ from eagleray.kube.store import Held
 
 log = structlog.get_logger(__name__)
 
+
 class Engine:
     """Makes the world of each ModelDeployment what its spec says.
 

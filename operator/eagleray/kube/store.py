@@ -14,7 +14,7 @@ import structlog
 from eagleray.kube.client import Listed
 from eagleray.kube.held import Held, Seen, number
 from eagleray.kube.index import Index
-from eagleray.kube.kinds import HELD, MODEL_DEPLOYMENT, Key, Kind, Manifest, Ref
+from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind, Manifest, Ref
 
 __all__ = ["Held", "Store"]
 
@@ -59,6 +59,8 @@ class Store:
         held = self.get(seen.ref)
         if self._is_late(seen, held):
             return _NOBODY
+        if not _is_watched(seen.ref.kind, manifest):
+            return self._take_out(held) if held else _NOBODY
         version = (held.version if held else 0) if seen.version is None else seen.version
         try:
             new = Held.of(seen, manifest, version)
@@ -239,6 +241,15 @@ class Store:
 
     def _all(self, refs: Iterable[Ref]) -> Iterable[Held]:
         return (held for ref in refs if (held := self.get(ref)))
+
+
+def _is_watched(kind: Kind, manifest: Mapping[str, Any]) -> bool:
+    """Whether a watch tells of an object; what none tells of is not held, as nobody would say when it is gone."""
+    if kind == MODEL_DEPLOYMENT:
+        return True
+    labels = manifest["metadata"].get("labels")
+    marks = labels if isinstance(labels, dict) else {}
+    return all(label in marks and (not mark or marks[label] == mark) for label, mark in CHILD_LABELS.items())
 
 
 def _changed(old: Held, new: Held) -> bool:

@@ -23,6 +23,7 @@ from eagleray.kube.store import Store
 from unit.kube.objects import MANAGED, child, made, model, owner, pod
 
 CHURN = Key("ns", "churn")
+LABELS = {**MANAGED, "eagleray.dev/name": "churn"}
 NOBODY: frozenset[Key] = frozenset()
 ONLY_CHURN = frozenset({CHURN})
 
@@ -60,7 +61,7 @@ CHAIN = (
 @pytest.mark.parametrize("reverse", [False, True], ids=["owners first", "owners last"])
 def test_whatever_is_below_an_object_is_found_and_wakes_it(manifest: Manifest, reverse: bool) -> None:  # noqa: FBT001
     store = filled(*(reversed(CHAIN) if reverse else CHAIN))
-    assert store.put(at(manifest, 2, labels={"new": "label"}, annotations={"a": "b"})) == ONLY_CHURN
+    assert store.put(at(manifest, 2, labels={**LABELS, "new": "label"}, annotations={"a": "b"})) == ONLY_CHURN
     assert store.remove(at(manifest, 3)) == ONLY_CHURN
     assert [(h.ref.kind, h.ref.name) for h in filled(*CHAIN).owned("modeldeployments-churn")] == [
         (CONTROLLER_REVISION, "churn-a"),
@@ -308,3 +309,12 @@ def test_an_object_and_its_children_cost_60_kb_at_most() -> None:
     tracemalloc.stop()
     assert len(store.keys()) == objects
     assert held / objects < 60e3
+
+
+def test_what_no_watch_tells_of_is_not_held() -> None:
+    mine = pod("p", MODEL, 5)
+    store = filled(MODEL, mine)
+    assert store.put(at(mine, 6, labels={})) == ONLY_CHURN, "its owner is told"
+    assert store.get(Ref.of(mine)) is None
+    store.put(at(mine, 7))
+    assert store.get(Ref.of(mine)) is not None, "it has its labels back"
