@@ -1,11 +1,13 @@
 """The operator's vocabulary: every thing that a plan can ask for, and the plan itself."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.live import LiveLoad
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.ray_cluster.groups import Counts
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.domain.traffic.router import RouterConfig
 
 
@@ -159,6 +161,19 @@ Action = (
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """When a rule that reads the clock wants the next look.
+
+    Attributes:
+        at: when.
+        why: for the log.
+    """
+
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One decision.
 
@@ -166,8 +181,12 @@ class Plan:
         actions: what to do, in this order.
         status: what to say on the object, written last and only where it differs.
         requeue_after: seconds until the next look, if nothing happens before.
+        live: what the scaling metrics say now.
+        nodes: revisions of which the figures of Ray's nodes are needed.
     """
 
     actions: tuple[Action, ...]
     status: ModelDeploymentStatus
     requeue_after: float
+    live: tuple[LiveLoad, ...] = ()
+    nodes: frozenset[str] = frozenset()

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.problem import Problem
+from eagleray.domain.providers.query import Readings
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.state.model import State
 from eagleray.domain.traffic.router import RouterStats
 
 
@@ -147,7 +147,7 @@ class Observed:
     """Everything that a plan may depend on beside the object and the time.
 
     Attributes:
-        status: the status as last written.
+        status: what is remembered: the status as last written.
         pods: every Ray Pod of the object.
         revisions: by name, the revisions that exist (each kept in a ControllerRevision).
         services: names of the revisions that have a Service; only those have more than their content.
@@ -163,7 +163,7 @@ class Observed:
         conflict: the name of a child that exists and is not ours, else "".
     """
 
-    status: ModelDeploymentStatus
+    status: State
     pods: tuple[Pod, ...] = ()
     revisions: Mapping[str, Revision] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
@@ -174,6 +174,6 @@ class Observed:
     router_version: str = ""
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
-    readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
+    readings: Readings = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
     conflict: str = ""

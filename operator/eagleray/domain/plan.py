@@ -1,6 +1,6 @@
 """The heart: `plan(desired, observed, now)` says what to do next about one ModelDeployment, and what to tell of it."""
 
-from dataclasses import replace
+import math
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
@@ -8,20 +8,24 @@ from eagleray.domain.actions import Action, AskProvider, AwaitRequest, DeletePod
 from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving, leaving_revisions
 from eagleray.domain.observed import Observed
+from eagleray.domain.problem import known_reason
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.scaling.autoscaler import autoscale, next_look, settle
 from eagleray.domain.status import conditions
 from eagleray.domain.status.report import describe, unchanged_but
 from eagleray.domain.traffic.confirm import routers_confirm
 from eagleray.domain.traffic.router_pods import leave_nodes
 from eagleray.domain.traffic.split import effective_weights, route
-from eagleray.domain.versions import VersionView, departing_versions, view_version
+from eagleray.domain.versions import Versions, VersionView, view_versions
 
 # Looks are driven by events; these are for what sends none (Serve, the router's health checks).
 MOVING_SECONDS = 0.5
 ROLLING_SECONDS = 1.0
 WAITING_SECONDS = 3.0
 SETTLED_SECONDS = 15.0
+# The load is looked at so often: while it asks for more than there is, and otherwise.
+RISING_SECONDS = 1.0
+STEADY_SECONDS = 5.0
+ASLEEP_SECONDS = 15.0
 STALLED_SECONDS = 60.0
 
 
@@ -38,14 +42,11 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     """
     if observed.conflict:
         return refuse(desired.generation, observed, Reason.NAME_CONFLICT, observed.conflict, now)
-    scaled = autoscale(desired, observed, now)
-    desired = replace(desired, versions=scaled.versions)
-    versions = tuple(settle(view_version(desired, v, observed, now), scaled.records, now) for v in desired.versions)
-    versions += departing_versions(desired, versions, observed, now)
+    versions = view_versions(desired, observed, now)
     views = [view for version in versions for view in version.views]
     leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
     actions: list[Action] = [action for view in views for action in view.actions]
-    queries = [*scaled.queries, *(query for version in versions for query in version.queries)]
+    queries = [query for version in versions for _, query in version.queries]
     actions += [AskProvider(query) for query in dict.fromkeys(queries)]
     scaling = [record for version in versions for record in version.scaling]
     if any(r.idle_since for r in scaling) and not any(pod.held for pod in observed.routers):
@@ -56,15 +57,32 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     weights = effective_weights(versions, observed)
     router = route(desired, versions, weights, leaving, observed)
     status = describe(desired, versions, weights, leaving, router, observed, now)
-    again = min(_requeue(versions, leaving, observed, now), next_look(scaling))
-    return Plan((EnsureRouter(router), *actions), status, again)
+    again = min(_requeue(versions, leaving, observed, now), _load_seconds(versions), _clock(versions, now))
+    live = tuple(load for version in versions for load in version.goal.live)
+    nodes = frozenset(name for version in versions for name in version.goal.nodes)
+    return Plan((EnsureRouter(router), *actions), status, again, live, nodes)
+
+
+def _clock(versions: Versions, now: datetime) -> float:
+    """Seconds until a rule that reads the clock wants a look."""
+    wakes = (wake.at for version in versions for wake in version.wakes(now))
+    return min(((at - now).total_seconds() for at in wakes), default=math.inf)
+
+
+def _load_seconds(versions: Versions) -> float:
+    """Seconds between two looks at the load; a request that wakes a revision comes as an event."""
+    if any(version.goal.rising for version in versions):
+        return RISING_SECONDS
+    if any(version.goal.awake for version in versions):
+        return STEADY_SECONDS
+    return ASLEEP_SECONDS if any(version.goal.records for version in versions) else math.inf
 
 
 def refuse(generation: int, observed: Observed, reason: Reason, message: str, now: datetime) -> Plan:
     """Say what is wrong with an object that cannot be acted on, and leave all that it has as it is."""
     before = observed.status
     ready = next((c for c in before.conditions if c.type == "Ready" and c.status == "True"), None)
-    still = conditions.Verdict("True", Reason(ready.reason), ready.message) if ready else None
+    still = conditions.Verdict("True", known_reason(ready.reason, Reason.ANSWERING), ready.message) if ready else None
     verdicts = conditions.stalled(reason, message, still)
     written = conditions.write(verdicts, before.conditions, generation, now)
     return Plan((), unchanged_but(before, generation, written), STALLED_SECONDS)

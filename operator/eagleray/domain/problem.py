@@ -20,3 +20,8 @@ class Problem:
 
     reason: Reason
     message: str
+
+
+def known_reason(word: str, otherwise: Reason) -> Reason:
+    """The reason that was remembered; `otherwise` for a word of another version of the operator."""
+    return Reason(word) if word in Reason.__members__.values() else otherwise

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure, Outcome, RevisionStatus
+from eagleray.api.status import Outcome
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
 from eagleray.domain.observed import Observed
-from eagleray.domain.problem import Problem
+from eagleray.domain.problem import Problem, known_reason
 from eagleray.domain.ray_cluster.application import ApplicationDecision, decide_application, retry_due
 from eagleray.domain.ray_cluster.backoff import forgotten, note
 from eagleray.domain.ray_cluster.capacity import pods_by_group, with_room
@@ -16,6 +16,7 @@ from eagleray.domain.ray_cluster.images import pin
 from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, sort_out
 from eagleray.domain.ray_cluster.starting import start_phase, timed
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.revision import FailureState, RevisionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class RevisionView:
     app: ApplicationDecision
     answering: int | None
     serves: bool | None
-    record: RevisionStatus
+    record: RevisionState
     problem: Problem | None
     waiting: str
     actions: tuple[Action, ...]
@@ -120,9 +121,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         app=app,
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
-        record=record.model_copy(
-            update={"image": image, "incarnation": _incarnation(cluster, record), "failure": failure}
-        ),
+        record=replace(record, image=image, incarnation=_incarnation(cluster, record), failure=failure),
         problem=pods.problem or app.problem,
         waiting=app.waiting,
         actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retries),
@@ -153,7 +152,7 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
         app=ApplicationDecision(),
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
-        record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": None}),
+        record=replace(record, incarnation=_incarnation(cluster, record), failure=None),
         problem=None,
         waiting="its Pods go" if cluster.pods else "",
         actions=(_ensure(revision, none), *(going if may_go else ())),
@@ -172,7 +171,7 @@ def without_actions(view: RevisionView, waiting: str) -> RevisionView:
     return replace(view, actions=(), waiting=waiting, problem=None)
 
 
-def _incarnation(cluster: Cluster, record: RevisionStatus) -> int:
+def _incarnation(cluster: Cluster, record: RevisionState) -> int:
     return cluster.head.incarnation if cluster.head else record.incarnation
 
 
@@ -194,9 +193,9 @@ def _seen(revision: str, observed: Observed) -> list[int]:
     return [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.ready and r.stats is not None]
 
 
-def new_record(revision: Revision, now: datetime) -> RevisionStatus:
+def new_record(revision: Revision, now: datetime) -> RevisionState:
     """The record of a revision that is seen for the first time."""
-    return RevisionStatus(
+    return RevisionState(
         name=revision.name,
         version=revision.version,
         hash=revision.name.rsplit("-", 1)[-1],
@@ -206,12 +205,12 @@ def new_record(revision: Revision, now: datetime) -> RevisionStatus:
     )
 
 
-def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
+def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionState:
     known = observed.status.revision(revision.name)
     if known is not None:
-        back = {"last_active_at": None, "removing_since": None, "outcome": Outcome.PENDING}
-        fresh = {"failure": None, "answered_at": None, "answered_incarnation": None} if known.last_active_at else {}
-        return known.model_copy(update={**back, **fresh})
+        if known.last_active_at:
+            known = replace(known, failure=None, answered_at=None, answered_incarnation=None)
+        return replace(known, last_active_at=None, removing_since=None, outcome=Outcome.PENDING)
     return new_record(revision, now)
 
 
@@ -221,8 +220,8 @@ def _ensure(revision: Revision, counts: Counts) -> EnsureRevision:
 
 
 def _retry(
-    failure: Failure | None, cluster: Cluster, app: ApplicationDecision, now: datetime
-) -> tuple[Failure | None, tuple[Action, ...]]:
+    failure: FailureState | None, cluster: Cluster, app: ApplicationDecision, now: datetime
+) -> tuple[FailureState | None, tuple[Action, ...]]:
     """Try a whole new incarnation, after a while, when Serve has given up on the application."""
     if not app.failed or app.running or cluster.head is None or app.problem is None:
         return failure, ()
@@ -239,7 +238,7 @@ def _remembered(view: RevisionView) -> Problem | None:
     failure = view.record.failure
     if failure is None or view.runs:
         return None
-    return Problem(Reason(failure.reason), failure.message)
+    return Problem(known_reason(failure.reason, Reason.NOT_ANSWERING), failure.message)
 
 
 def _router_problem(observed: Observed) -> Problem | None:
@@ -256,8 +255,8 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     result = observed.probes.get(view.revision.name)
     current = result is not None and result.incarnation == view.cluster.incarnation
     if result is not None and current and result.ok:
-        answered = {"answered_incarnation": view.cluster.incarnation, "answered_at": now}
-        return replace(view, record=view.record.model_copy(update=answered))
+        answered = replace(view.record, answered_incarnation=view.cluster.incarnation, answered_at=now)
+        return replace(view, record=answered)
     if not view.runs or (view.answering or 0) < view.wanted:
         waiting = view.waiting or "the router's health checks are to pass"
         return replace(view, waiting=waiting)
@@ -273,11 +272,11 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
 def _timed(view: RevisionView, now: datetime) -> RevisionView:
     phase = None if view.answered else start_phase(view.cluster, reachable=view.app.reachable, runs=view.runs)
     start = timed(view.record.start, view.cluster.incarnation, phase, now) if view.wanted else view.record.start
-    return replace(view, record=view.record.model_copy(update={"start": start}))
+    return replace(view, record=replace(view.record, start=start))
 
 
 def _forget(view: RevisionView, now: datetime) -> RevisionView:
     failure = view.record.failure
     if failure is None or not view.complete or not forgotten(failure, now):
         return view
-    return replace(view, record=view.record.model_copy(update={"failure": None}))
+    return replace(view, record=replace(view.record, failure=None))

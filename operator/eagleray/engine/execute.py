@@ -25,14 +25,14 @@ from eagleray.domain.actions import (
 )
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Pod, RouterPod
+from eagleray.domain.providers.query import NoValueError, ProviderQuery, Reading
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import Observer, Snapshot
 from eagleray.engine.probe import probe
-from eagleray.engine.provider import NoValueError, ask
+from eagleray.engine.provider import ask
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, NotFoundError

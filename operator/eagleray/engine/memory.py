@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.observed import ProbeResult, RouterPod
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.providers.query import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.state.model import State
 from eagleray.kube.kinds import Ref
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ class Memory:
         samples: what the routers said, the latest last.
         readings: what others answered last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
+        nodes: revisions of which the figures of Ray's nodes decide something.
         running: long requests under way, by what they do.
     """
 
@@ -41,11 +42,12 @@ class Memory:
     samples: tuple[Sample, ...] = ()
     readings: dict[ProviderQuery, Reading] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
+    nodes: frozenset[str] = frozenset()
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def sample(self, now: datetime, routers: Iterable[RouterPod], status: ModelDeploymentStatus) -> None:
+    def sample(self, now: datetime, routers: Iterable[RouterPod], status: State) -> None:
         """Keep what the routers said just now, where somebody decides on it: a rollout, or scaling by load."""
-        rolling = any(r.aborted_at is None for r in status.rollouts or [])
+        rolling = any(r.aborted_at is None for r in status.rollouts)
         if not rolling and not status.scaling:
             self.samples = ()
             return

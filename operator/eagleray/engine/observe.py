@@ -10,7 +10,6 @@ import aiohttp
 import structlog
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
 from eagleray.domain.problem import Problem
@@ -19,7 +18,7 @@ from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.scaling.load import by_nodes
+from eagleray.domain.status.codec import read
 from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION, RouterStats
 from eagleray.engine.children import Children
@@ -115,11 +114,11 @@ class Observer:
         routers = [p for p in pods if p["metadata"]["labels"].get(labels.ROLE) == Role.ROUTER and not _deleting(p)]
         ray = tuple(read_pod(p, self._nodebook) for p in pods if is_ray(p))
         known = {r.name: r for r in map(read_revision, revisions)}
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        status = read(manifest.get("status"))
         (serve, errors), nodes, use, seen, conflict = await asyncio.gather(
             self._serve(ray, known, memory),
             self._nodes(ray, known, memory),
-            self._use(ray, status),
+            self._use(ray, memory.nodes),
             asyncio.gather(*(self._router(p) for p in routers)),
             self._conflict(memory),
         )
@@ -205,10 +204,9 @@ class Observer:
         async with self.gcs_client(revision, head_ip) as gcs:
             return await gcs.node_states()
 
-    async def _use(self, pods: tuple[Pod, ...], status: ModelDeploymentStatus) -> dict[str, NodeUse]:
+    async def _use(self, pods: tuple[Pod, ...], revisions: frozenset[str]) -> dict[str, NodeUse]:
         """What replicas use and do, of the revisions that are scaled by it; a Pod that does not tell is left out."""
-        scaled = {record.revision for record in status.scaling or [] if by_nodes(record)}
-        workers = [p for p in pods if p.role is Role.WORKER and p.revision in scaled and p.live and p.ready and p.ip]
+        workers = [p for p in pods if p.role is Role.WORKER and p.revision in revisions and p.live and p.ready and p.ip]
         asked = (fetch_node_use(self._session, p.ip, METRICS_PORT) for p in workers)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         use: dict[str, NodeUse] = {}

@@ -12,9 +12,11 @@ from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
+from eagleray.domain.live import LiveLoad
 from eagleray.domain.observed import Role
 from eagleray.domain.plan import plan, refuse
 from eagleray.domain.problem import InvalidSpecError
+from eagleray.domain.status.codec import write
 from eagleray.domain.status.transitions import transitions
 from eagleray.domain.traffic.ports import RAYLET
 from eagleray.engine.children import NameTakenError
@@ -46,7 +48,7 @@ class Reconciler:
         settings: images and keys.
         nodes: what was seen of the cluster's nodes.
         look_again: puts a key into the queue.
-        decided: is told the status of an object, None where it is gone.
+        decided: is told the status of an object, None where it is gone, and the live figures of scaling.
         now: the wall clock.
     """
 
@@ -56,7 +58,7 @@ class Reconciler:
         settings: EngineSettings,
         nodes: NodeBook,
         look_again: Callable[[Key], None],
-        decided: Callable[[Key, ModelDeploymentStatus | None], None],
+        decided: Callable[[Key, ModelDeploymentStatus | None, Sequence[LiveLoad]], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kube = kube
@@ -89,8 +91,9 @@ class Reconciler:
         memory = self._memories.setdefault(key, Memory())
         snapshot = await self._tools.observer.look(key, manifest, memory)
         decision = await self._decide_and_do(key, manifest, snapshot, memory)
-        await self._say(manifest, snapshot.observed.status, decision.status)
-        self._decided(key, decision.status)
+        await self._say(manifest, write(snapshot.observed.status), decision.status)
+        memory.nodes = decision.nodes
+        self._decided(key, decision.status, decision.live)
         looks = decision.requeue_after, await self._hurry(snapshot.left_behind)
         return min((seconds for seconds in looks if seconds is not None), default=None)
 
@@ -101,7 +104,7 @@ class Reconciler:
         await self._tools.session.close()
 
     async def _forget(self, key: Key) -> None:
-        self._decided(key, None)
+        self._decided(key, None, ())
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()

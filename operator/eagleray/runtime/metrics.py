@@ -1,10 +1,11 @@
 """Prometheus metrics under controller-runtime's and client-go's names, so that existing dashboards work."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.live import LiveLoad
 from eagleray.engine.queue import Key, QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
 from eagleray.runtime.scaling_metrics import ScalingMetrics
@@ -81,9 +82,9 @@ class Metrics(QueueMetrics, ReconcileMetrics):
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], labels: list[str]) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
-    def decided(self, key: Key, status: ModelDeploymentStatus | None) -> None:
+    def decided(self, key: Key, status: ModelDeploymentStatus | None, live: Sequence[LiveLoad] = ()) -> None:
         """The status of one object, or None where it is gone."""
-        self._scaling.decided(key, (status.scaling if status else None) or [])
+        self._scaling.decided(key, (status.scaling if status else None) or [], live)
         self._starts.decided(key, status.revisions if status else [])
 
     def render(self) -> bytes:

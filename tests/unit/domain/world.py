@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.actions import (
     AskProvider,
     CreateHead,
@@ -25,6 +24,7 @@ from eagleray.domain.fleet import Fleet
 from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed, Pod, ProbeResult, Role, RouterPod
 from eagleray.domain.plan import plan
+from eagleray.domain.providers.query import ProviderQuery, Reading
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus, NodeUse
 from eagleray.domain.ray_cluster.serve import (
     Application,
@@ -37,8 +37,9 @@ from eagleray.domain.ray_cluster.serve import (
 )
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.state.model import State
+from eagleray.domain.status.codec import read, write
 from eagleray.domain.traffic.router import RouterConfig, RouterStats
 from unit.domain.requests import Requests
 
@@ -61,7 +62,7 @@ class World:
         self.now = START
         self.pods: dict[str, Pod] = {}
         self.revisions: dict[str, Revision] = {}
-        self.status = ModelDeploymentStatus()
+        self.status = State()
         self.targets: dict[str, dict[str, int]] = {}
         self.replicas: dict[str, dict[str, tuple[str, str]]] = {}
         self.ingress = ""
@@ -147,8 +148,8 @@ class World:
             self.probes.clear()
             self.readings.clear()
         else:
-            self.writes += decision.status != self.status
-            self.status = ModelDeploymentStatus.model_validate(decision.status.as_written())
+            self.writes += decision.status != write(self.status)
+            self.status = read(decision.status.as_written())
         self.history.append(decision)
         self.now += timedelta(seconds=seconds)
         self._pass()

@@ -11,9 +11,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.query import NoValueError, ProviderQuery
+from eagleray.domain.providers.web import WebQuery
 from eagleray.engine import provider
-from eagleray.engine.provider import NoValueError, ask
+from eagleray.engine.provider import ask
 
 PROMQL = "sum(up)"
 ABOUT = (("name", "churn"), ("candidate", "churn-default-2"))
@@ -33,10 +35,10 @@ class Server:
         return web.Response(**self.answer)
 
     def prometheus(self) -> ProviderQuery:
-        return ProviderQuery(self.url, promql=PROMQL)
+        return PrometheusQuery(self.url, PROMQL)
 
     def other(self, path: str = "value") -> ProviderQuery:
-        return ProviderQuery(f"{self.url}ask", path=path, about=ABOUT)
+        return WebQuery(f"{self.url}ask", path, ABOUT)
 
     def says(self, answer: Any, **more: Any) -> None:
         self.answer = {"text": answer if isinstance(answer, str) else json.dumps(answer), **more}
@@ -131,7 +133,7 @@ async def test_who_is_slow_or_not_there_is_named(server: Server, monkeypatch: py
     app.router.add_route("*", "/{path:.*}", hang)
     async with TestServer(app) as slow:
         with pytest.raises(NoValueError, match="no answer within"):
-            await ask(server.session, ProviderQuery(str(slow.make_url("/")), path="value"))
+            await ask(server.session, WebQuery(str(slow.make_url("/")), "value", ()))
     monkeypatch.undo()
     with pytest.raises(NoValueError, match=r"127\.0\.0\.1:1 gave no answer"):
-        await ask(server.session, ProviderQuery("http://127.0.0.1:1", path="value"))
+        await ask(server.session, WebQuery("http://127.0.0.1:1", "value", ()))

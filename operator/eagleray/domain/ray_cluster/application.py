@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, PutApplication, SetReplicas
 from eagleray.domain.problem import Problem
 from eagleray.domain.ray_cluster.groups import Counts, named_deployments
@@ -12,6 +11,7 @@ from eagleray.domain.ray_cluster.pods import Cluster
 from eagleray.domain.ray_cluster.serve import Application, AppStatus, Deployment, ReplicaState, ServeState
 from eagleray.domain.ray_cluster.serve_failures import classify_deploy_failure, failure_line
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.revision import FailureState
 
 # A constructor that takes longer than this is worth a word; it may still be loading a large model.
 SLOW_START_SECONDS = 20.0
@@ -156,7 +156,7 @@ def _slow_start(ingress: Deployment, now: datetime) -> Problem | None:
     )
 
 
-def retry_due(failure: Failure | None, now: datetime) -> bool:
+def retry_due(failure: FailureState | None, now: datetime) -> bool:
     """Whether an application that Serve has given up on is to be tried again on a new incarnation."""
     if failure is None:
         return False

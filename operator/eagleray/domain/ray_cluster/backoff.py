@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from eagleray.api.status import Failure
 from eagleray.domain.problem import Problem
+from eagleray.domain.state.revision import FailureState
 
 BASE_SECONDS = 10.0
 MAX_SECONDS = 300.0
@@ -20,19 +20,19 @@ def delay(count: int) -> float:
     return float(min(BASE_SECONDS * 2 ** (count - 2), MAX_SECONDS))
 
 
-def next_try(failure: Failure | None) -> datetime | None:
+def next_try(failure: FailureState | None) -> datetime | None:
     """When the next try is due, or None where nothing failed."""
     return failure.at + timedelta(seconds=delay(failure.count)) if failure else None
 
 
-def note(failure: Failure | None, problem: Problem, now: datetime) -> Failure:
+def note(failure: FailureState | None, problem: Problem, now: datetime) -> FailureState:
     """The record of one more failure; Pods that fail together are one."""
     if failure is not None and (now - failure.at).total_seconds() < TOGETHER_SECONDS:
         return failure
     count = failure.count + 1 if failure and not forgotten(failure, now) else 1
-    return Failure(reason=problem.reason, message=problem.message, at=now, count=count)
+    return FailureState(reason=problem.reason, message=problem.message, at=now, count=count)
 
 
-def forgotten(failure: Failure, now: datetime) -> bool:
+def forgotten(failure: FailureState, now: datetime) -> bool:
     """Whether the failure is so long past that it counts no more."""
     return (now - failure.at).total_seconds() >= FORGET_SECONDS

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
 from eagleray.domain.observed import Pod, Role
 from eagleray.domain.problem import Problem
@@ -22,6 +21,7 @@ from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.ray_cluster.ray_nodes import NodeState
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.revision import FailureState
 
 _GONE = "its containers have ended"
 
@@ -98,7 +98,7 @@ class PodsDecision:
     """
 
     actions: tuple[Action, ...]
-    failure: Failure | None
+    failure: FailureState | None
     problem: Problem | None
     retry_at: datetime | None = None
 
@@ -109,7 +109,7 @@ def decide_pods(
     cluster: Cluster,
     serve: ServeState | None,
     nodes: Mapping[str, NodeState],
-    failure: Failure | None,
+    failure: FailureState | None,
     now: datetime,
 ) -> PodsDecision:
     """Bring the Pods of each worker group of `revision` to what its replicas need."""

@@ -59,7 +59,7 @@ def route(
         namespace=desired.namespace,
         targets=tuple(targets),
         split=_split(traffic, versions, weights, observed),
-        lanes=tuple(RouterLane(v.version.name, _lane(v)) for v in versions),
+        lanes=tuple(RouterLane(v.lane.name, _lane(v)) for v in versions),
         rules=tuple(traffic.rules or ()),
         sticky=traffic.sticky,
         mirror=_mirror(traffic, versions, weights),
@@ -81,13 +81,13 @@ def effective_weights(versions: Versions, observed: Observed) -> dict[str, int]:
     no router can be asked everything stays as it was. Versions that spec has no more keep everything while they are
     there, as the new ones are not ready before.
     """
-    none = {v.version.name: 0 for v in versions}
-    lanes = [v for v in versions if v.version.departing] or list(versions)
-    serving = {v.version.name: v.version.weight for v in lanes if _has_replicas(v) and v.version.weight}
+    none = {v.lane.name: 0 for v in versions}
+    lanes = [v for v in versions if v.departing] or list(versions)
+    serving = {v.lane.name: v.lane.weight for v in lanes if _has_replicas(v) and v.lane.weight}
     if not serving:
         return none
     before = {v.name: v.effective_weight for v in observed.status.versions}
-    able = {v.version.name for v in lanes if _able(v, before)}
+    able = {v.lane.name for v in lanes if _able(v, before)}
     weights = {name: weight for name, weight in serving.items() if name in able} or serving
     return none | apportion(100, weights)
 
@@ -101,7 +101,7 @@ def _able(version: VersionView, before: Mapping[str, int]) -> bool:
     if version.hold is not None:
         return True
     if all(view.serves is None for view in version.serving):
-        return bool(before.get(version.version.name))
+        return bool(before.get(version.lane.name))
     return any(view.serves for view in version.serving)
 
 
@@ -110,11 +110,11 @@ def _split(traffic: Traffic, versions: Versions, weights: Mapping[str, int], obs
 
     With sticky callers the places that they have are kept as far as the weights allow.
     """
-    parts = {s.revision: s.slots * weights[v.version.name] // 100 for v in versions for s in _lane(v)}
+    parts = {s.revision: s.slots * weights[v.lane.name] // 100 for v in versions for s in _lane(v)}
     shares = {revision: slots for revision, slots in parts.items() if slots}
     if not shares:
         return ()
-    before = [Share(s.revision, s.slots) for s in observed.status.split or []] if traffic.sticky else []
+    before = [Share(s.revision, s.slots) for s in observed.status.split] if traffic.sticky else []
     return resplit(before, shares)
 
 
@@ -142,14 +142,14 @@ def _mirrored(named: VersionView, versions: Versions, weights: Mapping[str, int]
     candidate = named.candidate
     if candidate is not None and candidate.answered and not named.aborted and not named.share:
         return candidate
-    others = any(weights[v.version.name] for v in versions if v is not named)
+    others = any(weights[v.lane.name] for v in versions if v is not named)
     return named.stable if others else None
 
 
 def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) -> RouterMirror | None:
     if traffic.mirror is None:
         return None
-    named = next(v for v in versions if v.version.name == traffic.mirror.version)
+    named = next(v for v in versions if v.lane.name == traffic.mirror.version)
     mirrored = _mirrored(named, versions, weights)
     if mirrored is None or mirrored.serves is False:
         return None
@@ -184,7 +184,7 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
 def _unavailable(desired: Desired, versions: Versions) -> str:
     if desired.spec.suspend:
         return f"{Reason.SUSPENDED}: spec.suspend is true"
-    if all(v.version.replicas == 0 for v in versions if v.version.weight):
+    if all(v.goal.replicas == 0 for v in versions if v.lane.weight):
         return f"{Reason.SCALED_TO_ZERO}: spec.replicas is 0"
     if any(v.stable and v.stable.wanted == 0 for v in versions):
         return f"{Reason.ROLLOUT_IN_PROGRESS}: the old revision has gone, the new one starts"
