@@ -111,8 +111,10 @@ def _first_look(parts: tuple[Part, ...], observed: Observed, now: datetime) -> W
 
 def _queries(versions: Versions) -> dict[ProviderQuery, str]:
     """What others are to be asked, each question once, with the revision that it is about."""
-    questions = [question for version in versions for question in version.queries]
-    return {query: revision for revision, query in reversed(questions)}
+    asked: dict[ProviderQuery, str] = {}
+    for revision, query in (question for version in versions for question in version.queries):
+        asked.setdefault(query, revision)
+    return asked
 
 
 def _named(parts: tuple[Part, ...], versions: Versions, observed: Observed) -> Mapping[str, Revision]:

@@ -125,9 +125,10 @@ class RayWorld:
             for deployment, target in self.targets[head].items():
                 own = [r for r, w in placed.items() if w[0] == deployment]
                 room = self._room(self.pods[head], deployment, [w for _, w in placed.values()])
-                for i, pod in enumerate(room[: max(0, target - len(own))]):
-                    placed[f"{head}-{deployment}-{self._placed}-{i}"] = (deployment, pod)
+                for pod in room[: max(0, target - len(own))]:
+                    placed[f"{head}-{deployment}-{self._placed:06}"] = (deployment, pod)
                     self._placed += 1
+                # The last to come is the first to go.
                 for extra in sorted(own)[target:]:
                     del placed[extra]
         self.replicas[head] = placed
