@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Hashable
+from functools import partial
 from typing import Final
 
 import orjson
@@ -36,7 +37,7 @@ async def ask(http: Http, owner: Hashable, query: ProviderQuery) -> float:
         headers={} if order.body is None else {"Content-Type": "application/json"},
         body=None if order.body is None else orjson.dumps(dict(order.body)),
     )
-    return await http.ask(PROVIDERS, owner, request, lambda body: _value(query, body))
+    return await http.ask(PROVIDERS, owner, request, partial(parse_value, query))
 
 
 def _url(written: str) -> URL:
@@ -55,7 +56,12 @@ def _url(written: str) -> URL:
     return url
 
 
-def _value(query: ProviderQuery, body: bytes) -> float:
+def parse_value(query: ProviderQuery, body: bytes) -> float:
+    """The number in an answer.
+
+    Raises:
+        ShapeError: there is none, or it is not finite.
+    """
     try:
         value = query.value(loads(body))
     except NoValueError as e:

@@ -108,7 +108,7 @@ def test_one_is_scaled_by_the_requests_inside_it(requests: float, replicas: int)
     world = pipeline(FRONT, SCALED)
     follow(world, requests, 60)
     assert groups(world) == {"Front": 1, "Scorer": replicas}
-    (record,) = world.status.scaling or []
+    (record,) = world.status.scaling
     assert (record.deployment, record.desired) == ("Scorer", replicas)
 
 

@@ -4,32 +4,37 @@ import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.web import WebQuery
 from eagleray.peers.comparisons import parse_comparisons
 from eagleray.peers.held import parse_held
 from eagleray.peers.node_metrics import parse_node_use
-from eagleray.peers.provider import _at, _of_prometheus
+from eagleray.peers.provider import parse_value
 from eagleray.peers.router_stats import parse_router_stats
 from eagleray.peers.serve_details import parse_serve_details
-from eagleray.peers.shape import ShapeError, loads
+from eagleray.peers.shape import ShapeError
 from unit.peers.test_comparisons import report
 from unit.peers.test_node_metrics import TEXT
 from unit.peers.test_serve_details import details
 from unit.router.test_stats import answer
 
+PROMETHEUS = partial(parse_value, PrometheusQuery("http://p", "up"))
+WEB = partial(parse_value, WebQuery("http://w", "data.score", ()))
 JSON_ANSWERS: dict[str, tuple[Callable[[bytes], object], Any]] = {
     "serve": (parse_serve_details, details()),
     "router": (parse_router_stats, json.loads(answer())),
     "comparer": (parse_comparisons, json.loads(report())),
     "holder": (parse_held, {"held": {"m-a": 3}}),
-    "prometheus": (_of_prometheus, {"data": {"resultType": "vector", "result": [{"value": [1.0, "0.25"]}]}}),
-    "scalar": (_of_prometheus, {"data": {"resultType": "scalar", "result": [1.0, "0.25"]}}),
-    "web": (lambda body: _at("data.score", loads(body)), {"data": {"score": 0.5}}),
+    "prometheus": (PROMETHEUS, {"data": {"resultType": "vector", "result": [{"value": [1.0, "0.25"]}]}}),
+    "scalar": (PROMETHEUS, {"data": {"resultType": "scalar", "result": [1.0, "0.25"]}}),
+    "web": (WEB, {"data": {"score": 0.5}}),
 }
 ODD = st.recursive(
     st.sampled_from([None, True, 0, -1, 1.5, 10**400, 2**63, "", "1", "NaN", "1e999", "\x1b[31m", [], {}, [[]]])
