@@ -48,7 +48,7 @@ def key_of(field: object, items: list[Any]) -> tuple[str, ...]:
     if field == "ports":
         return next((keys for keys in _PORT_KEYS if keys[0] in items[0]), ())
     keys = _KEYS.get(str(field), ())
-    return keys if all(keys[0] in item for item in items) else ()
+    return keys if keys and all(keys[0] in item for item in items) else ()
 
 
 def fields(manifest: Manifest) -> dict[Path, Any]:

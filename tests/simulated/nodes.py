@@ -1,7 +1,6 @@
 """Nodes and the scheduler: which Pod finds room where, nodes that are tainted, lost, removed and come back."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,14 +37,12 @@ class Nodes:
 
     Args:
         server: the API server.
-        rng: which of several nodes is chosen.
         story: is told what happens to nodes.
     """
 
-    def __init__(self, server: ApiServer, rng: random.Random, story: Story) -> None:
+    def __init__(self, server: ApiServer, story: Story) -> None:
         self.machines: dict[str, Machine] = {}
         self._server = server
-        self._rng = rng
         self._story = story
         self._pending: dict[Ref, None] = {}
         self._looking = False

@@ -1,0 +1,3 @@
+"""placeholder"""
+class Invariants:
+    def __init__(self, cluster): pass
