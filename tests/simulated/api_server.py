@@ -206,7 +206,8 @@ class ApiServer(Storage):
         if self.find(ref) is not None:
             raise already_exists(ref)
         bare = {key: value for key, value in manifest.items() if key != "status" or ref.kind not in _STATUS}
-        admitted = self.admission.create(completed(ref.kind, bare), self.list(POD, ref.namespace))
+        asked = self.admission.create(completed(ref.kind, bare), self.list(POD, ref.namespace))
+        admitted = completed(ref.kind, asked)
         meta: Manifest = {k: v for k, v in admitted["metadata"].items() if k not in _SERVERS}
         meta |= {"uid": f"uid-{self.version + 1}", "creationTimestamp": self.clock.stamp()}
         if ref.kind in _GENERATIONS:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from simulated.background import time
 from simulated.story import Story
 
 
@@ -78,6 +79,7 @@ class Faults:
     Attributes:
         share: of all calls, so many meet a fault that nobody ordered.
         deadly: of all calls, so many are the last of their operator.
+        last: when the last fault was met, in loop time.
     """
 
     def __init__(self, rng: random.Random, story: Story) -> None:
@@ -86,6 +88,7 @@ class Faults:
         self._orders: list[Order] = []
         self.share = 0.0
         self.deadly = 0.0
+        self.last = -1e9
 
     def order(self, matches: Callable[[Call], bool], fault: Fault, *, words: str = "", times: int = -1) -> Order:
         """Have calls meet a fault; take it back with `lift`."""
@@ -107,13 +110,16 @@ class Faults:
         found = next((o for o in self._orders if o.times and o.matches(call)), None)
         if found is not None:
             found.times -= 1
+            self.last = time()
             self._story.tell(call.who, call, "is", found.fault.value)
             return found.fault, found.words
         if self.deadly and self._rng.random() < self.deadly:
+            self.last = time()
             self._story.tell(call.who, "is killed at", call)
             return Fault.DEADLY, ""
         if self.share and self._rng.random() < self.share:
             fault = self._rng.choice(kinds)
+            self.last = time()
             self._story.tell(call.who, call, "is", fault.value)
             return fault, "by bad luck"
         return Fault.NONE, ""

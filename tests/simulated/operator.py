@@ -18,7 +18,6 @@ from eagleray.engine.settings import EngineSettings
 from eagleray.engine.worker import Workers
 from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
 from eagleray.runtime.resync import resync
-
 from simulated import present
 from simulated.background import time
 from simulated.client import SimulatedKube, Wire

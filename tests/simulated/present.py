@@ -1,4 +1,4 @@
-"""The present engine asks peers by itself; here its clients are led to the simulated ones. Goes when it takes `Peers`."""
+"""The present engine asks peers by itself; here its clients are led to the simulated ones, until it takes `Peers`."""
 
 # ruff: noqa: ARG001, ARG002 - stand-ins take what the originals do
 import types
@@ -19,7 +19,6 @@ from eagleray.ray import errors as ray_errors
 from eagleray.router.held import HolderError
 from eagleray.router.report import NoReportError
 from eagleray.router.stats import RouterUnreachableError
-
 from simulated.peers import SimulatedPeers
 
 PEERS: ContextVar[SimulatedPeers] = ContextVar("peers")

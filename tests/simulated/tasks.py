@@ -19,7 +19,12 @@ class Tasks:
         asyncio.get_running_loop().set_task_factory(self._make)
 
     def _make(
-        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], *, context: Context | None = None, **options: Any
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any],
+        *,
+        context: Context | None = None,
+        **options: Any,
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(work, loop=loop, context=context, **options)
         self._tasks[task] = (context or copy_context()).get(OPERATOR, "")
