@@ -254,5 +254,6 @@ class Kubelets:
             later(POKED_SECONDS, lambda: self._refresh(life))
 
     def _refresh(self, life: Life) -> None:
-        if life.program is not None and life.reachable:
-            life.program.refresh(life.files())
+        files = life.files()
+        if files and life.program is not None and life.reachable:  # those of a ConfigMap that is gone stay
+            life.program.refresh(files)

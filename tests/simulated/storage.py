@@ -27,17 +27,19 @@ class Change:
         old: as it was; None where it is new.
         new: as it is; None where it is gone.
         who: who did it, by field manager.
+        end: where it is gone, what it was at its very end.
     """
 
     ref: Ref
     old: Manifest | None
     new: Manifest | None
     who: str
+    end: Manifest | None = None
 
     @property
     def last(self) -> Manifest:
         """The object as it is, or as it was last."""
-        found = self.new or self.old
+        found = self.new or self.end
         assert found is not None
         return found
 
@@ -125,11 +127,11 @@ class Storage:
 
     def _drop(self, last: Manifest, who: str) -> None:
         ref, uid = ref_of(last), last["metadata"]["uid"]
-        self._objects[ref.kind].pop((ref.namespace, ref.name))
+        before = self._objects[ref.kind].pop((ref.namespace, ref.name))
         self._owned.pop(uid)
         self._raw.pop(uid, None)
         self.version += 1
-        self._tell(Change(ref, with_meta(last, resourceVersion=str(self.version)), None, who))
+        self._tell(Change(ref, before, None, who, with_meta(last, resourceVersion=str(self.version))))
 
     def _tell(self, change: Change) -> None:
         for listener in list(self.listeners):

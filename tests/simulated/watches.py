@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from eagleray.kube.kinds import Kind, Manifest
 from simulated.api_server import ApiServer
-from simulated.objects import copied, selected
+from simulated.objects import copied, selected, with_meta
 from simulated.storage import Change
 from simulated.story import Story
 
@@ -104,10 +104,13 @@ class Watches:
         after = change.new is not None and selected(change.new, labels)
         if not before and not after:
             return
-        what = ("MODIFIED" if before else "ADDED") if after else "DELETED"
-        self._deliver(kind, what, change.last)
+        what, manifest = ("MODIFIED" if before else "ADDED") if after else "DELETED", change.last
+        if change.new is not None and change.old is not None and not after:
+            # Who leaves the selection is told as it was within, with the version of now.
+            manifest = with_meta(change.old, resourceVersion=manifest["metadata"]["resourceVersion"])
+        self._deliver(kind, what, manifest)
         if self.weather.twice and self._rng.random() < self.weather.twice:
-            self._deliver(kind, what, change.last)
+            self._deliver(kind, what, manifest)
 
     def _deliver(self, kind: Kind, what: str | None, manifest: Manifest) -> None:
         loop = asyncio.get_running_loop()
