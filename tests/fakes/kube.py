@@ -2,23 +2,28 @@
 """An API server in memory: versions, conflicts, preconditions, a naive server-side apply, and failures on demand."""
 
 import copy
-import itertools
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Manifests
-from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError
+from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError, TransientError
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
 
 class FakeKube(KubeClient):
-    """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls."""
+    """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
+
+    `unlisted` says how often a kind's list fails.
+    """
 
     def __init__(self, *manifests: Manifest) -> None:
         self.objects: dict[Ref, Manifest] = {}
         self.calls: list[tuple[str, Ref]] = []
         self.fail: dict[str, list[KubeError]] = {}
-        self._versions = itertools.count(1)
+        self.ending: set[Ref] = set()
+        self.unlisted: Counter[Kind] = Counter()
+        self._version = 0
         for manifest in manifests:
             self._store(manifest)
 
@@ -30,23 +35,17 @@ class FakeKube(KubeClient):
         self._called("get", ref)
         return copy.deepcopy(self._live(ref))
 
-    async def list(
-        self,
-        kind: Kind,
-        namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> Manifests:
-        assert not fields, "this server selects by no field"
+    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
         self._called("list", Ref(kind, namespace or "", ""))
-        wanted = (labels or {}).items()
-        return [
+        if self.unlisted[kind] > 0:
+            self.unlisted[kind] -= 1
+            raise TransientError(f"{kind.plural} cannot be listed now")
+        items = [
             copy.deepcopy(m)
             for ref, m in self.objects.items()
-            if ref.kind == kind
-            and namespace in {None, ref.namespace}
-            and wanted <= m["metadata"].get("labels", {}).items()
+            if ref.kind == kind and namespace in {None, ref.namespace} and _carries(m, labels or {})
         ]
+        return Listed(items, str(self._version))
 
     async def create(self, manifest: Manifest) -> Manifest:
         ref = Ref.of(manifest)
@@ -87,12 +86,21 @@ class FakeKube(KubeClient):
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Manifest | None:
         self._called("delete", ref)
         meta = self._live(ref)["metadata"]
         if uid not in {None, meta["uid"]} or resource_version not in {None, meta["resourceVersion"]}:
             raise ConflictError(f"{ref}: precondition failed", status=409, reason="Conflict")
+        if ref in self.ending:
+            return self._store(_merge(self._live(ref), {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}))
+        self._version += 1
         del self.objects[ref]
+        return None
+
+    def lose(self, manifest: Manifest) -> None:
+        """Delete an object while nobody asks."""
+        self._version += 1
+        del self.objects[Ref.of(manifest)]
 
     def _called(self, verb: str, ref: Ref) -> None:
         self.calls.append((verb, ref))
@@ -106,11 +114,17 @@ class FakeKube(KubeClient):
 
     def _store(self, manifest: Manifest) -> Manifest:
         ref, stored = Ref.of(manifest), copy.deepcopy(manifest)
-        version = str(next(self._versions))
+        self._version += 1
+        version = str(self._version)
         stored["metadata"].setdefault("uid", f"uid-{version}")
         stored["metadata"]["resourceVersion"] = version
         self.objects[ref] = stored
         return copy.deepcopy(stored)
+
+
+def _carries(manifest: Manifest, labels: Mapping[str, str]) -> bool:
+    own = manifest["metadata"].get("labels", {})
+    return all(name in own and value in {"", own[name]} for name, value in labels.items())
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Manifest:

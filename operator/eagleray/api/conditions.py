@@ -114,6 +114,19 @@ class Reason(_Documented):
     INVALID_SPEC = "InvalidSpec", "spec breaks a rule; the message names the field and what to write instead."
     NAME_CONFLICT = "NameConflict", "A child's name is taken by an object that is not Eagleray's."
     PODS_REFUSED = "PodsRefused", "The API server refuses a child, by quota, policy or validation."
+    API_UNREACHABLE = (
+        "ApiUnreachable",
+        "The API server, or a webhook of it, does not answer the operator; it is tried again.",
+    )
+    RAY_UNPROTECTED = (
+        "RayUnprotected",
+        "Ray on the head takes requests without a token: nothing is deployed there. The message says what to change.",
+    )
+    REVISION_UNREADABLE = (
+        "RevisionUnreadable",
+        "Another version of the operator wrote a revision: it serves on and cannot be healed; upgrade, or change spec.",
+    )
+    DELETING = "Deleting", "The object was deleted; its children go."
     SUSPENDED = "Suspended", "spec.suspend is true; nothing runs but the router, which answers with 503."
     IDLE = "Idle", "Nothing runs for want of requests; the next one is held while the version starts."
     WAKING = "Waking", "A version that slept starts; the requests that woke it are held."

@@ -68,7 +68,7 @@ class Cluster:
             KubeError: the API server refuses, or does not answer.
         """
         carried = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: name}
-        return [read_pod(pod) for pod in await self._client.list(POD, self.namespace, carried)]
+        return [read_pod(pod) for pod in (await self._client.list(POD, self.namespace, carried)).items]
 
     async def ask(self, name: str, ask: Ask) -> str:
         """Write what a verb comes to, decided anew where somebody changed the object meanwhile.

@@ -1,12 +1,16 @@
-"""The operator's vocabulary: every thing that a plan can ask for, and the plan itself."""
+"""The operator's vocabulary: every thing that a plan can ask for, in names and plain values, and the plan itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.ray_cluster.groups import Counts
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.domain.traffic.router import RouterConfig
+
+ROUTER_PART = "router"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +25,26 @@ class EnsureRevision:
     """Make a revision's ControllerRevision, Service, Secret and PodDisruptionBudget. Declarative, like EnsureRouter.
 
     Attributes:
-        revision: the revision.
+        revision: name of the revision.
         min_available: worker Pods that a voluntary disruption must leave.
     """
 
-    revision: Revision
+    revision: str
     min_available: int
 
 
 @dataclass(frozen=True, slots=True)
-class AskProvider:
-    """Ask a server for a figure."""
-
-    query: ProviderQuery
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitRequest:
-    """Look again as soon as a request waits at a router Pod for a revision that sleeps."""
-
-
-@dataclass(frozen=True, slots=True)
 class CreateHead:
-    """Create the head Pod of a new incarnation."""
+    """Create the head Pod of a new incarnation.
 
-    revision: Revision
+    Attributes:
+        revision: name of the revision.
+        image: what it runs.
+        incarnation: number of the Ray cluster that it leads.
+    """
+
+    revision: str
+    image: str
     incarnation: int
 
 
@@ -54,14 +53,16 @@ class CreateWorker:
     """Create a worker Pod of a worker group.
 
     Attributes:
-        revision: the revision.
+        revision: name of the revision.
+        image: what it runs.
         group: name of the worker group.
         incarnation: number of the Ray cluster that it joins.
         index: its number within the incarnation.
         on_demand: whether it runs on no spot node.
     """
 
-    revision: Revision
+    revision: str
+    image: str
     group: str
     incarnation: int
     index: int
@@ -103,7 +104,7 @@ class DeleteRevision:
 class PutApplication:
     """Make the Serve application of the incarnation under `head` what the revision says, with so many replicas."""
 
-    revision: Revision
+    revision: str
     head: str
     replicas: Counts
 
@@ -112,7 +113,7 @@ class PutApplication:
 class SetReplicas:
     """Set the target of a Serve deployment."""
 
-    revision: Revision
+    revision: str
     head: str
     deployment: str
     replicas: int
@@ -122,6 +123,7 @@ class SetReplicas:
 class DrainNode:
     """Ask Ray to give up an idle worker's node."""
 
+    revision: str
     head: str
     pod: str
 
@@ -131,31 +133,75 @@ class Probe:
     """Send the warm-up requests to every replica of an incarnation, and one through every router Pod.
 
     Attributes:
-        revision: the revision.
+        revision: name of the revision.
         head: the head Pod of the incarnation.
         incarnation: its number.
     """
 
-    revision: Revision
+    revision: str
     head: str
     incarnation: int
 
 
-Action = (
-    EnsureRouter
-    | AskProvider
-    | AwaitRequest
-    | EnsureRevision
-    | CreateHead
-    | CreateWorker
-    | DeletePod
-    | RetireRevision
-    | DeleteRevision
-    | PutApplication
-    | SetReplicas
-    | DrainNode
-    | Probe
-)
+@dataclass(frozen=True, slots=True)
+class AskProvider:
+    """Ask a server for a figure."""
+
+    query: ProviderQuery
+
+
+Free = DeletePod | RetireRevision | DeleteRevision
+"""What makes room: it is done first, of all parts, and waits for nothing that others may refuse."""
+Write = EnsureRouter | EnsureRevision | CreateHead | CreateWorker
+"""What an API server may refuse: the first refusal ends the writes of its part."""
+Question = PutApplication | SetReplicas | DrainNode | Probe | AskProvider
+"""What is asked of others than the API server: it is asked whatever became of the writes."""
+Action = Free | Write | Question
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is done, and may fail, alone.
+
+    Attributes:
+        name: `router`, or the name of a revision.
+        actions: what to do.
+    """
+
+    name: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """When a rule that reads the clock wants the next look.
+
+    Attributes:
+        at: the time.
+        why: what is due then, for the log.
+    """
+
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """How often heads and routers are to be asked, and for what.
+
+    Attributes:
+        seconds: time between two questions; None where nobody is to be asked.
+        why: for the log.
+        load: whether each new word of the routers is worth a look, as a rollout or scaling decides on it.
+        use: revisions whose nodes' figures are needed.
+        held: whether requests may wait at the routers for a revision that sleeps.
+    """
+
+    seconds: float | None
+    why: str
+    load: bool = False
+    use: frozenset[str] = frozenset()
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +209,28 @@ class Plan:
     """One decision.
 
     Attributes:
-        actions: what to do, in this order.
+        parts: what to do, each part for itself.
         status: what to say on the object, written last and only where it differs.
-        requeue_after: seconds until the next look, if nothing happens before.
+        wake: when the next look is due, if nothing happens before.
+        polling: what is asked of heads and routers until then.
+        revisions: by name, every revision that an action names.
     """
 
-    actions: tuple[Action, ...]
+    parts: tuple[Part, ...]
     status: ModelDeploymentStatus
-    requeue_after: float
+    wake: Wake
+    polling: Polling
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Every action, in the order in which they are done where nothing fails: what makes room first."""
+        frees = [action for part in self.parts for action in part.actions if isinstance(action, Free)]
+        others = [
+            action
+            for part in self.parts
+            for kind in (Write, Question)
+            for action in part.actions
+            if isinstance(action, kind)
+        ]
+        return (*frees, *others)

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from eagleray.api.autoscaling import Autoscaling
 from eagleray.api.serving import AppDeployment
-from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
+from eagleray.api.spec import Lane, ModelDeploymentSpec
+from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain.asked import Asked, read_asked, usable
 from eagleray.domain.installation import Installation
+from eagleray.domain.observed import Observed
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.ray_cluster.groups import Counts, Scale, named_deployments, part_of
 from eagleray.domain.revisions import Revision, revision_name
 from eagleray.domain.rollout.verbs import Verbs, read_verbs
-from eagleray.domain.scaling.schedules import check_schedules
 from eagleray.domain.traffic.shares import replicas_by_weight
 
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
@@ -87,6 +87,10 @@ class Desired:
         versions: its versions, in order.
         verbs: what people ask of its rollouts.
         logged_percent: share of the requests that were answered well that its routers log.
+        accepted: the last spec that could be read, for the next time.
+        refused: what spec asks for and is not given, and why; "" where all of it is.
+        lacking: names of the versions that have nothing to run, as all that spec asks for is refused.
+        stand_ins: by name, revisions that serve and cannot be read.
     """
 
     name: str
@@ -96,7 +100,11 @@ class Desired:
     spec: ModelDeploymentSpec
     versions: tuple[Version, ...]
     verbs: Verbs
-    logged_percent: float
+    logged_percent: float = 100.0
+    accepted: ModelDeploymentSpec | None = None
+    refused: str = ""
+    lacking: frozenset[str] = frozenset()
+    stand_ins: Mapping[str, Revision] = field(default_factory=dict)
 
     @property
     def request_timeout(self) -> float:
@@ -111,40 +119,47 @@ class Desired:
         return DEFAULT_HISTORY_LIMIT if limit is None else limit
 
 
-def parse(manifest: Mapping[str, Any], installation: Installation, revisions: Mapping[str, Revision]) -> Desired:
+def parse(
+    manifest: Mapping[str, Any],
+    installation: Installation,
+    observed: Observed,
+    accepted: ModelDeploymentSpec | None = None,
+) -> Desired:
     """Parse a ModelDeployment as read from the API server.
+
+    Only what is new can be refused. A version whose content this operator does not serve keeps the revision that it
+    has; of a spec that cannot be read at all the last one that could be counts, or else what the status says is there.
 
     Args:
         manifest: the object.
         installation: what the operator's settings say.
-        revisions: revisions that exist; one at the same content keeps the image that it was made with.
-
-    Raises:
-        InvalidSpecError: the spec does not fit the API, or asks for what this operator has no image for.
+        observed: what was seen: revisions that exist are checked no more, and keep the image that they were made with.
+        accepted: the last spec that could be read, if one is remembered.
     """
     meta = manifest["metadata"]
-    try:
-        spec = ModelDeploymentSpec.model_validate(manifest.get("spec", {}))
-    except ValidationError as e:
-        raise InvalidSpecError(explain(e)) from e
-    verbs = read_verbs(meta.get("annotations") or {})
-    lanes = spec.lanes()
-    for lane in lanes:
-        installation.check(lane.template)
-    shared = replicas_by_weight(spec.replicas, {lane.name: lane.weight for lane in lanes if _shares(lane)})
-    versions = tuple(
-        _version(lane, shared.get(lane.name, lane.replicas or 0), meta, installation, revisions, verbs)
-        for lane in lanes
+    asked = read_asked(manifest.get("spec") or {}, observed, accepted)
+    stand_ins = _stand_ins(asked, meta, observed)
+    lanes = _Lanes(
+        meta, installation, {**observed.revisions, **stand_ins}, observed, read_verbs(meta.get("annotations") or {})
     )
+    shared = replicas_by_weight(asked.spec.replicas, {lane.name: lane.weight for lane in asked.lanes if _shares(lane)})
+    outcomes = [lanes.resolve(lane, shared.get(lane.name, lane.replicas or 0)) for lane in asked.lanes]
+    refusals = [asked.refused, *(outcome.refused for outcome in outcomes)]
     return Desired(
         name=meta["name"],
         namespace=meta["namespace"],
         uid=meta["uid"],
         generation=meta["generation"],
-        spec=spec,
-        versions=versions,
-        verbs=verbs,
+        spec=asked.spec,
+        versions=tuple(outcome.version for outcome in outcomes if outcome.version),
+        verbs=lanes.verbs,
         logged_percent=installation.logged_percent,
+        accepted=asked.accepted,
+        refused="; ".join(dict.fromkeys(filter(None, refusals))),
+        lacking=frozenset(
+            lane.name for lane, outcome in zip(asked.lanes, outcomes, strict=True) if not outcome.version
+        ),
+        stand_ins=stand_ins,
     )
 
 
@@ -152,31 +167,82 @@ def _shares(lane: Lane) -> bool:
     return lane.replicas is None and lane.template.autoscaling is None
 
 
-def _version(
-    lane: Lane,
-    replicas: int,
-    meta: Mapping[str, Any],
-    installation: Installation,
-    revisions: Mapping[str, Revision],
-    verbs: Verbs,
-) -> Version:
-    name = revision_name(meta["name"], lane.name, lane.template)
-    autoscaling = lane.template.autoscaling
-    deployments = named_deployments(lane.template)
-    for scaling in (autoscaling, *(deployment.autoscaling for deployment in deployments)):
-        if scaling is not None:
-            check_schedules(scaling)
-    earlier = revisions.get(verbs.rolled_back_from(name) or "")
-    if earlier is not None and earlier.version == lane.name:
-        return Version(
-            lane.name, lane.weight, replicas, earlier, name, autoscaling=autoscaling, deployments=deployments
+def _stand_ins(asked: Asked, meta: Mapping[str, Any], observed: Observed) -> dict[str, Revision]:
+    """What serves and cannot be read is at least known by name; its Pods are taken for those that spec asks for."""
+    templates = {lane.name: lane.template for lane in asked.lanes}
+    return {
+        version.stable: Revision(
+            name=version.stable,
+            deployment=meta["name"],
+            namespace=meta["namespace"],
+            version=version.name,
+            template=templates.get(version.name, VersionTemplate()),
+            image="",
         )
-    revision = revisions.get(name) or Revision(
-        name=name,
-        deployment=meta["name"],
-        namespace=meta["namespace"],
-        version=lane.name,
-        template=lane.template,
-        image=installation.image(lane.template),
-    )
-    return Version(lane.name, lane.weight, replicas, revision, name, autoscaling=autoscaling, deployments=deployments)
+        for version in observed.status.versions
+        if version.stable and version.stable in observed.unreadable
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A lane as it is served: by nothing where all that there is of it is refused."""
+
+    version: Version | None
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    """What lanes are resolved with."""
+
+    meta: Mapping[str, Any]
+    installation: Installation
+    revisions: Mapping[str, Revision]
+    observed: Observed
+    verbs: Verbs
+
+    def resolve(self, lane: Lane, replicas: int) -> _Resolved:
+        """Find the revision that a lane is to run, or the one that it keeps."""
+        wanted = revision_name(self.meta["name"], lane.name, lane.template)
+        template, refused = usable(lane.template)
+        try:
+            revision: Revision | None = (
+                self._earlier(lane, wanted) or self.revisions.get(wanted) or self._new(lane, wanted)
+            )
+        except InvalidSpecError as e:
+            revision = self._kept(lane.name)
+            refused = str(e)
+        if revision is None:
+            return _Resolved(None, refused)
+        version = Version(
+            name=lane.name,
+            weight=lane.weight,
+            replicas=replicas,
+            revision=revision,
+            wanted=wanted,
+            autoscaling=template.autoscaling,
+            deployments=named_deployments(template),
+        )
+        return _Resolved(version, refused)
+
+    def _earlier(self, lane: Lane, wanted: str) -> Revision | None:
+        """The revision that a person went back to."""
+        earlier = self.revisions.get(self.verbs.rolled_back_from(wanted) or "")
+        return earlier if earlier is not None and earlier.version == lane.name else None
+
+    def _new(self, lane: Lane, name: str) -> Revision:
+        self.installation.check(lane.template)
+        return Revision(
+            name=name,
+            deployment=self.meta["name"],
+            namespace=self.meta["namespace"],
+            version=lane.name,
+            template=lane.template,
+            image=self.installation.image(lane.template),
+        )
+
+    def _kept(self, version: str) -> Revision | None:
+        before = self.observed.status.version(version)
+        names = (before.stable, before.candidate) if before else ()
+        return next((self.revisions[name] for name in names if name and name in self.revisions), None)

@@ -1,12 +1,13 @@
 """Revisions that are wanted no more: out of the traffic, then without Pods, then remembered for a rollback."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eagleray.api.status import Outcome, RevisionStatus
-from eagleray.domain.actions import Action, DeletePod, DeleteRevision, RetireRevision
+from eagleray.domain.actions import Action, DeletePod, DeleteRevision, RetireRevision, Wake
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Observed, Pod
+from eagleray.domain.ray_cluster.pods import overdue_wakes
 from eagleray.domain.revision_state import new_record
 from eagleray.domain.traffic.confirm import routers_confirm
 
@@ -17,17 +18,26 @@ class Leaving:
 
     Attributes:
         record: its block of the status.
-        pods: its Pods that are still there.
+        pods: its Pods that are still there, but those that are overdue.
+        overdue: its Pods that should have gone: what is left of it waits for them, and nothing else does.
         draining: whether it may still have requests under way; only then is it in the router.
         gone: whether nothing of it is left but its content, which is remembered.
         actions: what to do to be rid of it.
+        wakes: when its rules that read the clock want the next look.
     """
 
     record: RevisionStatus
     pods: tuple[Pod, ...]
     draining: bool
     gone: bool
-    actions: tuple[Action, ...]
+    actions: tuple[Action, ...] = ()
+    overdue: tuple[Pod, ...] = ()
+    wakes: tuple[Wake, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether something of it goes."""
+        return bool(self.pods or self.actions)
 
 
 def leaving_revisions(desired: Desired, kept: frozenset[str], observed: Observed, now: datetime) -> tuple[Leaving, ...]:
@@ -35,7 +45,7 @@ def leaving_revisions(desired: Desired, kept: frozenset[str], observed: Observed
 
     What is left is remembered: the latest of each version, as many as `revisionHistoryLimit` says.
     """
-    names = sorted(set(observed.revisions) - kept)
+    names = sorted(set(observed.revisions) - kept - set(observed.unreadable))
     leaving = [_leave(name, desired, observed, now) for name in names]
     forgotten = _beyond_limit([one for one in leaving if one.gone], desired)
     return tuple(_forget(one) if one.record.name in forgotten else one for one in leaving)
@@ -44,16 +54,19 @@ def leaving_revisions(desired: Desired, kept: frozenset[str], observed: Observed
 def _leave(name: str, desired: Desired, observed: Observed, now: datetime) -> Leaving:
     record = _record(name, observed, now)
     pods = tuple(p for p in observed.pods if p.revision == name)
+    overdue = tuple(p for p in observed.overdue if p.revision == name)
     if not pods:
-        retire = (RetireRevision(name),) if name in observed.services else ()
-        return Leaving(record, pods, draining=False, gone=not retire, actions=retire)
-    since = record.removing_since or now
-    draining = record.answered_at is not None and not _drained(name, since, desired, observed, now)
-    if draining:
-        return Leaving(record, pods, draining=True, gone=False, actions=())
+        retire = (RetireRevision(name),) if name in observed.services and not overdue else ()
+        return Leaving(record, pods, draining=False, gone=not retire and not overdue, actions=retire, overdue=overdue)
+    drained = (record.removing_since or now) + timedelta(seconds=desired.request_timeout)
+    if record.answered_at is not None and now < drained and not _idle(name, observed):
+        wake = Wake(drained, f"the longest request to {name} has had its time")
+        return Leaving(record, pods, draining=True, gone=False, overdue=overdue, wakes=(wake,))
     why = f"revision {name} is not wanted any more"
     deletions = tuple(DeletePod(p.name, p.uid, why, idle=True) for p in pods if not p.deleting)
-    return Leaving(record, pods, draining=False, gone=False, actions=deletions)
+    return Leaving(
+        record, pods, draining=False, gone=False, actions=deletions, overdue=overdue, wakes=overdue_wakes(pods)
+    )
 
 
 def _record(name: str, observed: Observed, now: datetime) -> RevisionStatus:
@@ -74,12 +87,10 @@ def _outcome(record: RevisionStatus, observed: Observed) -> Outcome:
     return Outcome.FAILED if aborted else Outcome.ABANDONED
 
 
-def _drained(name: str, since: datetime, desired: Desired, observed: Observed, now: datetime) -> bool:
-    """Whether no router sends it requests any more and none is under way, or the longest request has had its time."""
-    if (now - since).total_seconds() >= desired.request_timeout:
-        return True
-    told = any(r.name == name and r.removing_since is not None for r in observed.status.revisions)
-    if not told or not routers_confirm(observed, [name]):
+def _idle(name: str, observed: Observed) -> bool:
+    """Whether no router sends it requests any more and none is under way."""
+    written = any(r.name == name and r.removing_since is not None for r in observed.status.revisions)
+    if not written or not routers_confirm(observed, [name]):
         return False
     return all(r.stats is not None and r.stats.of(name).active == 0 for r in observed.routers)
 

@@ -1,12 +1,12 @@
 """What was seen of one ModelDeployment's world just before a decision: frozen, and already free of client types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.problem import Problem
+from eagleray.domain.problem import Outcome, PeerTrouble, Problem
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
@@ -14,6 +14,11 @@ from eagleray.domain.rollout.comparison import Comparison
 from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample
 from eagleray.domain.traffic.router import RouterStats
+
+# The container that a Pod is there for: Ray's or the router's. The others prepare it, or stand beside it.
+MAIN_CONTAINERS = frozenset({"ray", "envoy"})
+# So long after its grace period a Pod may still be on its way out: kubelet's and the garbage collector's time.
+OVERDUE_AFTER = timedelta(seconds=30)
 
 
 class Role(StrEnum):
@@ -34,6 +39,9 @@ class Container:
         exit_code: of the last termination, else None.
         reason: the kubelet's word for that termination (`OOMKilled`, `Error` …).
         message: what it left behind: its termination message, or the end of its log.
+        ended: whether it has ended and is not started again.
+        running: whether it runs now.
+        init: whether it runs before the main container and has to end; not so an init container that is restarted.
     """
 
     name: str
@@ -41,6 +49,9 @@ class Container:
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
+    ended: bool = False
+    running: bool = False
+    init: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Pod:
         reason: the Pod's own reason and message where it has one (`Evicted` …), else "".
         ip: address, or "" before it has one.
         deleting: whether a deletion is under way.
+        leaves_by: when its grace period ends, where a deletion is under way.
         created_at: when the API server took it.
         unschedulable: the scheduler's words while no node fits, else "".
         scheduled: whether it has a node.
@@ -93,16 +105,40 @@ class Pod:
     kept_off: str = ""
     on_demand: bool = False
     containers: tuple[Container, ...] = ()
+    leaves_by: datetime | None = None
 
     @property
     def terminated(self) -> bool:
-        """Whether its containers have ended for good."""
-        return self.phase in {"Failed", "Succeeded"}
+        """Whether what it is there for has ended for good, whatever a container beside it does."""
+        return self.phase in {"Failed", "Succeeded"} or self.main_ended or self._init_failed
+
+    @property
+    def main_ended(self) -> bool:
+        """Whether its main container has ended for good."""
+        return any(c.ended for c in self.containers if c.name in MAIN_CONTAINERS)
+
+    @property
+    def _init_failed(self) -> bool:
+        return any(c.ended and c.exit_code for c in self.containers if c.init)
+
+    @property
+    def prepares(self) -> str:
+        """The init container that runs now, or ""."""
+        return next((c.name for c in self.containers if c.init and c.running), "")
 
     @property
     def live(self) -> bool:
         """Whether it serves or may come to serve."""
         return not self.deleting and not self.terminated and not self.notice
+
+    @property
+    def overdue_from(self) -> datetime | None:
+        """From when on nobody waits for it any more: its node does not answer then, or a finalizer holds it."""
+        return self.leaves_by + OVERDUE_AFTER if self.leaves_by else None
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether it should have gone."""
+        return self.overdue_from is not None and now >= self.overdue_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +189,8 @@ class Observed:
         services: names of the revisions that have a Service; only those have more than their content.
         serve: by head Pod, what its Serve REST API says; a head that does not answer is not in it.
         serve_errors: by head Pod, why it gave no answer or refused the last request.
+        unprotected: by head Pod, that its Ray takes requests without a token, in a sentence.
+        unreadable: by revision, why its content cannot be read: another version of the operator wrote it.
         nodes: by worker Pod, its Ray node's state; asked for only while there are Pods to remove.
         routers: every router Pod that is not being deleted.
         router_version: version of the router's configuration that was written last, "" before the first.
@@ -160,7 +198,8 @@ class Observed:
         samples: what the routers said at this look and at those before, the latest last.
         readings: what others answered last.
         use: by worker Pod, what its replicas use and do; asked for only where that is a metric.
-        conflict: the name of a child that exists and is not ours, else "".
+        outcomes: by part of the plan, how the last try to do it ended, where it did not end well.
+        overdue: Pods that should have gone; `set_apart` takes them out of `pods`.
     """
 
     status: ModelDeploymentStatus
@@ -168,7 +207,9 @@ class Observed:
     revisions: Mapping[str, Revision] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
     serve: Mapping[str, ServeState] = field(default_factory=dict)
-    serve_errors: Mapping[str, str] = field(default_factory=dict)
+    serve_errors: Mapping[str, PeerTrouble] = field(default_factory=dict)
+    unprotected: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, NodeState] = field(default_factory=dict)
     routers: tuple[RouterPod, ...] = ()
     router_version: str = ""
@@ -176,4 +217,16 @@ class Observed:
     samples: tuple[Sample, ...] = ()
     readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
-    conflict: str = ""
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    overdue: tuple[Pod, ...] = ()
+
+
+def set_apart(observed: Observed, now: datetime) -> Observed:
+    """Take the Pods that should have gone out of those that count: they only hold their names.
+
+    Args:
+        observed: what was seen.
+        now: the time of the decision.
+    """
+    overdue = tuple(p for p in observed.pods if p.overdue(now))
+    return replace(observed, pods=tuple(p for p in observed.pods if p not in overdue), overdue=overdue)

@@ -1,28 +1,24 @@
 """The heart: `plan(desired, observed, now)` says what to do next about one ModelDeployment, and what to tell of it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.actions import Action, AskProvider, AwaitRequest, DeletePod, EnsureRouter, Plan
+from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.actions import ROUTER_PART, Action, AskProvider, EnsureRouter, Part, Plan, Wake
 from eagleray.domain.desired import Desired
-from eagleray.domain.leaving import Leaving, leaving_revisions
-from eagleray.domain.observed import Observed
-from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.scaling.autoscaler import autoscale, next_look, settle
-from eagleray.domain.status import conditions
-from eagleray.domain.status.report import describe, unchanged_but
-from eagleray.domain.traffic.confirm import routers_confirm
+from eagleray.domain.leaving import leaving_revisions
+from eagleray.domain.observed import Observed, set_apart
+from eagleray.domain.pace import polling, wake
+from eagleray.domain.revisions import Revision
+from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.scaling.autoscaler import Scaled, autoscale, settle
+from eagleray.domain.status.report import Decided, describe, describe_deleting
+from eagleray.domain.takeover import take_over
 from eagleray.domain.traffic.router_pods import leave_nodes
 from eagleray.domain.traffic.split import effective_weights, route
-from eagleray.domain.versions import VersionView, departing_versions, view_version
-
-# Looks are driven by events; these are for what sends none (Serve, the router's health checks).
-MOVING_SECONDS = 0.5
-ROLLING_SECONDS = 1.0
-WAITING_SECONDS = 3.0
-SETTLED_SECONDS = 15.0
-STALLED_SECONDS = 60.0
+from eagleray.domain.versions import Versions, VersionView, departing_versions, view_version
 
 
 def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
@@ -34,75 +30,94 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
         now: the time of the decision, with a time zone.
 
     Returns:
-        Actions in the order in which they are to be done, the status to write after them, and when to look again.
+        What to do, part by part, the status to write after it, and when to look again.
     """
-    if observed.conflict:
-        return refuse(desired.generation, observed, Reason.NAME_CONFLICT, observed.conflict, now)
+    observed = set_apart(observed, now)
+    observed = replace(observed, revisions={**observed.revisions, **desired.stand_ins})
     scaled = autoscale(desired, observed, now)
     desired = replace(desired, versions=scaled.versions)
-    versions = tuple(settle(view_version(desired, v, observed, now), scaled.records, now) for v in desired.versions)
-    versions += departing_versions(desired, versions, observed, now)
-    views = [view for version in versions for view in version.views]
-    leaving = leaving_revisions(desired, frozenset(v.revision.name for v in views), observed, now)
-    actions: list[Action] = [action for view in views for action in view.actions]
-    queries = [*scaled.queries, *(query for version in versions for query in version.queries)]
-    actions += [AskProvider(query) for query in dict.fromkeys(queries)]
-    scaling = [record for version in versions for record in version.scaling]
-    if any(r.idle_since for r in scaling) and not any(pod.held for pod in observed.routers):
-        actions.append(AwaitRequest())
-    actions += [action for view in views for action in _retire(view, desired, observed, now)]
-    actions += [action for gone in leaving for action in gone.actions]
-    actions += leave_nodes(observed.routers)
+    versions = _versions(desired, scaled, observed, now)
+    kept = frozenset(view.revision.name for version in versions for view in version.views)
+    leaving = leaving_revisions(desired, kept, observed, now)
     weights = effective_weights(versions, observed)
-    router = route(desired, versions, weights, leaving, observed)
-    status = describe(desired, versions, weights, leaving, router, observed, now)
-    again = min(_requeue(versions, leaving, observed, now), next_look(scaling))
-    return Plan((EnsureRouter(router), *actions), status, again)
+    decided = Decided(versions, weights, leaving, route(desired, versions, weights, leaving, observed))
+    parts = _parts(decided, scaled, observed)
+    return Plan(
+        parts=parts,
+        status=describe(desired, decided, observed, now),
+        wake=_first_look(parts, observed, now) or wake(desired, versions, leaving, observed, now),
+        polling=polling(desired, versions, leaving, observed),
+        revisions=_named(parts, versions, observed),
+    )
 
 
-def refuse(generation: int, observed: Observed, reason: Reason, message: str, now: datetime) -> Plan:
-    """Say what is wrong with an object that cannot be acted on, and leave all that it has as it is."""
-    before = observed.status
-    ready = next((c for c in before.conditions if c.type == "Ready" and c.status == "True"), None)
-    still = conditions.Verdict("True", Reason(ready.reason), ready.message) if ready else None
-    verdicts = conditions.stalled(reason, message, still)
-    written = conditions.write(verdicts, before.conditions, generation, now)
-    return Plan((), unchanged_but(before, generation, written), STALLED_SECONDS)
+def plan_deleting(observed: Observed, generation: int, now: datetime) -> ModelDeploymentStatus:
+    """Say of an object that was deleted that it goes.
 
-
-def _retire(view: RevisionView, desired: Desired, observed: Observed, now: datetime) -> tuple[DeletePod, ...]:
-    """Delete the Pods of earlier incarnations: those that never answered at once, the others when they are idle.
-
-    They are out of the router from the moment that the present incarnation has answered; what was under way by then
-    has ended when the longest request has had its time.
+    Args:
+        observed: what was seen.
+        generation: of the object.
+        now: the time.
     """
-    previous = view.cluster.previous
-    if not previous:
-        return ()
-    record = view.record
-    served = record.answered_incarnation
-    why = f"Ray cluster {view.cluster.incarnation} of {view.revision.name} has taken over"
-    if not view.answered:
-        useless = tuple(p for p in previous if p.incarnation != served)
-        return tuple(DeletePod(p.name, p.uid, "its Ray cluster never answered", idle=True) for p in useless)
-    at = record.answered_at
-    waited = at is not None and (now - at).total_seconds() >= desired.request_timeout
-    if not waited or not routers_confirm(observed, [view.revision.name]):
-        return ()
-    return tuple(DeletePod(p.name, p.uid, why, idle=True) for p in previous)
+    return describe_deleting(observed, generation, now)
 
 
-def _requeue(
-    versions: tuple[VersionView, ...], leaving: tuple[Leaving, ...], observed: Observed, now: datetime
-) -> float:
-    views = [view for version in versions for view in version.views]
-    gone = all(one.gone for one in leaving)
-    if gone and all(version.settled for version in versions):
-        confirmed = routers_confirm(observed, [v.revision.name for v in views])
-        return (SETTLED_SECONDS if len(versions) == 1 else WAITING_SECONDS) if confirmed else MOVING_SECONDS
-    if gone and all(view.complete for view in views) and any(version.rollout for version in versions):
-        # Pauses and measurements take their time; what is worth a hurry comes as an event.
-        return WAITING_SECONDS if all(version.waits for version in versions) else ROLLING_SECONDS
-    retries = [max(0.0, (view.retry_at - now).total_seconds()) for view in views if view.retry_at]
-    stuck = all(view.settled or view.problem for view in views)
-    return max(MOVING_SECONDS, min([WAITING_SECONDS if stuck else MOVING_SECONDS, *retries]))
+def _versions(desired: Desired, scaled: Scaled, observed: Observed, now: datetime) -> Versions:
+    present = tuple(settle(view_version(desired, v, observed, now), scaled.records, now) for v in desired.versions)
+    every = (*present, *departing_versions(desired, present, observed, now))
+    return tuple(_taken_over(version, desired.request_timeout, observed, now) for version in every)
+
+
+def _taken_over(version: VersionView, request_timeout: float, observed: Observed, now: datetime) -> VersionView:
+    return replace(
+        version,
+        stable=take_over(version.stable, request_timeout, observed, now) if version.stable else None,
+        candidate=take_over(version.candidate, request_timeout, observed, now) if version.candidate else None,
+    )
+
+
+def _parts(decided: Decided, scaled: Scaled, observed: Observed) -> tuple[Part, ...]:
+    """What can be done, and fail, each for itself: the router, each revision, each that leaves."""
+    parts = [*_router(decided, observed)]
+    queries = _queries(decided.versions, scaled)
+    for version in decided.versions:
+        for view in version.views:
+            if _waits_for_router(view.revision.name, observed):
+                continue
+            asked = (AskProvider(query) for query, revision in queries.items() if revision == view.revision.name)
+            parts.append(Part(view.revision.name, (*view.actions, *asked)))
+    parts += [Part(gone.record.name, gone.actions) for gone in decided.leaving]
+    return tuple(part for part in parts if part.actions)
+
+
+def _router(decided: Decided, observed: Observed) -> tuple[Part, ...]:
+    """The router; an object that has nothing and of which nothing can be served needs none."""
+    if not decided.versions and not observed.router_version:
+        return ()
+    actions: tuple[Action, ...] = (EnsureRouter(decided.router), *leave_nodes(observed.routers))
+    return (Part(ROUTER_PART, actions),)
+
+
+def _waits_for_router(revision: str, observed: Observed) -> bool:
+    """Whether a revision is new and its object has never had its router, whose names may be taken."""
+    if observed.router_version or revision in observed.revisions:
+        return False
+    outcome = observed.outcomes.get(ROUTER_PART)
+    return outcome is None or outcome.reason is Reason.NAME_CONFLICT
+
+
+def _first_look(parts: tuple[Part, ...], observed: Observed, now: datetime) -> Wake | None:
+    """As soon as the router is made its revisions follow."""
+    first = not observed.router_version and ROUTER_PART not in observed.outcomes
+    return Wake(now, "the router comes first") if first and parts else None
+
+
+def _queries(versions: Versions, scaled: Scaled) -> dict[ProviderQuery, str]:
+    """What others are to be asked, each question once, with the revision that it is about."""
+    rollouts = [(v.rollout.to, query) for v in versions if v.rollout for query in v.queries]
+    return {query: revision for revision, query in reversed([*rollouts, *scaled.queries])}
+
+
+def _named(parts: tuple[Part, ...], versions: Versions, observed: Observed) -> Mapping[str, Revision]:
+    known = dict(observed.revisions) | {view.revision.name: view.revision for v in versions for view in v.views}
+    return {part.name: known[part.name] for part in parts if part.name in known}

@@ -1,19 +1,21 @@
 """One revision as it stands: its Pods, its application and who can reach it, put together into one view."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure, Outcome, RevisionStatus
-from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe
+from eagleray.api.status import Failure, RevisionStatus
+from eagleray.api.status import Outcome as RevisionOutcome
+from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe, Wake
 from eagleray.domain.observed import Observed
-from eagleray.domain.problem import Problem
-from eagleray.domain.ray_cluster.application import ApplicationDecision, decide_application, retry_due
-from eagleray.domain.ray_cluster.backoff import forgotten, note
+from eagleray.domain.problem import Outcome, Problem
+from eagleray.domain.ray_cluster.application import ApplicationDecision, ServeAnswer, decide_application
+from eagleray.domain.ray_cluster.backoff import application_retry, forgotten_at, note
 from eagleray.domain.ray_cluster.capacity import pods_by_group, with_room
 from eagleray.domain.ray_cluster.groups import Counts, Scale
 from eagleray.domain.ray_cluster.images import pin
-from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, sort_out
+from eagleray.domain.ray_cluster.pod_health import FETCH_CONTAINER
+from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, overdue_wakes, sort_out
 from eagleray.domain.ray_cluster.starting import start_phase, timed
 from eagleray.domain.revisions import Revision
 
@@ -33,7 +35,8 @@ class RevisionView:
         problem: what is wrong, or None.
         waiting: what is still to come, or "".
         actions: what to do for it.
-        retry_at: when something that waits for its back-off is due, or None.
+        wakes: when its rules that read the clock want the next look.
+        room: replicas of each worker group that there is room for.
         asleep: whether it is to have no Pods at all.
     """
 
@@ -47,7 +50,8 @@ class RevisionView:
     problem: Problem | None
     waiting: str
     actions: tuple[Action, ...]
-    retry_at: datetime | None
+    wakes: tuple[Wake, ...] = ()
+    room: Counts = field(default_factory=dict)
     asleep: bool = False
 
     @property
@@ -64,6 +68,26 @@ class RevisionView:
     def runs(self) -> bool:
         """Whether every wanted replica of every worker group runs."""
         return all(self.app.running.get(group, 0) >= n for group, n in self.scale.groups.items())
+
+    @property
+    def fits(self) -> bool:
+        """Whether every replica that there is room for runs and answers, if it is one at least.
+
+        So a first start serves with what the cluster admits of it; what lacks is a problem and no reason to refuse.
+        """
+        there = all(self.app.running.get(group, 0) >= n for group, n in self.room.items())
+        least = min(self.wanted, self.room.get(self.app.ingress, self.wanted))
+        return there and self.wanted > 0 and (self.answering or 0) >= max(1, least)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether nobody can read its content."""
+        return self.problem is not None and self.problem.reason is Reason.REVISION_UNREADABLE
+
+    @property
+    def prepares(self) -> bool:
+        """Whether an init container of it runs: what it downloads is progress, however long it takes."""
+        return self.cluster.preparing is not None
 
     @property
     def answered(self) -> bool:
@@ -86,7 +110,9 @@ class RevisionView:
 
     @property
     def settled(self) -> bool:
-        """Whether there is nothing left to do for it."""
+        """Whether there is nothing left to do for it, or nothing that can be done."""
+        if self.unreadable:
+            return True
         needed = 0 if self.asleep else 1 + sum(pods_by_group(self.revision.groups, self.scale.groups).values())
         tidy = len(self.cluster.pods) == needed
         exact = all(self.app.running.get(group, 0) == n for group, n in self.scale.groups.items())
@@ -103,16 +129,18 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         now: the time of the decision.
     """
     record = _record(revision, observed, now)
-    cluster = sort_out(revision.name, observed.pods, record.incarnation)
-    head = cluster.head.name if cluster.head else ""
-    serve = observed.serve.get(head)
+    cluster = sort_out(revision.name, observed, record.incarnation)
+    if revision.name in observed.unreadable:
+        return _unreadable(revision, scale, cluster, record, observed)
+    outcome = observed.outcomes.get(revision.name)
+    answer = _answer(cluster, observed)
     image = pin(record.image or revision.image, cluster.head)
     pods = decide_pods(
-        replace(revision, image=image), scale.groups, cluster, serve, observed.nodes, record.failure, now
+        replace(revision, image=image), scale.groups, cluster, answer.state, observed.nodes, record.failure, now
     )
-    room = with_room(revision.groups, scale.groups, cluster.workers)
-    app = decide_application(revision, room, cluster, serve, observed.serve_errors.get(head, ""), now)
-    failure, retries = _retry(pods.failure, cluster, app, now)
+    room = with_room(revision.groups, scale.groups, cluster.workers, refused=outcome is not None)
+    app = decide_application(revision, room, cluster, answer, now)
+    retry = _retry(pods.failure, cluster, app, now)
     view = RevisionView(
         revision=revision,
         scale=scale,
@@ -121,15 +149,59 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
         record=record.model_copy(
-            update={"image": image, "incarnation": _incarnation(cluster, record), "failure": failure}
+            update={"image": image, "incarnation": _incarnation(cluster, record), "failure": retry.failure}
         ),
-        problem=pods.problem or app.problem,
-        waiting=app.waiting,
-        actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retries),
-        retry_at=pods.retry_at,
+        problem=_problem(pods.problem, app.problem, outcome),
+        waiting=_preparing(cluster) or app.waiting,
+        actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retry.actions),
+        wakes=(*pods.wakes, *app.wakes, *retry.wakes, *overdue_wakes(cluster.pods)),
+        room=room,
     )
     view = replace(view, problem=view.problem or _remembered(view) or _router_problem(observed))
     return _timed(_forget(_probed(view, observed, now), now), now)
+
+
+def _answer(cluster: Cluster, observed: Observed) -> ServeAnswer:
+    head = cluster.head.name if cluster.head else ""
+    return ServeAnswer(observed.serve.get(head), observed.serve_errors.get(head), observed.unprotected.get(head, ""))
+
+
+def _problem(pods: Problem | None, app: Problem | None, outcome: Outcome | None) -> Problem | None:
+    """The most telling: what the API server refuses comes after what is broken, and before what only takes long."""
+    slow = app is not None and app.reason is Reason.REPLICA_STARTING
+    refused = outcome.problem if outcome else None
+    return pods or ((refused or app) if slow else (app or refused))
+
+
+def _preparing(cluster: Cluster) -> str:
+    pod = cluster.preparing
+    if pod is None:
+        return ""
+    what = "downloads the model" if pod.prepares == FETCH_CONTAINER else "runs before the others"
+    return f"Pod {pod.name}: container {pod.prepares} {what}"
+
+
+def _unreadable(
+    revision: Revision, scale: Scale, cluster: Cluster, record: RevisionStatus, observed: Observed
+) -> RevisionView:
+    """Leave a revision alone whose content nobody can read: it serves as it is."""
+    why = observed.unreadable[revision.name]
+    problem = Problem(
+        Reason.REVISION_UNREADABLE,
+        f"revision {revision.name} serves as it is and cannot be healed: {why}; upgrade the operator, or change spec",
+    )
+    return RevisionView(
+        revision=revision,
+        scale=scale,
+        cluster=cluster,
+        app=ApplicationDecision(),
+        answering=answering(revision.name, observed),
+        serves=serves(revision.name, observed),
+        record=record,
+        problem=problem,
+        waiting="",
+        actions=(),
+    )
 
 
 def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_go: bool) -> RevisionView:
@@ -142,10 +214,11 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
         may_go: whether its Pods may go now: nobody asks them any more.
     """
     record = _record(revision, observed, now)
-    cluster = sort_out(revision.name, observed.pods, record.incarnation)
+    cluster = sort_out(revision.name, observed, record.incarnation)
     there = [p for p in cluster.pods if not p.deleting]
     none = dict.fromkeys((group.name for group in revision.groups), 0)
     going = tuple(DeletePod(p.name, p.uid, "the revision sleeps", idle=True) for p in there)
+    outcome = observed.outcomes.get(revision.name)
     return RevisionView(
         revision=revision,
         scale=Scale(0, none),
@@ -154,10 +227,10 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
         record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": None}),
-        problem=None,
+        problem=outcome.problem if outcome else None,
         waiting="its Pods go" if cluster.pods else "",
         actions=(_ensure(revision, none), *(going if may_go else ())),
-        retry_at=None,
+        wakes=overdue_wakes(cluster.pods),
         asleep=True,
     )
 
@@ -209,7 +282,7 @@ def new_record(revision: Revision, now: datetime) -> RevisionStatus:
 def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
     known = observed.status.revision(revision.name)
     if known is not None:
-        back = {"last_active_at": None, "removing_since": None, "outcome": Outcome.PENDING}
+        back = {"last_active_at": None, "removing_since": None, "outcome": RevisionOutcome.PENDING}
         fresh = {"failure": None, "answered_at": None, "answered_incarnation": None} if known.last_active_at else {}
         return known.model_copy(update={**back, **fresh})
     return new_record(revision, now)
@@ -217,21 +290,28 @@ def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionSt
 
 def _ensure(revision: Revision, counts: Counts) -> EnsureRevision:
     pods = sum(pods_by_group(revision.groups, counts).values())
-    return EnsureRevision(revision, max(0, pods - 1))
+    return EnsureRevision(revision.name, max(0, pods - 1))
 
 
-def _retry(
-    failure: Failure | None, cluster: Cluster, app: ApplicationDecision, now: datetime
-) -> tuple[Failure | None, tuple[Action, ...]]:
-    """Try a whole new incarnation, after a while, when Serve has given up on the application."""
-    if not app.failed or app.running or cluster.head is None or app.problem is None:
-        return failure, ()
-    if failure is None or failure.at < cluster.head.created_at:
-        return note(failure, app.problem, now), ()
-    if not retry_due(failure, now):
-        return failure, ()
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """A whole new incarnation, after a while, when Serve has given up on the application."""
+
+    failure: Failure | None
+    actions: tuple[Action, ...] = ()
+    wakes: tuple[Wake, ...] = ()
+
+
+def _retry(failure: Failure | None, cluster: Cluster, app: ApplicationDecision, now: datetime) -> _Retry:
     head = cluster.head
-    return failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),)
+    if not app.failed or app.running or head is None or app.problem is None:
+        return _Retry(failure)
+    if failure is None or failure.at < head.created_at:
+        failure = note(failure, app.problem, now)
+    due = application_retry(failure)
+    if now < due:
+        return _Retry(failure, wakes=(Wake(due, f"the application of {head.revision} is tried again"),))
+    return _Retry(failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),))
 
 
 def _remembered(view: RevisionView) -> Problem | None:
@@ -258,13 +338,13 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     if result is not None and current and result.ok:
         answered = {"answered_incarnation": view.cluster.incarnation, "answered_at": now}
         return replace(view, record=view.record.model_copy(update=answered))
-    if not view.runs or (view.answering or 0) < view.wanted:
+    if not view.fits:
         waiting = view.waiting or "the router's health checks are to pass"
         return replace(view, waiting=waiting)
     problem = view.problem
     if result is not None and current and not result.ok:
         problem = Problem(Reason.WARMUP_FAILED, result.message)
-    probe = Probe(view.revision, view.cluster.head.name, view.cluster.incarnation)
+    probe = Probe(view.revision.name, view.cluster.head.name, view.cluster.incarnation)
     return replace(
         view, actions=(*view.actions, probe), problem=problem, waiting="the first requests are to be answered"
     )
@@ -278,6 +358,9 @@ def _timed(view: RevisionView, now: datetime) -> RevisionView:
 
 def _forget(view: RevisionView, now: datetime) -> RevisionView:
     failure = view.record.failure
-    if failure is None or not view.complete or not forgotten(failure, now):
+    if failure is None or not view.complete:
         return view
+    due = forgotten_at(failure, view.record.answered_at if view.answered else None)
+    if now < due:
+        return replace(view, wakes=(*view.wakes, Wake(due, f"failures of {view.revision.name} are forgotten")))
     return replace(view, record=view.record.model_copy(update={"failure": None}))

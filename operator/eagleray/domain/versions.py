@@ -86,7 +86,7 @@ def view_version(desired: Desired, version: Version, observed: Observed, now: da
         return VersionView(version, view if stable else None, None if stable else view, rollout)
     if stable is None or stable.name == version.revision.name:
         view = _wanted(version.revision, version, desired, observed, now)
-        first = stable is None and not view.complete
+        first = stable is None and not (view.answered and view.fits)
         return VersionView(version, None, view) if first else VersionView(version, view, None)
     return _roll(desired, version, stable, observed, now)
 
@@ -96,9 +96,9 @@ def departing_versions(desired: Desired, present: Iterable[VersionView], observe
 
     So it costs no request to give the only version another name, or to split it up.
     """
-    if all(v.stable is not None for v in present if v.version.weight):
+    if not desired.lacking and all(v.stable is not None for v in present if v.version.weight):
         return ()
-    names = {v.name for v in desired.versions}
+    names = {v.name for v in desired.versions} | desired.lacking
     found = []
     for known in observed.status.versions:
         stable = observed.revisions.get(known.stable or "")

@@ -1,76 +1,129 @@
-"""The children that live in the cluster, and writing only those that differ."""
+"""The children that live in the cluster: made where they lack, adopted where orphaned, set right where edited."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import structlog
 
 from eagleray.domain import labels
+from eagleray.engine.parts import NameLeavingError, NameTakenError
 from eagleray.kube.client import KubeClient
-from eagleray.kube.errors import AlreadyExistsError
-from eagleray.kube.kinds import Manifest, Ref
+from eagleray.kube.drift import differs
+from eagleray.kube.errors import AlreadyExistsError, NotFoundError
+from eagleray.kube.kinds import CONTROLLER_REVISION, Manifest, Ref
+from eagleray.kube.store import Store
+from eagleray.kube.trim import trim
 
-
-class NameTakenError(Exception):
-    """A child cannot be created: an object of its name exists and is not ours.
-
-    Attributes:
-        ref: that object.
-    """
-
-    def __init__(self, ref: Ref) -> None:
-        super().__init__(
-            f"{ref.kind.kind} {ref.name} exists in namespace {ref.namespace} and was not made by Eagleray;"
-            " delete it, or give the ModelDeployment another name"
-        )
-        self.ref = ref
-
-
-def content_hash(manifest: Mapping[str, Any]) -> str:
-    """Hash what we would write, so that it is written only where it differs."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
+class Applied:
+    """Children as they were written last, so that what the API server or a webhook makes of them is no drift.
+
+    Attributes:
+        settled: by place, what was wanted and how the child still differed from it just after it had been written.
+    """
+
+    settled: dict[Ref, tuple[Manifest, str]] = field(default_factory=dict)
+
+    def drift(self, ref: Ref, live: Manifest, wanted: Manifest) -> str:
+        """Where the child, trimmed as the store holds it, is not as it was made; "" where it is."""
+        where = differs(live, trim(wanted))
+        settled = self.settled.get(ref)
+        return "" if settled and settled == (wanted, where) else where
+
+    def note(self, ref: Ref, live: Manifest, wanted: Manifest) -> None:
+        """Remember the child, trimmed, as it was answered to a write."""
+        if where := differs(live, trim(wanted)):
+            log.info("A child is not kept as it is written", ref=str(ref), field=where)
+            self.settled[ref] = (wanted, where)
+        else:
+            self.settled.pop(ref, None)
+
+
+@dataclass(frozen=True, slots=True)
 class Children:
-    """Children of one object as they were read, by place.
+    """The children of one object.
 
     Args:
-        client: the API server.
-        found: the manifests that were read.
+        client: the API server; what it answers to a write is held at once.
+        store: the world.
+        applied: what was written before.
     """
 
     client: KubeClient
-    found: dict[Ref, Manifest] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, client: KubeClient, manifests: Iterable[Manifest]) -> "Children":
-        """Index what was read."""
-        return cls(client, {Ref.of(m): m for m in manifests})
+    store: Store
+    applied: Applied
 
     async def ensure(self, manifest: Manifest) -> Manifest:
-        """Create the child, or apply it where it differs from what was written last.
+        """Have the child be what `manifest` says, and belong to the owner that it names.
+
+        Returns:
+            The child as it lives, trimmed.
 
         Raises:
             NameTakenError: an object of this name exists and is not ours.
+            NameLeavingError: one of ours is there that goes with an object that is gone.
             KubeError: the API server refused, or did not answer.
         """
         ref = Ref.of(manifest)
-        digest = content_hash(manifest)
-        meta = manifest["metadata"]
-        marked = {**manifest, "metadata": {**meta, "annotations": {**meta.get("annotations", {})}}}
-        marked["metadata"]["annotations"][labels.HASH_ANNOTATION] = digest
-        live = self.found.get(ref)
-        if live is None:
-            self.found[ref] = await self._create(marked, ref)
-        elif live["metadata"].get("annotations", {}).get(labels.HASH_ANNOTATION) != digest:
-            self.found[ref] = await self.client.apply(marked)
-        return self.found[ref]
+        held = self.store.get(ref)
+        live = held.body if held else await self._make(ref, manifest)
+        _check(ref, live, manifest)
+        where = _adoption(live, manifest) or self.applied.drift(ref, live, manifest)
+        return await self._apply(ref, manifest, where) if where else live
 
-    async def _create(self, manifest: Manifest, ref: Ref) -> Manifest:
+    async def _make(self, ref: Ref, manifest: Manifest) -> Manifest:
+        """Create the child, or give the one that is there although it was not seen.
+
+        ControllerRevisions are made by server-side apply: their data may never change, the API server compares its
+        bytes, and only what it wrote itself survives a later patch, such as the garbage collector's.
+        """
+        if ref.kind == CONTROLLER_REVISION:
+            return await self._live(ref) or await self._apply(ref, manifest, "it was missing")
         try:
-            return await self.client.create(manifest)
-        except AlreadyExistsError as e:
-            raise NameTakenError(ref) from e
+            made = trim(await self.client.create(manifest))
+        except AlreadyExistsError:
+            return trim(await self.client.get(ref))
+        log.info("Created child", ref=str(ref))
+        self.applied.note(ref, made, manifest)
+        return made
+
+    async def _live(self, ref: Ref) -> Manifest | None:
+        try:
+            return trim(await self.client.get(ref))
+        except NotFoundError:
+            return None
+
+    async def _apply(self, ref: Ref, manifest: Manifest, why: str) -> Manifest:
+        log.info("Setting a child right", ref=str(ref), field=why)
+        live = trim(await self.client.apply(manifest))
+        self.applied.note(ref, live, manifest)
+        return live
+
+
+def _check(ref: Ref, live: Manifest, wanted: Manifest) -> None:
+    meta = live["metadata"]
+    ours = (meta.get("labels") or {}).get(labels.MANAGED_BY) == labels.MANAGER
+    controller, owner = controller_of(live), controller_of(wanted)
+    if not ours and controller != owner:
+        raise NameTakenError(
+            f"{ref.kind.kind} {ref.name} exists in namespace {ref.namespace} and was not made by Eagleray;"
+            " delete it, or give the ModelDeployment another name"
+        )
+    if "deletionTimestamp" in meta:
+        raise NameLeavingError(f"{ref.kind.kind} {ref.name} is being deleted; it is made anew when it is gone")
+    if controller not in {"", owner}:
+        raise NameLeavingError(
+            f"{ref.kind.kind} {ref.name} still belongs to an object that is gone; it is made anew when it is gone too"
+        )
+
+
+def _adoption(live: Manifest, wanted: Manifest) -> str:
+    return "metadata.ownerReferences" if controller_of(live) != controller_of(wanted) else ""
+
+
+def controller_of(manifest: Manifest) -> str:
+    """The uid of the owner of an object that controls it; "" where it has none."""
+    owners = manifest["metadata"].get("ownerReferences") or []
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")

@@ -1,17 +1,21 @@
 """What the engine remembers of one object between looks: a cache, lost without harm at a restart."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
-from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.observed import ProbeResult, RouterPod
+from eagleray.api.spec import ModelDeploymentSpec
+from eagleray.domain.observed import ProbeResult
+from eagleray.domain.problem import PeerTrouble
 from eagleray.domain.rollout.evidence import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
-from eagleray.kube.kinds import Ref
+from eagleray.domain.traffic.router import RouterStats
+from eagleray.engine.children import Applied
+from eagleray.engine.parts import PartLog
+from eagleray.engine.pollers import Poller
 
 log = structlog.get_logger(__name__)
 
@@ -26,42 +30,63 @@ class Memory:
     """What is remembered of one object.
 
     Attributes:
+        uid: the object's uid; another object of its name remembers nothing of it.
+        poller: asks its peers.
+        again: has the object looked at again.
+        load: whether somebody decides by what the routers say.
+        rolling: whether a rollout does, which looks back further than scaling.
+        spec: the last spec that was accepted.
+        parts: the parts of its plans that did not end well.
+        applied: its children as they were written last.
+        marks: by uid, the labels that its Pods were made with.
         probes: by revision, the last probe's outcome.
-        ray_errors: by head Pod, why its last request failed.
-        taken: places where an object stands that is not ours.
+        troubles: by head Pod, why its last request failed.
         samples: what the routers said, the latest last.
         readings: what others answered last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
         running: long requests under way, by what they do.
     """
 
+    uid: str
+    poller: Poller
+    again: Callable[[], None]
+    load: bool = False
+    rolling: bool = False
+    spec: ModelDeploymentSpec | None = None
+    parts: PartLog = field(default_factory=PartLog)
+    applied: Applied = field(default_factory=Applied)
+    marks: dict[str, Mapping[str, str]] = field(default_factory=dict)
     probes: dict[str, ProbeResult] = field(default_factory=dict)
-    ray_errors: dict[str, str] = field(default_factory=dict)
-    taken: dict[Ref, str] = field(default_factory=dict)
+    troubles: dict[str, PeerTrouble] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     readings: dict[ProviderQuery, Reading] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def sample(self, now: datetime, routers: Iterable[RouterPod], status: ModelDeploymentStatus) -> None:
-        """Keep what the routers said just now, where somebody decides on it: a rollout, or scaling by load."""
-        rolling = any(r.aborted_at is None for r in status.rollouts or [])
-        if not rolling and not status.scaling:
-            self.samples = ()
-            return
-        seen = {r.name: r.stats for r in routers if r.stats is not None}
-        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT if rolling else LOAD_KEPT)
+    def sample(self, now: datetime, stats: Mapping[str, RouterStats]) -> None:
+        """Keep what the routers said just now, where somebody decides by it.
+
+        Args:
+            now: the time.
+            stats: by uid of the Pod, what it said; one that did not answer is absent.
+        """
+        kept = SAMPLES_KEPT if self.rolling else LOAD_KEPT
+        self.samples = record(self.samples, Sample(now, stats), kept) if self.load else ()
 
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""
         recent = {q: r for q, r in self.readings.items() if reading.at - r.at < SAMPLES_KEPT}
         self.readings = recent | {query: reading}
 
-    def start(self, what: str, work: Callable[[], Coroutine[None, None, None]], then: Callable[[], None]) -> None:
-        """Do `work` beside the loop, unless the same is under way; then look again.
+    def keep(self, pods: Iterable[str], revisions: Iterable[str]) -> None:
+        """Forget what is known of Pods (by uid or name) and revisions that are gone."""
+        there, names = frozenset(pods), frozenset(revisions)
+        self.marks = {uid: marks for uid, marks in self.marks.items() if uid in there}
+        self.troubles = {head: trouble for head, trouble in self.troubles.items() if head in there}
+        self.probes = {name: probe for name, probe in self.probes.items() if name in names}
 
-        A look must never wait for a slow head: what takes seconds runs here.
-        """
+    def start(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Do `work` beside the looks, unless the same is under way; then look again."""
         if what in self.running:
             return
         task = asyncio.create_task(work(), name=what)
@@ -72,8 +97,8 @@ class Memory:
             if done.cancelled():
                 return
             if error := done.exception():
-                log.error("Work beside the loop crashed", what=what, exc_info=error)
-            then()
+                log.error("Work beside the looks crashed", what=what, exc_info=error)
+            self.again()
 
         task.add_done_callback(finished)
 
@@ -83,3 +108,4 @@ class Memory:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.poller.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from eagleray.domain.fleet import Fleet
 from eagleray.kube.kinds import Manifest
+from eagleray.kube.trim import trim_node
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,13 @@ class NodeBook:
         Returns:
             Whether it begins or ceases to be about to go.
         """
-        meta, spec = manifest["metadata"], manifest["spec"]
-        kept_off = any(taint["effect"] in {"NoSchedule", "NoExecute"} for taint in spec.get("taints", []))
+        node = trim_node(manifest)
+        meta, spec = node["metadata"], node.get("spec", {})
+        if "name" not in meta:
+            return False
+        kept_off = any(taint.get("effect") in {"NoSchedule", "NoExecute"} for taint in spec.get("taints", []))
         now = _Node(
-            notice=self._notice(manifest),
+            notice=self._notice(node),
             closed=kept_off or bool(spec.get("unschedulable")),
             accelerators=self._fleet.accelerators_of(meta.get("labels", {})),
         )
@@ -83,13 +87,13 @@ class NodeBook:
         there = ", ".join(f"{name} on {number}" for name, number in sorted(counts.items())) or "none of those it knows"
         return f"no node has the accelerator {accelerator}; there is: {there}"
 
-    def _notice(self, manifest: Manifest) -> str:
-        if "deletionTimestamp" in manifest["metadata"]:
+    def _notice(self, node: Manifest) -> str:
+        if "deletionTimestamp" in node["metadata"]:
             return "it is being deleted"
-        for taint in manifest["spec"].get("taints", []):
+        for taint in node.get("spec", {}).get("taints", []):
             if taint["key"] in self._fleet.notices:
                 return f"taint {taint['key']}"
-        for condition in manifest.get("status", {}).get("conditions", []):
-            if condition["type"] in self._fleet.notices and condition["status"] == "True":
+        for condition in node.get("status", {}).get("conditions", []):
+            if condition["type"] in self._fleet.notices and condition.get("status") == "True":
                 return f"condition {condition['type']}"
         return ""

@@ -1,66 +1,83 @@
 """Pods as the API server gives them, turned into what the domain knows of a Pod."""
 
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from eagleray.domain import labels
-from eagleray.domain.observed import Container, Pod, Role
+from eagleray.domain.observed import MAIN_CONTAINERS, Container, Pod, Role
 from eagleray.engine.nodes import NodeBook
+from eagleray.kube.kinds import Manifest
 
-# The container that a Pod is there for: Ray's or the router's; the others prepare it.
-_MAIN_CONTAINERS = frozenset({"ray", "envoy"})
-
-
-def is_ray(manifest: dict[str, Any]) -> bool:
-    """Whether a Pod of ours is a head or a worker."""
-    return manifest["metadata"]["labels"].get(labels.ROLE) in {Role.HEAD, Role.WORKER}
+# As `resources/names.py` makes them.
+_HEAD = re.compile(r"(.+)-head-(\d+)")
+_WORKER = re.compile(r"(.+)-w(\d+)-(\d+)")
 
 
-def left_behind(manifests: Iterable[dict[str, Any]], uid: str = "") -> tuple[dict[str, Any], ...]:
-    """Ray Pods whose owner was deleted; those that were orphaned on purpose (`--cascade=orphan`) have none and stay.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which of an object's Pods it is.
 
-    Args:
-        manifests: Pods of objects of one name.
-        uid: of the object that has the name now, if any.
+    Attributes:
+        revision: its revision; "" of a router Pod.
+        role: what it does.
+        incarnation: the number of its Ray cluster.
+        index: a worker's number within it.
     """
-    owners = [(p, [owner["uid"] for owner in p["metadata"].get("ownerReferences", [])]) for p in manifests if is_ray(p)]
-    return tuple(p for p, uids in owners if uids and uid not in uids)
+
+    revision: str
+    role: Role
+    incarnation: int = 0
+    index: int = 0
 
 
-def read_pod(manifest: dict[str, Any], nodes: NodeBook) -> Pod:
+ROUTER_POD = Identity("", Role.ROUTER)
+
+
+def ray_identity(name: str) -> Identity | None:
+    """Tell a Ray Pod by its name, which nobody can change as they can its labels; None where no Ray Pod has such."""
+    if head := _HEAD.fullmatch(name):
+        return Identity(head[1], Role.HEAD, int(head[2]))
+    if worker := _WORKER.fullmatch(name):
+        return Identity(worker[1], Role.WORKER, int(worker[2]), int(worker[3]))
+    return None
+
+
+def read_pod(manifest: Manifest, told: Identity, nodes: NodeBook) -> Pod:
     """Read a Pod of ours.
 
     Args:
         manifest: the Pod.
+        told: which Pod it is.
         nodes: what was seen of the cluster's nodes.
     """
-    meta, status = manifest["metadata"], manifest.get("status", {})
-    marks = meta["labels"]
-    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    meta, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
+    node = spec.get("nodeName") or ""
+    annotations = meta.get("annotations") or {}
+    containers = _containers(spec, status)
     return Pod(
         name=meta["name"],
         uid=meta["uid"],
-        revision=marks.get(labels.REVISION, ""),
-        role=Role(marks[labels.ROLE]),
-        incarnation=int(marks.get(labels.INCARNATION, 0)),
-        index=int(meta["name"].rsplit("-", 1)[-1]) if marks[labels.ROLE] == Role.WORKER else 0,
+        revision=told.revision,
+        role=told.role,
+        incarnation=told.incarnation,
+        index=told.index,
         phase=status.get("phase", "Pending"),
-        group=marks.get(labels.GROUP, ""),
+        group=(meta.get("labels") or {}).get(labels.GROUP, ""),
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         reason=_own_reason(status),
         ip=status.get("podIP", ""),
         deleting="deletionTimestamp" in meta,
+        leaves_by=datetime.fromisoformat(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
         unschedulable=_unschedulable(manifest, nodes),
-        scheduled="nodeName" in manifest["spec"],
-        started=any(c["name"] in _MAIN_CONTAINERS and "running" in c.get("state", {}) for c in containers),
+        scheduled=bool(node),
+        started=any(c.name in MAIN_CONTAINERS and c.running for c in containers),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
         digest=_digest(manifest),
-        notice=nodes.notice(manifest["spec"].get("nodeName", "")),
-        kept_off=_kept_off(meta.get("annotations", {}), nodes),
-        on_demand=meta.get("annotations", {}).get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
-        containers=tuple(_container(c) for c in containers),
+        notice=nodes.notice(node),
+        kept_off=_kept_off(annotations, nodes),
+        on_demand=annotations.get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
+        containers=containers,
     )
 
 
@@ -69,7 +86,7 @@ def _kept_off(annotations: dict[str, str], nodes: NodeBook) -> str:
     return next((name for name in names if nodes.stays(name)), "")
 
 
-def _digest(manifest: dict[str, Any]) -> str:
+def _digest(manifest: Manifest) -> str:
     """The digest of the main container's image; "" where the node knows the image by other names than the Pod does.
 
     Such an image was put onto the node by hand, or has several names there: its digest may be unknown to the registry.
@@ -77,7 +94,7 @@ def _digest(manifest: dict[str, Any]) -> str:
     asked = {c["name"]: _repository(c["image"]) for c in manifest["spec"]["containers"]}
     for status in manifest.get("status", {}).get("containerStatuses", []):
         repository, _, digest = status.get("imageID", "").partition("@")
-        if status["name"] in _MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
+        if status["name"] in MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
             return str(digest)
     return ""
 
@@ -86,12 +103,12 @@ def _repository(image: str) -> str:
     return re.sub(r"(:[^:/@]+)?(@.*)?$", "", image)
 
 
-def _own_reason(status: dict[str, Any]) -> str:
+def _own_reason(status: Manifest) -> str:
     """`Evicted: …` and the like: what the node says of the Pod as a whole."""
     return ": ".join(part for part in (status.get("reason", ""), status.get("message", "")) if part)
 
 
-def _unschedulable(manifest: dict[str, Any], nodes: NodeBook) -> str:
+def _unschedulable(manifest: Manifest, nodes: NodeBook) -> str:
     for condition in manifest.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             words = str(condition.get("message") or condition.get("reason") or "")
@@ -101,7 +118,14 @@ def _unschedulable(manifest: dict[str, Any], nodes: NodeBook) -> str:
     return ""
 
 
-def _container(status: dict[str, Any]) -> Container:
+def _containers(spec: Manifest, status: Manifest) -> tuple[Container, ...]:
+    """Init containers first; one that is restarted stands beside the main container, as a sidecar."""
+    sidecars = {c["name"] for c in spec.get("initContainers", []) if c.get("restartPolicy") == "Always"}
+    first = (_container(c, init=c["name"] not in sidecars) for c in status.get("initContainerStatuses", []))
+    return (*first, *(_container(c, init=False) for c in status.get("containerStatuses", [])))
+
+
+def _container(status: Manifest, *, init: bool) -> Container:
     state = status.get("state", {})
     waiting = state.get("waiting")
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated") or {}
@@ -111,4 +135,7 @@ def _container(status: dict[str, Any]) -> Container:
         exit_code=ended.get("exitCode"),
         reason=ended.get("reason", ""),
         message=ended.get("message", ""),
+        ended="terminated" in state,
+        running="running" in state,
+        init=init,
     )

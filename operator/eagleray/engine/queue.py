@@ -4,30 +4,18 @@
 * A key is never with two workers; added while it is with one, it is handed out once more afterwards.
 * A delayed add waits on the event loop's clock. Of several adds the earliest wins, an immediate one included.
 * Failures of a key wait exponentially longer, and all retries share a token bucket.
+* What somebody changed comes before timers, retries and rounds over all keys; those wait, but not for ever.
 """
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import Protocol
 
 from eagleray.engine.ratelimit import RetryLimiter
+from eagleray.kube.kinds import Key
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """What is reconciled: one ModelDeployment.
-
-    Attributes:
-        namespace: its namespace.
-        name: its name.
-    """
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+URGENT_IN_A_ROW = 8
+"""Urgent keys that are handed out, at most, while another one waits."""
 
 
 class QueueClosedError(Exception):
@@ -72,6 +60,37 @@ class NoQueueMetrics(QueueMetrics):
         pass
 
 
+class _Lanes:
+    """Keys that wait, each once: the urgent ones, and those that can wait for them."""
+
+    def __init__(self) -> None:
+        self._urgent: dict[Key, None] = {}
+        self._later: dict[Key, None] = {}
+        self._in_a_row = 0
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._later)
+
+    def put(self, key: Key, *, urgent: bool) -> bool:
+        """Have `key` wait, or move up where it waits already; whether it is new here."""
+        is_new = key not in self._urgent and key not in self._later
+        if urgent:
+            self._later.pop(key, None)
+            self._urgent[key] = None
+        elif is_new:
+            self._later[key] = None
+        return is_new
+
+    def take(self) -> Key:
+        """The next key."""
+        from_later = self._later and (not self._urgent or self._in_a_row >= URGENT_IN_A_ROW)
+        self._in_a_row = 0 if from_later or not self._later else self._in_a_row + 1
+        lane = self._later if from_later else self._urgent
+        key = next(iter(lane))
+        del lane[key]
+        return key
+
+
 class WorkQueue:
     """The queue. It belongs to one event loop and is not for use from other threads.
 
@@ -83,8 +102,9 @@ class WorkQueue:
     def __init__(self, limiter: RetryLimiter | None = None, metrics: QueueMetrics | None = None) -> None:
         self._limiter = limiter or RetryLimiter()
         self._metrics = metrics or NoQueueMetrics()
-        self._ready: deque[Key] = deque()
+        self._ready = _Lanes()
         self._dirty: dict[Key, float] = {}
+        self._urgent: set[Key] = set()
         self._in_flight: dict[Key, float] = {}
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
@@ -95,19 +115,17 @@ class WorkQueue:
         return len(self._ready)
 
     def add(self, key: Key) -> None:
-        """Have `key` worked on as soon as a worker is free."""
-        self._cancel_delayed(key)
-        if self._closed or key in self._dirty:
-            return
-        self._dirty[key] = _now()
-        self._metrics.added()
-        if key not in self._in_flight:
-            self._enqueue(key)
+        """Have `key` worked on as soon as a worker is free: somebody changed something."""
+        self._add(key, urgent=True)
+
+    def add_later(self, key: Key) -> None:
+        """Have `key` worked on when nothing urgent waits, or has its turn."""
+        self._add(key, urgent=False)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Have `key` worked on in `seconds`, unless it is due earlier anyway."""
+        """Have `key` worked on in `seconds`, as `add_later` does, unless it is due earlier anyway."""
         if seconds <= 0:
-            self.add(key)
+            self.add_later(key)
             return
         if self._closed or key in self._dirty:
             return
@@ -116,7 +134,7 @@ class WorkQueue:
         if present is not None and present.when() <= due:
             return
         self._cancel_delayed(key)
-        self._delayed[key] = asyncio.get_running_loop().call_at(due, self.add, key)
+        self._delayed[key] = asyncio.get_running_loop().call_at(due, self.add_later, key)
 
     def add_failed(self, key: Key) -> float:
         """Have `key` tried again after its backoff; the seconds until then."""
@@ -143,7 +161,8 @@ class WorkQueue:
             if self._closed:
                 raise QueueClosedError
             await self._wait()
-        key = self._ready.popleft()
+        key = self._ready.take()
+        self._urgent.discard(key)
         now = _now()
         self._metrics.waited(now - self._dirty.pop(key))
         self._metrics.depth(len(self._ready))
@@ -187,10 +206,22 @@ class WorkQueue:
             return False
         return True
 
+    def _add(self, key: Key, *, urgent: bool) -> None:
+        self._cancel_delayed(key)
+        if self._closed:
+            return
+        if key not in self._dirty:
+            self._dirty[key] = _now()
+            self._metrics.added()
+        if urgent:
+            self._urgent.add(key)
+        if key not in self._in_flight:
+            self._enqueue(key)
+
     def _enqueue(self, key: Key) -> None:
-        self._ready.append(key)
-        self._metrics.depth(len(self._ready))
-        self._wake(1)
+        if self._ready.put(key, urgent=key in self._urgent):
+            self._metrics.depth(len(self._ready))
+            self._wake(1)
 
     async def _wait(self) -> None:
         getter = asyncio.get_running_loop().create_future()

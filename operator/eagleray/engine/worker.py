@@ -7,8 +7,9 @@ from typing import Protocol
 
 import structlog
 
-from eagleray.engine.queue import Key, QueueClosedError, WorkQueue
+from eagleray.engine.queue import QueueClosedError, WorkQueue
 from eagleray.kube.errors import KubeError
+from eagleray.kube.kinds import Key
 
 log = structlog.get_logger(__name__)
 

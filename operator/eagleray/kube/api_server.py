@@ -1,35 +1,33 @@
 """`KubeClient` on `kubernetes.aio`: its authentication and connection pool, and nothing of its models."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import aiohttp
+import orjson
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from eagleray.kube import kubeconfig
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Manifests
+from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed, selector
 from eagleray.kube.errors import InvalidError, TransientError, error_for
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
 REQUEST_TIMEOUT = 10.0
-PAGE_SIZE = 500
 
 # Method, answer (an HTTP status, or "<error>" as client-go writes it where none came), seconds.
 RequestObserver = Callable[[str, str, float], None]
-
-# `list` is a method below.
-Pairs = list[tuple[str, str]]
 
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 _IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 _ERROR_EXCERPT = 300
+# Whatever the API server's cache has; without it, and above all with a limit, it asks etcd.
+_FROM_CACHE = {"resourceVersion": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,30 @@ class Credentials:
     key_path: str | None = None
     token: str | None = None
     insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request.
+
+    Attributes:
+        method: HTTP method.
+        path: URL path.
+        body: the object to send.
+        query: the URL's parameters.
+        content_type: of the body.
+        ref: the object that is asked for.
+    """
+
+    method: str
+    path: str
+    body: Manifest | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = _JSON
+    ref: Ref | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 def _ignore(_method: str, _code: str, _seconds: float) -> None:
@@ -119,42 +141,34 @@ class ApiServer(KubeClient):
 
     async def version(self) -> tuple[int, int]:
         """Kubernetes' major and minor version."""
-        answer = await self._call("GET", "/version")
+        answer = await self._call(_Request("GET", "/version"))
         return int(answer["major"]), int(answer["minor"].rstrip("+"))
 
     async def get(self, ref: Ref) -> Manifest:  # noqa: D102 - documented at the Protocol, as all below
-        return await self._call("GET", ref.kind.path(ref.namespace, ref.name))
+        return await self._call(_Request("GET", ref.kind.path(ref.namespace, ref.name), ref=ref))
 
     async def list(  # noqa: D102
-        self,
-        kind: Kind,
-        namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> Manifests:
-        query = {"limit": str(PAGE_SIZE)}
-        for selector, wanted in (("labelSelector", labels), ("fieldSelector", fields)):
-            if wanted:
-                query[selector] = ",".join(f"{k}={v}" for k, v in sorted(wanted.items()))
-        items: Manifests = []
-        while True:
-            page = await self._call("GET", kind.path(namespace), query=query)
-            # Items of a list carry neither, and everything downstream dispatches on them.
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
-            cursor = page["metadata"].get("continue")
-            if not cursor:
-                return items
-            query["continue"] = cursor
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Listed:
+        wanted = {"labelSelector": selector(labels)} if labels else {}
+        request = _Request("GET", kind.path(namespace), query={**_FROM_CACHE, **wanted})
+        answer = await self._call(request)
+        items, meta = answer.get("items"), answer.get("metadata")
+        if not isinstance(items, list) or not isinstance(meta, dict) or "resourceVersion" not in meta:
+            raise InvalidError(f"{request}: not a list of objects")
+        # Items of a list carry neither, and everything downstream dispatches on them.
+        named = {"apiVersion": kind.api_version, "kind": kind.kind}
+        return Listed([{**named, **item} for item in items if isinstance(item, dict)], str(meta["resourceVersion"]))
 
     async def create(self, manifest: Manifest) -> Manifest:  # noqa: D102
         ref = Ref.of(manifest)
         query = {"fieldManager": FIELD_MANAGER}
-        return await self._call("POST", ref.kind.path(ref.namespace), manifest, query=query)
+        return await self._call(_Request("POST", ref.kind.path(ref.namespace), manifest, query, ref=ref))
 
     async def replace(self, manifest: Manifest) -> Manifest:  # noqa: D102
         ref = Ref.of(manifest)
         query = {"fieldManager": FIELD_MANAGER}
-        return await self._call("PUT", ref.kind.path(ref.namespace, ref.name), manifest, query=query)
+        return await self._call(_Request("PUT", ref.kind.path(ref.namespace, ref.name), manifest, query, ref=ref))
 
     async def apply(  # noqa: D102
         self, manifest: Manifest, *, field_manager: str = FIELD_MANAGER, force: bool = True
@@ -170,12 +184,11 @@ class ApiServer(KubeClient):
         ref = Ref.of(manifest)
         query = {"fieldManager": field_manager, "force": str(force).lower()}
         path = ref.kind.path(ref.namespace, ref.name, subresource)
-        return await self._call("PATCH", path, manifest, query=query, content_type=_APPLY)
+        return await self._call(_Request("PATCH", path, manifest, query, _APPLY, ref))
 
     async def patch(self, ref: Ref, patch: Manifest, *, field_manager: str = FIELD_MANAGER) -> Manifest:  # noqa: D102
         path = ref.kind.path(ref.namespace, ref.name)
-        query = {"fieldManager": field_manager}
-        return await self._call("PATCH", path, patch, query=query, content_type=_MERGE)
+        return await self._call(_Request("PATCH", path, patch, {"fieldManager": field_manager}, _MERGE, ref))
 
     async def delete(  # noqa: D102
         self,
@@ -184,66 +197,58 @@ class ApiServer(KubeClient):
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Manifest | None:
         options: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         options["preconditions"] = {k: v for k, v in preconditions.items() if v is not None}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        await self._call("DELETE", ref.kind.path(ref.namespace, ref.name), options)
+        answer = await self._call(_Request("DELETE", ref.kind.path(ref.namespace, ref.name), options, ref=ref))
+        return answer if _is_ending(answer, ref) else None
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        body: Manifest | None = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        content_type: str = _JSON,
-    ) -> Manifest:
+    async def _call(self, request: _Request) -> Manifest:
         started = asyncio.get_running_loop().time()
         code = "<error>"
         try:
-            status, text = await self._send(method, path, body, _pairs(query), content_type)
+            status, text = await self._send(request)
             code = str(status)
         except TimeoutError as e:
-            raise TransientError(f"{method} {path}: no answer in {self._timeout.total:g} s") from e
+            raise TransientError(f"{request}: no answer in {self._timeout.total:g} s") from e
         except (aiohttp.ClientError, OSError) as e:
-            raise TransientError(f"{method} {path}: {e or type(e).__name__}") from e
+            raise TransientError(f"{request}: {e or type(e).__name__}") from e
         finally:
-            self._observe(method, code, asyncio.get_running_loop().time() - started)
-        return _parse(method, path, status, text)
+            self._observe(request.method, code, asyncio.get_running_loop().time() - started)
+        return _parse(request, status, text)
 
-    async def _send(
-        self, method: str, path: str, body: Manifest | None, query: Pairs, content_type: str
-    ) -> tuple[int, bytes]:
-        request = await self._client.param_serialize(
-            method,
-            path,
-            query_params=query,
-            header_params={"Accept": _JSON, "Content-Type": content_type},
-            body=body,
+    async def _send(self, request: _Request) -> tuple[int, bytes]:
+        serialized = await self._client.param_serialize(
+            request.method,
+            request.path,
+            query_params=list(request.query.items()),
+            header_params={"Accept": _JSON, "Content-Type": request.content_type},
+            body=request.body,
             auth_settings=["BearerToken"],
         )
-        response = await self._client.call_api(*request, _request_timeout=self._timeout)
+        response = await self._client.call_api(*serialized, _request_timeout=self._timeout)
         return response.status, await response.read()
 
 
-def _pairs(query: Mapping[str, str] | None) -> Pairs:
-    return list((query or {}).items())
+def _is_ending(answer: Manifest, ref: Ref) -> bool:
+    """Whether a deletion's answer is the object, which has begun to end; else it is a Status, or what has gone."""
+    meta = answer.get("metadata")
+    return answer.get("kind") == ref.kind.kind and isinstance(meta, dict) and "deletionTimestamp" in meta
 
 
-def _parse(method: str, path: str, status: int, text: bytes) -> Manifest:
+def _parse(request: _Request, status: int, text: bytes) -> Manifest:
     try:
-        answer: Any = json.loads(text)
+        answer: Any = orjson.loads(text)
     except ValueError:
         answer = None
     if status < 400 and isinstance(answer, dict):
         return answer
     excerpt = text[:_ERROR_EXCERPT].decode(errors="replace")
     if status < 400:
-        raise InvalidError(f"{method} {path}: not a JSON object: {excerpt}", status=status)
+        raise InvalidError(f"{request}: not a JSON object: {excerpt}", status=status)
     if not isinstance(answer, dict):
         answer = {"message": excerpt}
-    message = answer.get("message") or f"HTTP {status}"
-    raise error_for(status, answer.get("reason", ""), f"{method} {path}: {message}")
+    raise error_for(status, answer, f"{request}: {answer.get('message') or f'HTTP {status}'}", request.ref)

@@ -1,6 +1,7 @@
 """What the operator asks of the API server: plain dicts, so that the client library is one file deep."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from eagleray.kube.kinds import Kind, Manifest, Ref
@@ -11,6 +12,24 @@ FIELD_MANAGER = "eagleray"
 Manifests = list[Manifest]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Objects as they were at one moment.
+
+    Attributes:
+        items: the objects.
+        version: the resourceVersion of that moment.
+    """
+
+    items: Manifests
+    version: str
+
+
+def selector(labels: Mapping[str, str]) -> str:
+    """Write labels as a selector: "" stands for any value."""
+    return ",".join(f"{name}={value}" if value else name for name, value in sorted(labels.items()))
+
+
 class KubeClient(Protocol):
     """Reads and writes of single objects; every call has a deadline and fails with a `KubeError`."""
 
@@ -19,22 +38,16 @@ class KubeClient(Protocol):
 
         Raises:
             NotFoundError: it is not there.
+            NotServedError: its kind is not served there.
         """
 
-    async def list(
-        self,
-        kind: Kind,
-        namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> Manifests:
-        """Read all objects of a kind, page by page.
+    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
+        """Read all objects of a kind from the API server's cache: cheap for it, and at most moments old.
 
         Args:
             kind: their kind.
             namespace: their namespace, or None for every namespace.
-            labels: labels that they must carry.
-            fields: values of fields that they must have, of those that the API server selects by.
+            labels: labels that they must carry, "" for any value.
         """
 
     async def create(self, manifest: Manifest) -> Manifest:
@@ -84,7 +97,7 @@ class KubeClient(Protocol):
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Manifest | None:
         """Delete one object; what it owns follows in the background.
 
         Args:
@@ -92,6 +105,9 @@ class KubeClient(Protocol):
             uid: delete only the object with this uid, not its successor of the same name.
             resource_version: delete only the object as it was read.
             grace_seconds: instead of the Pod's own grace period.
+
+        Returns:
+            The object where it is ending and still there, as a Pod within its grace period; None where it is gone.
 
         Raises:
             NotFoundError: it is already gone.

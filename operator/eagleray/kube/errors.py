@@ -1,5 +1,10 @@
 """What the API server can answer instead of an object, as types."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from eagleray.kube.kinds import Ref
+
 
 class KubeError(Exception):
     """A request to the API server failed.
@@ -16,7 +21,7 @@ class KubeError(Exception):
 
 
 class NotFoundError(KubeError):
-    """The object, or its kind, is not there (404)."""
+    """The object that was asked for is not there: the API server said so of this very object (404, NotFound)."""
 
 
 class AlreadyExistsError(KubeError):
@@ -39,10 +44,17 @@ class TransientError(KubeError):
     """No answer in time, a broken connection, a 5xx or a 429: the same request may well succeed later."""
 
 
+class NotServedError(TransientError):
+    """The place was not found, which says nothing of the object (any other 404).
+
+    Its kind's version is not served now, its namespace is gone, or something in front of the API server answered.
+    """
+
+
 _BY_STATUS: dict[int, type[KubeError]] = {
     401: ForbiddenError,
     403: ForbiddenError,
-    404: NotFoundError,
+    404: NotServedError,
     408: TransientError,
     409: ConflictError,
     410: TransientError,
@@ -50,18 +62,28 @@ _BY_STATUS: dict[int, type[KubeError]] = {
 }
 
 
-def error_for(status: int, reason: str, message: str) -> KubeError:
+def error_for(status: int, answer: Mapping[str, Any], message: str, asked: Ref | None = None) -> KubeError:
     """Choose the type of a failed answer.
 
     Args:
         status: HTTP status, 400 or above.
-        reason: `Status.reason` of the body, "" where there is none.
-        message: `Status.message` of the body, or the start of whatever came.
+        answer: the body: a Status, or whatever came.
+        message: what is to be told.
+        asked: the object that was asked for, where it was one.
     """
-    if status == 409 and reason == "AlreadyExists":
-        kind: type[KubeError] = AlreadyExistsError
+    reason = str(answer.get("reason") or "")
+    if status == 404 and asked is not None and _is_missing(answer, asked):
+        kind: type[KubeError] = NotFoundError
+    elif status == 409 and reason == "AlreadyExists":
+        kind = AlreadyExistsError
     elif status >= 500:
         kind = TransientError
     else:
         kind = _BY_STATUS.get(status, InvalidError)
     return kind(message, status=status, reason=reason)
+
+
+def _is_missing(answer: Mapping[str, Any], asked: Ref) -> bool:
+    details = answer.get("details")
+    named = isinstance(details, dict) and (details.get("name"), details.get("kind")) == (asked.name, asked.kind.plural)
+    return named and answer.get("kind") == "Status" and answer.get("reason") == "NotFound"

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import structlog
 
 from eagleray.kube.client import KubeClient
-from eagleray.kube.errors import AlreadyExistsError, KubeError
+from eagleray.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from eagleray.kube.kinds import EVENT, Manifest, Ref
 
 log = structlog.get_logger(__name__)
@@ -20,8 +20,8 @@ V = TypeVar("V")
 
 REPORTING_CONTROLLER = "eagleray.dev/operator"
 _ACTION = "Reconcile"
-_NOTE_LIMIT = 1024
-_REMEMBERED = 4096
+_NOTE_LIMIT = 1024  # bytes
+REMEMBERED = 4096
 
 
 class EventRecorder:
@@ -52,7 +52,7 @@ class EventRecorder:
             md: the ModelDeployment, of which apiVersion, kind and metadata are read.
             type_: `Normal` or `Warning`.
             reason: CamelCase constant.
-            message: for people; cut at 1024 characters.
+            message: for people; cut at 1024 bytes.
         """
         uid = md["metadata"]["uid"]
         if self._last.get((uid, type_)) == (reason, message):
@@ -66,18 +66,24 @@ class EventRecorder:
 
     async def _write(self, manifest: Manifest) -> None:
         ref = Ref.of(manifest)
-        count = self._counts.get(ref.name, 0) + 1
+        count = self._counts.get(ref.name, 0)
+        if count and await self._count(ref, manifest, count + 1):
+            return
+        try:
+            await self._client.create(manifest)
+            _remember(self._counts, ref.name, 1)
+        except AlreadyExistsError:
+            # Written before a restart; the operator may not read Events, so the count begins anew.
+            await self._count(ref, manifest, 2)
+
+    async def _count(self, ref: Ref, manifest: Manifest, count: int) -> bool:
+        """Count once more; False where the API server has forgotten the Event, as it does after an hour."""
+        try:
+            await self._client.patch(ref, {"series": {"count": count, "lastObservedTime": manifest["eventTime"]}})
+        except NotFoundError:
+            return False
         _remember(self._counts, ref.name, count)
-        if count == 1:
-            try:
-                await self._client.create(manifest)
-            except AlreadyExistsError:
-                # Written before a restart; the operator may not read Events, so the count begins anew.
-                _remember(self._counts, ref.name, count + 1)
-            else:
-                return
-        series = {"count": self._counts[ref.name], "lastObservedTime": manifest["eventTime"]}
-        await self._client.patch(ref, {"series": series})
+        return True
 
     def _manifest(self, md: Mapping[str, Any], type_: str, reason: str, message: str) -> Manifest:
         meta = md["metadata"]
@@ -90,7 +96,7 @@ class EventRecorder:
             "type": type_,
             "reason": reason,
             "action": _ACTION,
-            "note": message[:_NOTE_LIMIT],
+            "note": message.encode()[:_NOTE_LIMIT].decode(errors="ignore"),
             "reportingController": REPORTING_CONTROLLER,
             "reportingInstance": self._instance[:128],
             "regarding": {
@@ -106,5 +112,5 @@ class EventRecorder:
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory[key] = value
     memory.move_to_end(key)
-    while len(memory) > _REMEMBERED:
+    while len(memory) > REMEMBERED:
         memory.popitem(last=False)

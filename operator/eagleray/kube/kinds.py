@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
+from eagleray.domain import labels
+
 Manifest = dict[str, Any]
 
 
@@ -53,6 +55,7 @@ SERVICE = Kind("v1", "Service", "services")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
@@ -60,21 +63,36 @@ NODE = Kind("v1", "Node", "nodes")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
 MODEL_DEPLOYMENT = Kind("eagleray.dev/v1alpha1", "ModelDeployment", "modeldeployments")
 
-KINDS: Mapping[tuple[str, str], Kind] = {
-    (k.api_version, k.kind): k
-    for k in (
-        POD,
-        SERVICE,
-        CONFIG_MAP,
-        SECRET,
-        DEPLOYMENT,
-        CONTROLLER_REVISION,
-        POD_DISRUPTION_BUDGET,
-        LEASE,
-        EVENT,
-        MODEL_DEPLOYMENT,
-    )
-}
+# Children that are watched and held, by our labels. Never Secrets: the operator reads none.
+CHILDREN: tuple[Kind, ...] = (
+    POD,
+    SERVICE,
+    DEPLOYMENT,
+    REPLICA_SET,
+    CONTROLLER_REVISION,
+    POD_DISRUPTION_BUDGET,
+    CONFIG_MAP,
+)
+CHILD_LABELS: Mapping[str, str] = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: ""}
+HELD: tuple[Kind, ...] = (MODEL_DEPLOYMENT, *CHILDREN)
+
+KINDS: Mapping[tuple[str, str], Kind] = {(k.api_version, k.kind): k for k in (*HELD, SECRET, LEASE, EVENT)}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What is looked at: one ModelDeployment.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+    """
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

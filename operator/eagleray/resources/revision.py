@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain import labels
 from eagleray.domain.revisions import Revision
 from eagleray.resources.labels import labels as labels_of
 
@@ -31,14 +30,23 @@ def build_controller_revision(revision: Revision, owner: dict[str, Any]) -> dict
     }
 
 
-def read_revision(manifest: Mapping[str, Any]) -> Revision:
-    """Read a revision back from its ControllerRevision."""
+def read_revision(manifest: Mapping[str, Any], model: str) -> Revision:
+    """Read a revision back from its ControllerRevision; its name says more than labels, which anybody may edit.
+
+    Args:
+        manifest: the ControllerRevision.
+        model: name of the ModelDeployment.
+
+    Raises:
+        ValidationError: the content is not what this operator takes: one of another version wrote it.
+        KeyError: a part of it is missing.
+    """
     meta, data = manifest["metadata"], manifest["data"]
     return Revision(
         name=meta["name"],
-        deployment=meta["labels"][labels.NAME],
+        deployment=model,
         namespace=meta["namespace"],
-        version=meta["labels"][labels.VERSION],
+        version=meta["name"].removeprefix(f"{model}-").rpartition("-")[0],
         template=VersionTemplate.model_validate(data["template"]),
         image=data["image"],
     )

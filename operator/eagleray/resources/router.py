@@ -1,11 +1,11 @@
 """Builders of the Kubernetes objects of a router: pure, plain manifests."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from eagleray.domain import labels as names
 from eagleray.domain.observed import Role
+from eagleray.domain.traffic.rendered import Rendered
 from eagleray.domain.traffic.router import (
     CHECKS_PORT,
     CONFIG_ANNOTATION,
@@ -15,6 +15,7 @@ from eagleray.domain.traffic.router import (
     HELD_PORT,
     HOLDS_FILE,
     HTTP_PORT,
+    IPV4_LISTENERS_FILE,
     KUBELET_DATA,
     OPS_PORT,
     REPORT_PORT,
@@ -30,6 +31,7 @@ COMPARER = "comparer"
 HOLDER = "holder"
 BOOTSTRAP_FILE = "bootstrap.json"
 BOOTSTRAP_ANNOTATION = "eagleray.dev/router-bootstrap"
+START_ARGS = ("--ipv4-listeners", f"{CONFIG_DIR}/{KUBELET_DATA}/{IPV4_LISTENERS_FILE}")
 # One worker thread carries more requests than the replicas behind it answer, counts every replica's load in one place
 # and keeps one pool of connections; more throughput is more Pods.
 ENVOY_ARGS = (
@@ -49,42 +51,14 @@ LONGEST_REQUEST_SECONDS = 600
 SPARE_SECONDS = 5
 
 
-def build_router(
-    config: RouterConfig,
-    files: Mapping[str, str],
-    version: str,
-    image: str,
-    owner: dict[str, Any],
-    settings: PodSettings,
-) -> list[dict[str, Any]]:
-    """Build every object of a router, in the order in which to apply them.
-
-    Args:
-        config: what the router is to do.
-        files: the same as Envoy's files, file name → text.
-        version: the version of `files`, noted on the ConfigMap.
-        image: the router image.
-        owner: reference to the ModelDeployment.
-        settings: the operator's, for Pods.
-    """
-    return [
-        build_config_map(config, files, version, owner),
-        build_service(config, owner),
-        build_deployment(config, files[BOOTSTRAP_FILE], image, owner, settings),
-        build_disruption_budget(config, owner),
-    ]
-
-
-def build_config_map(
-    config: RouterConfig, files: Mapping[str, str], version: str, owner: dict[str, Any]
-) -> dict[str, Any]:
-    """Build the ConfigMap with the files that every router Pod mounts."""
+def build_config_map(config: RouterConfig, rendered: Rendered, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the ConfigMap with the files that every router Pod mounts; their version is noted on it."""
     metadata = _metadata(config, router_name(config.name), owner)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {**metadata, "annotations": {CONFIG_ANNOTATION: version}},
-        "data": dict(sorted(files.items())),
+        "metadata": {**metadata, "annotations": {CONFIG_ANNOTATION: rendered.version}},
+        "data": dict(sorted(rendered.files.items())),
     }
 
 
@@ -196,7 +170,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
 def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
     drain = [f"--settle={SETTLE_SECONDS}", f"--deadline={_drain_seconds(config)}"]
     fields: dict[str, Any] = {
-        "args": [*ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
+        "args": [*START_ARGS, *ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
         "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ops"},

@@ -1,10 +1,10 @@
-"""A revision as Envoy's cluster: who its replicas are, whether they answer, and how requests spread over them."""
+"""A revision as Envoy's cluster: whether its replicas answer, and how requests spread over them."""
 
-from ipaddress import ip_address
 from typing import Any
 
 from eagleray.domain.traffic.router import RouterLayout, RouterTarget
-from eagleray.router.xds import address, extension, file_source, seconds, typed
+from eagleray.router.endpoints import endpoints_file
+from eagleray.router.xds import extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
 HEALTH_INTERVAL_SECONDS = 1
@@ -27,25 +27,6 @@ MANY = 10_000
 COPIES = 128
 
 
-def eds_file(target: RouterTarget) -> str:
-    """Name of the file with the target's endpoints."""
-    return f"eds-{target.revision}.json"
-
-
-def load_assignment(target: RouterTarget) -> dict[str, Any]:
-    """Every address x port where a replica of the target may answer."""
-    endpoints = [
-        {"endpoint": {"address": address(host, port)}}
-        for host in sorted(set(target.addresses), key=lambda a: (ip_address(a).version, int(ip_address(a))))
-        for port in sorted(set(target.ports))
-    ]
-    return typed(
-        "envoy.config.endpoint.v3.ClusterLoadAssignment",
-        cluster_name=target.revision,
-        endpoints=[{"lb_endpoints": endpoints}] if endpoints else [],
-    )
-
-
 def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
     """The target's cluster.
 
@@ -58,7 +39,7 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         "envoy.config.cluster.v3.Cluster",
         name=target.revision,
         type="EDS",
-        eds_cluster_config={"eds_config": file_source(layout, eds_file(target))},
+        eds_cluster_config={"eds_config": file_source(layout, endpoints_file(target))},
         metadata={"filter_metadata": {VERSION_METADATA: {"version": target.version}}},
         connect_timeout="1s",
         ignore_health_on_host_removal=True,

@@ -5,8 +5,9 @@ copy of what a user asked and got; the comparer asks the mirrored revision by it
 that has nothing but copies: they are no requests of users (priority, statistics) and choose no version.
 """
 
-import json
 from typing import Any
+
+import orjson
 
 from eagleray.domain.traffic.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
 from eagleray.router.xds import ANYWHERE, ONLY_GET, extension, json_reply, loopback_cluster, seconds, set_header, typed
@@ -54,7 +55,7 @@ def exchange_order(mirror: RouterMirror) -> dict[str, Any]:
         "absolute": mirror.absolute,
         "bodies": mirror.bodies,
     }
-    metadata = [{"key": _ORDER_METADATA, "value": json.dumps(order, sort_keys=True)}]
+    metadata = [{"key": _ORDER_METADATA, "value": orjson.dumps(order, option=orjson.OPT_SORT_KEYS).decode()}]
     return {_FILTER: typed(f"{_MESSAGES}.ExtProcPerRoute", overrides={"grpc_initial_metadata": metadata})}
 
 

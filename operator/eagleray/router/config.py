@@ -1,29 +1,43 @@
 """A router's configuration as the files that Envoy reads (file xDS), rendered from a `RouterConfig`.
 
 Source: Envoy 1.40 API v3. Every dynamic file carries the configuration's version as its `version_info`, so that a
-router's statistics tell what it really runs. Envoy takes one route table and one endpoint list a file, hence
-`eds-<revision>.json`.
+router's statistics tell what it really runs. Envoy takes one route table and one endpoint list a file.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.traffic.router import HOLDS_FILE, RouterConfig, RouterLayout
+import orjson
+
+from eagleray.domain.traffic.rendered import Rendered
+from eagleray.domain.traffic.router import (
+    HOLDS_FILE,
+    IPV4_LISTENERS_FILE,
+    InvalidRouterConfigError,
+    RouterConfig,
+    RouterLayout,
+)
 from eagleray.router.bootstrap import bootstrap
-from eagleray.router.clusters import cluster, eds_file, load_assignment
+from eagleray.router.cache import Cache
+from eagleray.router.clusters import cluster
 from eagleray.router.compare import comparer_clusters, copies_routes
+from eagleray.router.endpoints import assignment, endpoints_file, endpoints_text
 from eagleray.router.hold import holder_clusters, holds_file
 from eagleray.router.listeners import listeners
 from eagleray.router.routes import ops_routes, routes
 
 BOOTSTRAP = "bootstrap.json"
+OPS = "ops.json"
 POD_LAYOUT = RouterLayout()
+# An API server takes 1 MiB; what is left is for the ConfigMap's metadata.
+MAX_BYTES = 1_000_000
+CACHE_BYTES = 32 * 1024 * 1024
+Resources = list[dict[str, Any]]
 
 
-def render(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> dict[str, str]:
-    """Every file of the router's ConfigMap: file name → JSON text.
+def rendered(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> Rendered:
+    """Render every file of the router's ConfigMap; what was rendered lately is not rendered again.
 
     The same input gives the same bytes. `bootstrap.json` depends on the layout and on names alone: only a change of it
     needs new router Pods, all else is taken over by running ones.
@@ -31,41 +45,70 @@ def render(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> dict[str,
     Args:
         config: what to route where.
         layout: paths and ports.
+
+    Raises:
+        InvalidRouterConfigError: the files are more than a ConfigMap holds.
     """
-    version = config_version(config, layout)
-    files = {name: _text(_discovery(version, body)) for name, body in _resources(config, layout, version).items()}
-    return {BOOTSTRAP: _text(bootstrap(config, layout)), **files, **_others(config)}
+    return _renderings.get((config, layout), lambda: _render(config, layout))
 
 
-def config_version(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> str:
-    """The hash of all dynamic files, as served at `/config-version` and found in a router's statistics."""
-    unversioned = _text(_resources(config, layout, version="")) + "".join(_others(config).values())
-    return hashlib.sha256(unversioned.encode()).hexdigest()[:16]
+def _render(config: RouterConfig, layout: RouterLayout) -> Rendered:
+    dynamic = _dynamic(config, layout)
+    assignments = {endpoints_file(t): assignment(t) for t in config.targets}
+    others = {HOLDS_FILE: holds_file(config)} if config.holds else {}
+    version = _hash(dynamic, assignments, others)
+    dynamic[OPS] = [ops_routes(config, version)]
+    whole = {
+        BOOTSTRAP: _text(bootstrap(config, layout)),
+        **{name: _text({"version_info": version, "resources": found}) for name, found in dynamic.items()},
+        **{name: endpoints_text(version, assigned) for name, assigned in sorted(assignments.items())},
+        **others,
+    }
+    _check_size(config, whole)
+    return Rendered(whole, version)
 
 
-def _resources(config: RouterConfig, layout: RouterLayout, version: str) -> dict[str, list[dict[str, Any]]]:
+def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]:
+    """What running routers take over, but for endpoints: file name → Envoy's resources; `ops.json` names no version."""
     targets = sorted(config.targets, key=lambda t: t.revision)
     beside = comparer_clusters(layout) if config.compares else []
     beside += holder_clusters(layout) if config.holds else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
-        "lds.json": listeners(config, layout),
+        "lds.json": listeners(config, layout, layout.bind),
+        IPV4_LISTENERS_FILE: listeners(config, layout, layout.bind_ipv4),
         "cds.json": [*(cluster(t, layout) for t in targets), *beside],
         "rds.json": [routes(config)],
-        "ops.json": [ops_routes(config, version)],
+        OPS: [ops_routes(config, "")],
         **copies,
-        **{eds_file(t): [load_assignment(t)] for t in targets},
     }
 
 
-def _others(config: RouterConfig) -> dict[str, str]:
-    """Files that are not Envoy's."""
-    return {HOLDS_FILE: holds_file(config)} if config.holds else {}
+def _hash(*parts: Mapping[str, object]) -> str:
+    return hashlib.sha256(_bytes(parts)).hexdigest()[:16]
 
 
-def _discovery(version: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"version_info": version, "resources": resources}
+def _check_size(config: RouterConfig, files: Mapping[str, str]) -> None:
+    size = len(_bytes(files))
+    if size <= MAX_BYTES:
+        return
+    largest = max(config.targets, key=lambda t: len(t.addresses) * len(t.ports))
+    raise InvalidRouterConfigError(
+        f"targets: the router's files take {size} bytes, and its ConfigMap holds {MAX_BYTES}; the largest part is "
+        f"{largest.revision} with {len(largest.addresses)} Pods: ask for fewer replicas or versions"
+    )
 
 
 def _text(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return _bytes(document).decode() + "\n"
+
+
+def _bytes(document: object) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def _size(whole: Rendered) -> int:
+    return sum(map(len, whole.files.values()))
+
+
+_renderings: Cache[tuple[RouterConfig, RouterLayout], Rendered] = Cache(CACHE_BYTES, _size)

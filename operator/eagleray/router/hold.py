@@ -5,8 +5,9 @@ answer takes. The filter is off but for the shares of revisions that are on hold
 that revision alone. The holder reads which those are from a file of the same ConfigMap, so that both change at once.
 """
 
-import json
 from typing import Any
+
+import orjson
 
 from eagleray.domain.traffic.router import RouterConfig, RouterLayout
 from eagleray.router.xds import ONLY_GET, extension, loopback_cluster, seconds, typed
@@ -53,7 +54,7 @@ def holds_file(config: RouterConfig) -> str:
         for t in config.targets
         if t.hold
     }
-    return json.dumps(holds, sort_keys=True)
+    return orjson.dumps(holds, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def held_route() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.domain.traffic.router import RouterConfig, RouterLayout
+from eagleray.domain.traffic.router import EVERYWHERE, RouterConfig, RouterLayout
 from eagleray.router.access_log import access_log
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
@@ -24,14 +24,27 @@ _PATH_AS_IT_IS = {
 }
 
 
-def listeners(config: RouterConfig, layout: RouterLayout) -> list[dict[str, Any]]:
-    """All listeners; they change only with limits and timeouts, never with weights or endpoints."""
+def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dict[str, Any]]:
+    """All listeners; they change only with limits and timeouts, never with weights or endpoints.
+
+    Args:
+        config: what the router is to do.
+        layout: ports.
+        bind: address of the public ones.
+    """
     copies = [_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout))] if config.compares else []
     return [
-        _listener("http", address(layout.bind, layout.http_port), _traffic(config, layout)),
-        _listener("ops", address(layout.bind, layout.ops_port), _ops(layout)),
+        _listener("http", _public(bind, layout.http_port), _traffic(config, layout)),
+        _listener("ops", _public(bind, layout.ops_port), _ops(layout)),
         *copies,
     ]
+
+
+def _public(bind: str, port: int) -> dict[str, Any]:
+    where = address(bind, port)
+    if bind == EVERYWHERE:
+        where["socket_address"]["ipv4_compat"] = True
+    return where
 
 
 def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict[str, Any]:

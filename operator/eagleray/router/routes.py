@@ -12,6 +12,7 @@ from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, typed
 
 ROUTES = "ingress"
 OPS_ROUTES = "ops"
+STATS_PATH = "/stats"
 
 
 def routes(config: RouterConfig) -> dict[str, Any]:
@@ -32,8 +33,10 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
     to_admin = {"cluster": ADMIN_CLUSTER, "timeout": "5s"}
     table: list[dict[str, Any]] = [
         {"match": {"path": "/config-version"}, **json_reply(200, version)},
-        {"match": {"path": "/ready", "headers": [ONLY_GET]}, "route": to_admin},
-        {"match": {"path": "/stats/prometheus", "headers": [ONLY_GET]}, "route": to_admin},
+        *(
+            {"match": {"path": path, "headers": [ONLY_GET]}, "route": to_admin}
+            for path in ("/ready", STATS_PATH, "/stats/prometheus")
+        ),
     ]
     if config.compares:
         table += report_routes()

@@ -7,12 +7,12 @@ from eagleray.domain.traffic.router import KUBELET_DATA, RouterLayout
 
 ANYWHERE = {"prefix": "/"}
 ONLY_GET = {"name": ":method", "string_match": {"exact": "GET"}}
-_TYPES = "type.googleapis.com/"
+TYPES = "type.googleapis.com/"
 
 
 def typed(message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
     """A message packed as protobuf's Any; `message` is its full name."""
-    return {"@type": _TYPES + message, **fields}
+    return {"@type": TYPES + message, **fields}
 
 
 def extension(name: str, message: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values

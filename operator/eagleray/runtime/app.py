@@ -5,36 +5,41 @@ import signal
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 
-from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain import labels
 from eagleray.domain.installation import Installation
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.queue import Key, WorkQueue
+from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
+from eagleray.engine.tools import Tools
 from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.client import KubeClient
-from eagleray.kube.kinds import LEASE, POD, Manifest, Ref
+from eagleray.kube.kinds import LEASE, Key, Manifest, Ref
 from eagleray.kube.lease import Lease
+from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
+from eagleray.kube.written import Written
+from eagleray.peers.peers import Peers
 from eagleray.runtime.health import PROMETHEUS, Answer, Health, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
-from eagleray.runtime.resync import resync, served
+from eagleray.runtime.resync import Resync, served
 from eagleray.runtime.settings import Settings
 from eagleray.runtime.source import Source
 
 log = structlog.get_logger(__name__)
 
 _HEARTBEAT = 1.0
+EXIT_SECONDS = 5.0
+"""What kopf needs to end, on top of the time that the work in hand is given."""
 
 
 class Reconciler(Protocol):
-    """What `eagleray.engine.reconcile.Reconciler` is to this module."""
+    """What the engine is to this module."""
 
     def __call__(self, key: Key) -> Awaitable[float | None]:
         """Make the world of `key` right; seconds until it wants to look again."""
@@ -43,8 +48,7 @@ class Reconciler(Protocol):
         """Close its connections."""
 
 
-Decided = Callable[[Key, ModelDeploymentStatus | None], None]
-MakeReconciler = Callable[[KubeClient, EngineSettings, NodeBook, Callable[[Key], None], Decided], Reconciler]
+MakeReconciler = Callable[[Tools], Reconciler]
 
 
 async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: str) -> None:
@@ -71,30 +75,49 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
         agent = f"eagleray-operator/{version}"
         try:
             async with await ApiServer.connect(user_agent=agent, observe=metrics.request) as client:
-                await Operator(settings, client, queue, health, metrics, make_reconciler).run(stop)
+                process = Process(settings, client, queue, health, metrics)
+                await Operator(process, make_reconciler).run(stop)
         finally:
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
 
 
-class Operator:
-    """One operator from standing by to leaving. Its arguments are its parts, made by `run`."""
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts of the process, made by `run`.
 
-    def __init__(
-        self,
-        settings: Settings,
-        client: ApiServer,
-        queue: WorkQueue,
-        health: Health,
-        metrics: Metrics,
-        make_reconciler: MakeReconciler,
-    ) -> None:
-        self._settings = settings
-        self._client = client
-        self._queue = queue
-        self._health = health
-        self._metrics = metrics
+    Attributes:
+        settings: the operator's.
+        client: the API server.
+        queue: the keys to look at.
+        health: what the probes are told.
+        metrics: what is measured.
+    """
+
+    settings: Settings
+    client: ApiServer
+    queue: WorkQueue
+    health: Health
+    metrics: Metrics
+
+
+class Operator:
+    """One operator from standing by to leaving.
+
+    Args:
+        process: its parts.
+        make_reconciler: called once this process leads.
+    """
+
+    def __init__(self, process: Process, make_reconciler: MakeReconciler) -> None:
+        self._settings = process.settings
+        self._client = process.client
+        self._queue = process.queue
+        self._health = process.health
+        self._metrics = process.metrics
         self._make_reconciler = make_reconciler
+        self._store = Store()
+        self._nodes = NodeBook(process.settings.nodes)
         self._resync: asyncio.Task[None] | None = None
         self._workers: Workers | None = None
 
@@ -117,54 +140,59 @@ class Operator:
             log.info("Left the lead")
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        if not await before(stop, served(self._client, self._settings.watch_namespaces)):
+        s = self._settings
+        if not await before(stop, served(self._client, s.watch_namespaces)):
             return
-        settings = await self._engine_settings()
-        nodes = NodeBook(self._settings.fleet)
-        reconciler = self._make_reconciler(self._client, settings, nodes, self._queue.add, self._metrics.decided)
+        tools = await self._tools()
+        reconciler = self._make_reconciler(tools)
         source = Source(
+            store=self._store,
             add=self._queue.add,
-            node=lambda manifest, gone: self._node(nodes, manifest, gone=gone),
-            on_start=lambda: self._start(reconciler),
+            node=self._node,
+            on_start=lambda: self._start(reconciler, stop),
             on_stop=self._stop,
             credentials=self._client.credentials,
-            namespaces=self._settings.watch_namespaces,
+            namespaces=s.watch_namespaces,
             kubernetes=await self._client.version(),
+            exit_seconds=s.drain_seconds + EXIT_SECONDS,
         )
         try:
             await source.run(stop)
         finally:
             await reconciler.close()
+            await tools.peers.close()
+        if self._resync is not None and not self._resync.cancelled():
+            self._resync.result()
 
-    async def _start(self, reconciler: Reconciler) -> None:
+    async def _start(self, reconciler: Reconciler, stop: asyncio.Event) -> None:
         # Started and stopped inside kopf's own life: it cancels whatever else was begun during it.
         s = self._settings
-        self._workers = Workers(self._queue, reconciler, self._metrics, concurrency=s.concurrency)
-        self._workers.start()
-        self._resync = asyncio.create_task(
-            resync(
-                self._client,
-                s.watch_namespaces,
-                add=self._queue.add,
-                synced=self._synced,
-                period=s.resync_seconds,
-            ),
-            name="resync",
+        resync = Resync(
+            client=self._client,
+            store=self._store,
+            namespaces=s.watch_namespaces,
+            add=self._queue.add,
+            add_later=self._queue.add_later,
+            period=s.resync_seconds,
         )
+        self._resync = asyncio.create_task(resync.run(lambda: self._work(reconciler)), name="resync")
+        self._resync.add_done_callback(lambda _: stop.set())
 
-    async def _node(self, nodes: NodeBook, manifest: Manifest, *, gone: bool) -> None:
-        """Note a node; whoever has Pods there is looked at when it is about to go."""
-        name = manifest["metadata"]["name"]
-        if gone:
-            nodes.forget(name)
-        elif nodes.see(manifest):
-            log.info("Node is about to go, or is not any more", node=name, notice=nodes.notice(name))
-            ours = {labels.MANAGED_BY: labels.MANAGER}
-            for pod in await self._client.list(POD, None, ours, {"spec.nodeName": name}):
-                self._queue.add(Key(pod["metadata"]["namespace"], pod["metadata"]["labels"][labels.NAME]))
-
-    def _synced(self) -> None:
+    def _work(self, reconciler: Reconciler) -> None:
+        """Begin to work, now that everything was seen: to half a world, children that were not listed are missing."""
+        self._workers = Workers(self._queue, reconciler, self._metrics, concurrency=self._settings.concurrency)
+        self._workers.start()
         self._health.stage = Stage.LEADING
+
+    def _node(self, manifest: Manifest, gone: bool) -> None:  # noqa: FBT001 - as Source calls it
+        """Note a node; whoever has Pods there is looked at when it is about to go."""
+        name = str(manifest["metadata"]["name"])
+        if gone:
+            self._nodes.forget(name)
+        elif self._nodes.see(manifest):
+            log.info("Node is about to go, or is not any more", node=name, notice=self._nodes.notice(name))
+            for key in self._store.pods_on(name):
+                self._queue.add(key)
 
     async def _stop(self) -> None:
         self._health.stage = Stage.STOPPING
@@ -175,11 +203,23 @@ class Operator:
             drained = await self._workers.stop(self._settings.drain_seconds)
             log.info("Stopped the workers", drained=drained)
 
+    async def _tools(self) -> Tools:
+        return Tools(
+            kube=Written(self._client, self._store, self._queue.add),
+            store=self._store,
+            settings=await self._engine_settings(),
+            nodes=self._nodes,
+            peers=Peers(),
+            now=lambda: datetime.now(UTC),
+            add=self._queue.add,
+            decided=self._metrics.decided,
+        )
+
     async def _engine_settings(self) -> EngineSettings:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            installation=Installation(s.images, s.fleet, s.require_sha256, s.max_model_bytes, s.logged_percent),
+            installation=Installation(s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
             instance=s.pod_name,

@@ -2,11 +2,21 @@
 
 from collections.abc import Collection
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.engine.queue import Key, QueueMetrics
+from eagleray.engine.queue import QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
+from eagleray.kube.kinds import Key
 from eagleray.runtime.scaling_metrics import ScalingMetrics
 from eagleray.runtime.start_metrics import StartMetrics
 
@@ -26,7 +36,11 @@ class Metrics(QueueMetrics, ReconcileMetrics):
     """
 
     def __init__(self, *, concurrency: int, lease: str) -> None:
+        # A second series for every counter and histogram, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
         self._reconciles(concurrency)
         self._workqueue()
         self._requests = self._counter("rest_client_requests", "API requests", ["code", "method"])

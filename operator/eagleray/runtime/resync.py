@@ -1,34 +1,27 @@
-"""The safety net under the watches: every ModelDeployment is looked at again from time to time."""
+"""The safety net under the watches: everything is listed from time to time, and every ModelDeployment looked at again.
+
+kopf never tells of what was deleted while its watch was away (docs/adr), so that only a list shows it.
+"""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
-from eagleray.engine.queue import Key
+from eagleray.engine.ratelimit import Backoff
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import KubeError
-from eagleray.kube.kinds import MODEL_DEPLOYMENT
+from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind
+from eagleray.kube.store import Store
 
 log = structlog.get_logger(__name__)
 
 _JITTER = 0.1
 _RETRY_SECONDS = 5.0
-
-
-async def list_keys(client: KubeClient, namespaces: tuple[str, ...]) -> list[Key]:
-    """The keys of all ModelDeployments, read from the API server.
-
-    Args:
-        client: the API server.
-        namespaces: where to look; empty for everywhere.
-    """
-    keys: list[Key] = []
-    for namespace in namespaces or (None,):
-        found = await client.list(MODEL_DEPLOYMENT, namespace)
-        keys += [Key(o["metadata"]["namespace"], o["metadata"]["name"]) for o in found]
-    return keys
+_BACKOFF = Backoff(base=1, cap=60)
 
 
 async def served(client: KubeClient, namespaces: tuple[str, ...]) -> None:
@@ -40,41 +33,75 @@ async def served(client: KubeClient, namespaces: tuple[str, ...]) -> None:
         client: the API server.
         namespaces: where to look; empty for everywhere.
     """
-    while True:
-        try:
-            await list_keys(client, namespaces)
-        except KubeError as e:
-            log.warning("ModelDeployments cannot be read yet", error=str(e))
-            await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            return
+    for namespace in namespaces or (None,):
+        while True:
+            try:
+                await client.list(MODEL_DEPLOYMENT, namespace)
+                break
+            except KubeError as e:
+                log.warning("ModelDeployments cannot be read yet", error=str(e))
+                await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def resync(
-    client: KubeClient,
-    namespaces: tuple[str, ...],
-    *,
-    add: Callable[[Key], None],
-    synced: Callable[[], None],
-    period: float,
-) -> None:
-    """Add every key now and every `period` seconds, for ever.
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Lists of everything, now and every `period` seconds.
 
-    Args:
+    Attributes:
         client: the API server.
+        store: takes the lists.
         namespaces: where to look; empty for everywhere.
-        add: takes the keys.
-        synced: called after every full round.
+        add: takes the keys of what had changed unseen.
+        add_later: takes every key, whatever has changed.
         period: seconds, give or take a tenth.
     """
-    while True:
-        try:
-            for key in await list_keys(client, namespaces):
-                add(key)
-        except KubeError as e:
-            log.warning("Resync failed", error=str(e))
-            await asyncio.sleep(_RETRY_SECONDS)
-            continue
-        synced()
-        spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, hides nothing
-        await asyncio.sleep(period * spread)
+
+    client: KubeClient
+    store: Store
+    namespaces: tuple[str, ...]
+    add: Callable[[Key], None]
+    add_later: Callable[[Key], None]
+    period: float
+
+    async def run(self, synced: Callable[[], None]) -> None:
+        """List for ever. A list that fails is tried again, and no other waits for it.
+
+        Args:
+            synced: called once, when everything was listed.
+        """
+        places = list(itertools.product(HELD, self.namespaces or (None,)))
+        missing = set(places)
+
+        def listed(place: tuple[Kind, str | None]) -> None:
+            if place in missing:
+                missing.remove(place)
+                if not missing:
+                    synced()
+
+        async with asyncio.TaskGroup() as group:
+            for place in places:
+                group.create_task(self._rounds(place, listed), name=f"resync-{place[0].plural}-{place[1] or 'all'}")
+
+    async def _rounds(self, place: tuple[Kind, str | None], listed: Callable[[tuple[Kind, str | None]], None]) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._round(*place)
+            except KubeError as e:
+                failures += 1
+                log.warning("Resync failed", kind=place[0].kind, namespace=place[1], error=str(e))
+                await asyncio.sleep(_BACKOFF.delay(failures))
+                continue
+            failures = 0
+            listed(place)
+            spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, hides nothing
+            await asyncio.sleep(self.period * spread)
+
+    async def _round(self, kind: Kind, namespace: str | None) -> None:
+        is_model = kind == MODEL_DEPLOYMENT
+        listed = await self.client.list(kind, namespace, None if is_model else CHILD_LABELS)
+        for key in self.store.replace(kind, listed, namespace):
+            self.add(key)
+        if is_model:
+            for key in sorted(self.store.keys()):
+                self.add_later(key)

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration
-from eagleray.engine.queue import Key
+from eagleray.kube.kinds import Key
 
 _LABELS = ("namespace", "name", "version", "revision", "deployment")
 _NUMBER = re.compile(r"[0-9.]+(e[+-]?[0-9]+)?")

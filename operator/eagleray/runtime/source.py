@@ -1,7 +1,7 @@
-"""Where keys come from: kopf's watches, and nothing else of kopf.
+"""Where events come from: kopf's watches, and nothing else of kopf.
 
-`on.event` handlers write nothing on any object and need no finalizer; all that they do here is to add a key.
-Why no other handler, daemon, timer, index or peering is used: docs/adr.
+`on.event` handlers write nothing on any object and need no finalizer; all that they do here is to put bodies into the
+store and keys into the queue. Why no other handler, daemon, timer, index or peering is used: docs/adr.
 """
 
 import asyncio
@@ -11,36 +11,41 @@ from typing import Any
 
 import kopf
 
-from eagleray.domain import labels as names
-from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
+from eagleray.kube.client import selector
+from eagleray.kube.kinds import CHILD_LABELS, CHILDREN, HELD, NODE, Key, Kind, Manifest
+from eagleray.kube.store import Store
 
-CHILDREN: tuple[Kind, ...] = (POD, SERVICE, DEPLOYMENT)
 WATCH_LIST_SINCE = (1, 34)
+
+Handler = Callable[..., Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of keys.
+    """A source of events.
 
     Attributes:
-        add: takes a key.
+        store: takes every object.
+        add: takes the keys of what an event changed.
         node: is told each node as it is now, and whether it is gone; only where every namespace is watched.
         on_start: called once before the first key.
         on_stop: called once after the last key; what it awaits is not disturbed.
         credentials: asked at the start and whenever the API server refuses the present ones.
         namespaces: namespaces to watch; empty for all.
         kubernetes: the API server's version.
+        exit_seconds: how long kopf may take to end.
     """
 
+    store: Store
     add: Callable[[Key], None]
-    node: Callable[[Manifest, bool], Awaitable[None]]
+    node: Callable[[Manifest, bool], None]
     on_start: Callable[[], Awaitable[None]]
     on_stop: Callable[[], Awaitable[None]]
     credentials: Callable[[], Awaitable[Credentials]]
     namespaces: tuple[str, ...] = ()
     kubernetes: tuple[int, int] = field(default=(1, 30))
+    exit_seconds: float = 25.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`, SIGTERM or SIGINT.
@@ -50,7 +55,7 @@ class Source:
         """
         await kopf.operator(
             registry=self.registry(stop),
-            settings=settings(self.kubernetes),
+            settings=settings(self.kubernetes, self.exit_seconds),
             clusterwide=not self.namespaces,
             namespaces=self.namespaces,
             stop_flag=stop,
@@ -74,37 +79,38 @@ class Source:
         async def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401
             return _connection(await self.credentials())
 
-        md = MODEL_DEPLOYMENT
+        async def node(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401
+            self.node(_body(event, NODE), event["type"] == "DELETED")
 
-        @kopf.on.event(md.group, md.version, md.plural, registry=registry)
-        async def primary(namespace: str | None, name: str, **_: Any) -> None:  # noqa: ANN401
-            self.add(Key(namespace or "", name))
-
-        async def child(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:  # noqa: ANN401
-            self.add(Key(namespace or "", labels[names.NAME]))
-
-        async def node(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: ANN401, A002
-            await self.node(dict(body), type == "DELETED")
-
+        for kind in HELD:
+            self._watch(kind, self._take(kind), registry)
         if not self.namespaces:  # a Role says nothing of nodes
-            kopf.on.event(NODE.group, NODE.version, NODE.plural, registry=registry)(node)
-        for kind in CHILDREN:
-            kopf.on.event(
-                kind.group,
-                kind.version,
-                kind.plural,
-                id=f"child-{kind.plural}",
-                labels={names.MANAGED_BY: names.MANAGER, names.NAME: kopf.PRESENT},
-                registry=registry,
-            )(child)
+            self._watch(NODE, node, registry)
         return registry
 
+    def _watch(self, kind: Kind, handler: Handler, registry: kopf.OperatorRegistry) -> None:
+        kopf.on.event(kind.group, kind.version, kind.plural, id=kind.plural, registry=registry)(handler)
 
-def settings(kubernetes: tuple[int, int]) -> kopf.OperatorSettings:
+    def _take(self, kind: Kind) -> Handler:
+        async def take(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401
+            change = self.store.remove if event["type"] == "DELETED" else self.store.put
+            for key in change(_body(event, kind)):
+                self.add(key)
+
+        return take
+
+
+def _body(event: kopf.RawEvent, kind: Kind) -> Manifest:
+    # Items of a first list may lack both.
+    return {**event["object"], "apiVersion": kind.api_version, "kind": kind.kind}
+
+
+def settings(kubernetes: tuple[int, int], exit_seconds: float) -> kopf.OperatorSettings:
     """Settings of kopf: nothing persisted, no peering, scanning or Events; the server filters children.
 
     Args:
         kubernetes: the API server's version.
+        exit_seconds: how long it may take to end; longer, and the process is killed.
     """
     s = kopf.OperatorSettings()
     # Never used without change handlers; named so that nobody wonders whose it is, should that ever change.
@@ -116,7 +122,7 @@ def settings(kubernetes: tuple[int, int]) -> kopf.OperatorSettings:
     for kind in CHILDREN:
         # Tuples: the documented "group/plural" strings match nothing and say nothing.
         key = (kind.group, kind.version, kind.plural) if kind.group else (kind.version, kind.plural)
-        s.watching.label_selectors[key] = f"{names.MANAGED_SELECTOR},{names.NAME}"
+        s.watching.label_selectors[key] = selector(CHILD_LABELS)
     if kubernetes >= WATCH_LIST_SINCE:
         s.watching.initial_streaming = True
     else:
@@ -125,7 +131,7 @@ def settings(kubernetes: tuple[int, int]) -> kopf.OperatorSettings:
     s.watching.server_timeout = 600
     s.networking.request_timeout = 30
     s.networking.connect_timeout = 10
-    s.process.ultimate_exiting_timeout = 25
+    s.process.ultimate_exiting_timeout = exit_seconds
     return s
 
 

@@ -6,7 +6,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from eagleray.api.status import RevisionStatus
-from eagleray.engine.queue import Key
+from eagleray.kube.kinds import Key
 
 
 class StartMetrics(Collector):

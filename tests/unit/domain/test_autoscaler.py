@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.actions import AwaitRequest, DeletePod
+from eagleray.domain.actions import DeletePod
 from unit.domain.test_rollout import ask
 from unit.domain.world import World, model
 
@@ -157,7 +157,7 @@ def test_an_idle_version_goes_head_and_all_and_says_so() -> None:
     before = world.writes
     world.run(120)
     assert world.writes == before
-    assert any(isinstance(a, AwaitRequest) for a in world.history[-1].actions)
+    assert world.history[-1].polling.held
 
 
 def test_an_operator_that_starts_lets_it_sleep_on() -> None:

@@ -58,7 +58,7 @@ def test_an_occupied_worker_stays_whatever_its_replica_does() -> None:
 
 
 def test_an_empty_worker_is_drained_first_and_deleted_when_ray_has_let_go() -> None:
-    assert shrink(workers(2), 1, HEAD, serve("w0"), {}) == (DrainNode("h", "w1"),)
+    assert shrink(workers(2), 1, HEAD, serve("w0"), {}) == (DrainNode("r", "h", "w1"),)
     nodes = {"w1": NodeState("w1", b"", NodeStatus.DEAD)}
     assert shrink(workers(2), 1, HEAD, serve("w0"), nodes) == (
         DeletePod("w1", "u1", "not needed any more, and drained"),
@@ -88,4 +88,4 @@ def test_pods_that_fail_together_are_one_failure() -> None:
     assert note(first, problem, NOW + timedelta(seconds=5)) == first
     later = note(first, problem, NOW + timedelta(seconds=20))
     assert (later.count, later.at) == (2, NOW + timedelta(seconds=20))
-    assert note(later, problem, NOW + timedelta(hours=1)).count == 1
+    assert note(later, problem, NOW + timedelta(hours=1)).count == 3, "only being well makes it forgotten"

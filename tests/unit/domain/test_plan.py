@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eagleray.domain.actions import CreateHead, DeletePod, EnsureRevision, EnsureRouter, PutApplication, SetReplicas
 from eagleray.domain.observed import Container
-from eagleray.domain.plan import SETTLED_SECONDS
+from eagleray.domain.pace import SETTLED_SECONDS
 from unit.domain.world import START, World, model
 
 DECLARATIVE = (EnsureRouter, EnsureRevision)
@@ -17,7 +17,7 @@ DECLARATIVE = (EnsureRouter, EnsureRevision)
 def settle(world: World) -> None:
     decision = world.run()
     assert [a for a in decision.actions if not isinstance(a, DECLARATIVE)] == []
-    assert decision.requeue_after == SETTLED_SECONDS
+    assert decision.polling.seconds == SETTLED_SECONDS
     assert world.condition("Progressing") == ("False", "Settled")
 
 
@@ -31,8 +31,9 @@ def weights(world: World) -> dict[str, int]:
 
 def test_a_new_object_comes_to_answer() -> None:
     world = World(replicas=3)
-    first = world.step()
-    assert [type(a).__name__ for a in first.actions] == [
+    last = world.step()
+    assert [type(a).__name__ for a in world.history[0].actions] == ["EnsureRouter"], "its names may be taken"
+    assert [type(a).__name__ for a in last.actions] == [
         "EnsureRouter", "EnsureRevision", "CreateHead", "CreateWorker", "CreateWorker", "CreateWorker",
     ]  # fmt: skip
     assert world.condition("Ready") == ("False", "HeadStarting")

@@ -1,12 +1,19 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from eagleray.api.template import VersionTemplate
 from eagleray.domain.fleet import Fleet
+from eagleray.domain.observed import Role
+from eagleray.domain.revisions import Revision
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.pods import left_behind, read_pod
+from eagleray.engine.pods import Identity, ray_identity, read_pod
+from eagleray.resources.names import head_name, worker_name
 
 REPO = "registry.example:5000/team/model"
+WORKER = Identity("m-default-1", Role.WORKER, 1, 0)
 
 
 def pod(image: str, image_id: str) -> dict[str, Any]:
@@ -36,7 +43,7 @@ def pod(image: str, image_id: str) -> dict[str, Any]:
     ],
 )
 def test_the_digest_is_that_of_the_registry(image: str, image_id: str, digest: str) -> None:
-    assert read_pod(pod(image, image_id), NodeBook(Fleet())).digest == digest
+    assert read_pod(pod(image, image_id), WORKER, NodeBook(Fleet())).digest == digest
 
 
 FLEET = Fleet.model_validate(
@@ -67,23 +74,23 @@ def test_a_pod_is_told_that_its_node_is_about_to_go(seen: dict[str, Any], notice
     assert not book.see(seen), "nothing has changed"
     manifest = pod(REPO, "")
     manifest["spec"]["nodeName"] = "n"
-    found = read_pod(manifest, book)
+    found = read_pod(manifest, WORKER, book)
     assert (found.notice, found.live) == (notice, not notice)
     assert book.leaving() == (("n",) if notice else ())
     assert book.see(node("n")) == bool(notice), "and that it stays after all"
-    assert read_pod(manifest, book).live
+    assert read_pod(manifest, WORKER, book).live
 
 
 def test_a_pod_that_was_kept_off_a_node_is_told_that_it_stays() -> None:
     book = NodeBook(FLEET)
     manifest = pod(REPO, "")
     manifest["metadata"]["annotations"] = {"eagleray.dev/kept-off-nodes": "gone,n"}
-    assert read_pod(manifest, book).kept_off == ""
+    assert read_pod(manifest, WORKER, book).kept_off == ""
     book.see(node("n", taint="spot-itn"))
-    assert read_pod(manifest, book).kept_off == ""
+    assert read_pod(manifest, WORKER, book).kept_off == ""
     book.see(node("n"))
-    assert read_pod(manifest, book).kept_off == "n"
-    assert read_pod(pod(REPO, ""), book).kept_off == ""
+    assert read_pod(manifest, WORKER, book).kept_off == "n"
+    assert read_pod(pod(REPO, ""), WORKER, book).kept_off == ""
 
 
 @pytest.mark.parametrize(
@@ -109,23 +116,64 @@ def test_an_accelerator_that_no_node_has_is_named_with_what_there_is() -> None:
     manifest["metadata"]["annotations"] = {"eagleray.dev/accelerator": "h100"}
     words = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available"}
     manifest["status"]["conditions"] = [words]
-    assert read_pod(manifest, book).unschedulable == "0/2 nodes are available", "nothing is known of any node"
+    assert read_pod(manifest, WORKER, book).unschedulable == "0/2 nodes are available", "nothing is known of any node"
     book.see(node("a", "T4"))
     book.see(node("b", "T4"))
-    assert read_pod(manifest, book).unschedulable == (
+    assert read_pod(manifest, WORKER, book).unschedulable == (
         "no node has the accelerator h100; there is: t4 on 2; 0/2 nodes are available"
     )
     book.see(node("c", "H100"))
-    assert read_pod(manifest, book).unschedulable == "0/2 nodes are available"
+    assert read_pod(manifest, WORKER, book).unschedulable == "0/2 nodes are available"
     book.forget("c")
-    assert "there is: t4 on 2" in read_pod(manifest, book).unschedulable
+    assert "there is: t4 on 2" in read_pod(manifest, WORKER, book).unschedulable
 
 
-def owned(role: str, *uids: str) -> dict[str, Any]:
-    return {"metadata": {"labels": {"eagleray.dev/role": role}, "ownerReferences": [{"uid": uid} for uid in uids]}}
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("m-default-0a1b2c3d-head-12", Identity("m-default-0a1b2c3d", Role.HEAD, 12)),
+        ("m-default-0a1b2c3d-w3-40", Identity("m-default-0a1b2c3d", Role.WORKER, 3, 40)),
+        # A model may be called so.
+        ("x-head-1-default-0a1b2c3d-w1-0", Identity("x-head-1-default-0a1b2c3d", Role.WORKER, 1, 0)),
+        ("m-router-7d9f-abcde", None),
+        ("m-default-0a1b2c3d-head-", None),
+        ("foreign", None),
+    ],
+)
+def test_a_ray_pod_is_known_by_its_name(name: str, told: Identity | None) -> None:
+    assert ray_identity(name) == told
 
 
-def test_what_a_deleted_object_leaves_behind_is_told_from_what_was_orphaned_and_from_another_of_its_name() -> None:
-    old, new, orphan, router = owned("head", "old"), owned("worker", "new"), owned("worker"), owned("router", "old")
-    assert left_behind([old, new, orphan, router]) == (old, new)
-    assert left_behind([old, new, orphan, router], "new") == (old,)
+@given(st.sampled_from(["m", "x-head-1", "a-w1-2"]), st.integers(0, 10**6), st.integers(0, 10**4))
+def test_names_that_are_made_are_read_back(model: str, incarnation: int, index: int) -> None:
+    revision = Revision(f"{model}-default-0a1b2c3d", model, "ns", "default", VersionTemplate(), "image")
+    head, worker = head_name(revision, incarnation), worker_name(revision, incarnation, index)
+    assert ray_identity(head) == Identity(revision.name, Role.HEAD, incarnation)
+    assert ray_identity(worker) == Identity(revision.name, Role.WORKER, incarnation, index)
+
+
+def test_labels_that_anybody_may_edit_change_nothing_of_what_a_pod_is() -> None:
+    manifest = pod(REPO, "")
+    manifest["metadata"]["labels"] = {"eagleray.dev/role": "router", "eagleray.dev/incarnation": "many"}
+    found = read_pod(manifest, WORKER, NodeBook(Fleet()))
+    assert (found.role, found.revision, found.incarnation) == (Role.WORKER, "m-default-1", 1)
+
+
+def test_a_sidecar_that_runs_does_not_hide_that_ray_has_ended() -> None:
+    manifest = pod(REPO, "")
+    ended = {"name": "ray", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    manifest["status"]["containerStatuses"] = [ended, {"name": "mesh", "state": {"running": {}}}]
+    found = read_pod(manifest, WORKER, NodeBook(Fleet()))
+    assert found.phase == "Running"
+    assert found.terminated
+    assert not found.live
+
+
+def test_an_init_container_that_is_restarted_is_a_sidecar() -> None:
+    manifest = pod(REPO, "")
+    manifest["spec"]["initContainers"] = [{"name": "fetch"}, {"name": "mesh", "restartPolicy": "Always"}]
+    states = {"fetch": {"running": {}}, "mesh": {"running": {}}}
+    manifest["status"]["initContainerStatuses"] = [{"name": n, "state": state} for n, state in states.items()]
+    found = read_pod(manifest, WORKER, NodeBook(Fleet()))
+    assert [c.name for c in found.containers if c.init] == ["fetch"]
+    assert found.prepares == "fetch"

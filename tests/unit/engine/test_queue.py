@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from eagleray.engine.queue import Key, NoQueueMetrics, QueueClosedError, WorkQueue
+from eagleray.engine.queue import URGENT_IN_A_ROW, NoQueueMetrics, QueueClosedError, WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter, TokenBucket
+from eagleray.kube.kinds import Key
 from fakes import virtual_time
 from fakes.virtual_time import now
 
-A, B = Key("ns", "a"), Key("ns", "b")
+A, B, C = (Key("ns", name) for name in "abc")
 
 # Each step of a table: what to do with the queue, and after how many seconds.
 Step = tuple[float, Callable[[WorkQueue], object]]
@@ -82,6 +83,80 @@ def test_what_is_handed_out_and_when(steps: list[Step], expected: list[tuple[flo
         for at, do in steps:
             asyncio.get_running_loop().call_at(at, do, queue)
         assert await collect(queue, 60) == expected
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("adds", "expected"),
+    [
+        pytest.param([("later", A), ("now", B)], [B, A], id="urgent first"),
+        pytest.param([("later", A), ("later", B), ("now", B)], [B, A], id="moves up"),
+        pytest.param([("now", A), ("now", B), ("later", A)], [A, B], id="does not move down"),
+        pytest.param([("later", A), ("later", B), ("later", A)], [A, B], id="waits once"),
+        pytest.param([("now", A), ("now", B), ("now", A)], [A, B], id="keeps its place"),
+    ],
+)
+def test_what_somebody_changed_comes_first(adds: list[tuple[str, Key]], expected: list[Key]) -> None:
+    async def scenario() -> None:
+        queue = exact()
+        for lane, key in adds:
+            (queue.add if lane == "now" else queue.add_later)(key)
+        assert [key for _, key in await collect(queue, 1)] == expected
+
+    run(scenario)
+
+
+def test_timers_and_retries_wait_for_what_is_urgent() -> None:
+    async def scenario() -> None:
+        queue = exact()
+        queue.add_after(A, 1)
+        queue.add_failed(B)
+        await asyncio.sleep(2)
+        queue.add(C)
+        assert [key for _, key in await collect(queue, 1)] == [C, A, B]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("again", "expected"), [("add", [A, B]), ("add_later", [B, A])])
+def test_a_key_added_while_worked_on_keeps_its_urgency(again: str, expected: list[Key]) -> None:
+    async def scenario() -> None:
+        queue = exact()
+        queue.add_later(A)
+        key = await queue.get()
+        queue.add_later(A)
+        getattr(queue, again)(A)
+        queue.add_later(B)
+        queue.done(key)
+        assert [key for _, key in await collect(queue, 1)] == expected
+
+    run(scenario)
+
+
+def test_urgent_keys_do_not_starve_the_others() -> None:
+    async def scenario() -> None:
+        queue = exact()
+        for n in range(20):
+            queue.add(Key("ns", f"urgent-{n}"))
+        queue.add_later(A)
+        queue.add_later(B)
+        handed_out = [key for _, key in await collect(queue, 1)]
+        assert handed_out.index(A) == URGENT_IN_A_ROW
+        assert handed_out.index(B) == 2 * URGENT_IN_A_ROW + 1
+
+    run(scenario)
+
+
+def test_urgent_keys_that_nobody_waited_for_count_for_nothing() -> None:
+    async def scenario() -> None:
+        queue = exact()
+        for n in range(20):
+            queue.add(Key("ns", f"urgent-{n}"))
+        await collect(queue, 1)
+        queue.add_later(A)
+        queue.add(B)
+        assert [key for _, key in await collect(queue, 1)] == [B, A]
 
     run(scenario)
 

@@ -6,10 +6,11 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from eagleray.engine.queue import Key, WorkQueue
+from eagleray.engine.queue import WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter
 from eagleray.engine.worker import Workers
 from eagleray.kube.errors import TransientError
+from eagleray.kube.kinds import Key
 from fakes import virtual_time
 from fakes.virtual_time import now
 

@@ -13,10 +13,19 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.errors import AlreadyExistsError, InvalidError, NotFoundError, TransientError
+from eagleray.kube.client import Listed
+from eagleray.kube.errors import (
+    AlreadyExistsError,
+    InvalidError,
+    KubeError,
+    NotFoundError,
+    NotServedError,
+    TransientError,
+)
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Ref
 
 REF = Ref(POD, "ns", "x")
+STATUS = {"kind": "Status", "reason": "NotFound", "details": {"name": "x", "kind": "pods"}}
 MANIFEST = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "ns", "name": "x"}}
 
 
@@ -79,26 +88,34 @@ async def test_get(server: Server, client: ApiServer) -> None:
     assert server.asked == [("GET", "/api/v1/namespaces/ns/pods/x", {}, None)]
 
 
-async def test_list_reads_every_page_and_names_the_kind(server: Server, client: ApiServer) -> None:
+async def test_a_list_comes_from_the_cache_in_one_piece_and_names_the_kind(server: Server, client: ApiServer) -> None:
     server.answers = [
-        (200, {"metadata": {"continue": "c1"}, "items": [{"metadata": {"name": "a"}}]}),
-        (200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
+        (200, {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": n}} for n in "ab"]}),
     ]
-    found = await client.list(POD, "ns", {"b": "2", "a": "1"})
-    assert [(m["kind"], m["apiVersion"], m["metadata"]["name"]) for m in found] == [
+    listed = await client.list(POD, "ns", {"b": "2", "a": "1", "c": ""})
+    assert [(m["kind"], m["apiVersion"], m["metadata"]["name"]) for m in listed.items] == [
         ("Pod", "v1", "a"),
         ("Pod", "v1", "b"),
     ]
-    assert [query for _, _, query, _ in server.asked] == [
-        {"limit": "500", "labelSelector": "a=1,b=2"},
-        {"limit": "500", "labelSelector": "a=1,b=2", "continue": "c1"},
-    ]
+    assert listed.version == "7"
+    query = {"resourceVersion": "0", "labelSelector": "a=1,b=2,c"}
+    assert server.asked == [("GET", "/api/v1/namespaces/ns/pods", query, None)]
 
 
 async def test_list_everywhere(server: Server, client: ApiServer) -> None:
-    server.answers = [(200, {"metadata": {}, "items": []})]
-    assert await client.list(MODEL_DEPLOYMENT) == []
-    assert server.asked[0][1] == "/apis/eagleray.dev/v1alpha1/modeldeployments"
+    server.answers = [(200, {"metadata": {"resourceVersion": "7"}, "items": []})]
+    assert await client.list(MODEL_DEPLOYMENT) == Listed([], "7")
+    assert server.asked == [
+        ("GET", "/apis/eagleray.dev/v1alpha1/modeldeployments", {"resourceVersion": "0"}, None),
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("answer", [{"items": []}, {"metadata": {}}, {"kind": "Status"}, "404 page not found"])
+async def test_a_list_that_is_none_is_an_error(server: Server, client: ApiServer, status: int, answer: object) -> None:
+    server.answers = [(status, answer)]
+    with pytest.raises(KubeError):
+        await client.list(POD)
 
 
 async def test_create(server: Server, client: ApiServer) -> None:
@@ -134,9 +151,34 @@ async def test_delete_carries_its_preconditions(server: Server, client: ApiServe
     assert options["propagationPolicy"] == "Background"
 
 
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [
+        ({**MANIFEST, "metadata": {"name": "x", "deletionTimestamp": "2026-01-01T00:00:00Z"}}, True),
+        (MANIFEST, False),
+        ({"kind": "Status", "status": "Success", "metadata": {}}, False),
+    ],
+    ids=["ending", "gone, as it was", "gone, as a Status"],
+)
+async def test_a_deletion_answers_what_is_still_there(
+    server: Server,
+    client: ApiServer,
+    answer: Any,
+    ending: bool,  # noqa: FBT001
+) -> None:
+    server.answers = [(200, answer)]
+    assert await client.delete(REF) == (answer if ending else None)
+
+
+async def test_an_empty_404_does_not_say_that_an_object_is_missing(server: Server, client: ApiServer) -> None:
+    server.answers = [(404, "404 page not found")]
+    with pytest.raises(NotServedError):
+        await client.get(REF)
+
+
 async def test_a_status_becomes_a_typed_error_with_its_message(server: Server, client: ApiServer) -> None:
     server.answers = [
-        (404, {"kind": "Status", "reason": "NotFound", "message": 'pods "x" not found'}),
+        (404, {**STATUS, "message": 'pods "x" not found'}),
         (409, {"kind": "Status", "reason": "AlreadyExists", "message": "exists"}),
         (503, "upstream is away"),
     ]

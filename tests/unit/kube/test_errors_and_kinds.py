@@ -1,29 +1,48 @@
+from typing import Any
+
 import pytest
 
 from eagleray.kube import errors, kinds
 from eagleray.kube.kinds import KINDS, Ref
 
+X = Ref(kinds.POD, "ns", "x")
+
+
+def status_of(name: str, plural: str = "pods", **fields: str) -> dict[str, Any]:
+    return {"kind": "Status", "reason": "NotFound", "details": {"name": name, "kind": plural}, **fields}
+
 
 @pytest.mark.parametrize(
-    ("status", "reason", "expected"),
+    ("status", "answer", "expected"),
     [
-        (400, "BadRequest", errors.InvalidError),
-        (401, "Unauthorized", errors.ForbiddenError),
-        (403, "Forbidden", errors.ForbiddenError),
-        (404, "NotFound", errors.NotFoundError),
-        (409, "AlreadyExists", errors.AlreadyExistsError),
-        (409, "Conflict", errors.ConflictError),
-        (410, "Expired", errors.TransientError),
-        (422, "Invalid", errors.InvalidError),
-        (429, "TooManyRequests", errors.TransientError),
-        (500, "InternalError", errors.TransientError),
-        (503, "", errors.TransientError),
+        (400, {"reason": "BadRequest"}, errors.InvalidError),
+        (401, {"reason": "Unauthorized"}, errors.ForbiddenError),
+        (403, {"reason": "Forbidden"}, errors.ForbiddenError),
+        (404, status_of("x"), errors.NotFoundError),
+        (404, {}, errors.NotServedError),
+        (404, {"message": "404 page not found"}, errors.NotServedError),
+        (404, status_of("y"), errors.NotServedError),
+        (404, status_of("x", "namespaces"), errors.NotServedError),
+        (404, status_of("x", reason="Expired"), errors.NotServedError),
+        (404, status_of("x", kind="Error"), errors.NotServedError),
+        (404, {"kind": "Status", "reason": "NotFound", "details": "x"}, errors.NotServedError),
+        (409, {"reason": "AlreadyExists"}, errors.AlreadyExistsError),
+        (409, {"reason": "Conflict"}, errors.ConflictError),
+        (410, {"reason": "Expired"}, errors.TransientError),
+        (422, {"reason": "Invalid"}, errors.InvalidError),
+        (429, {"reason": "TooManyRequests"}, errors.TransientError),
+        (500, {"reason": "InternalError"}, errors.TransientError),
+        (503, {"reason": None}, errors.TransientError),
     ],
 )
-def test_the_type_of_an_answer(status: int, reason: str, expected: type[errors.KubeError]) -> None:
-    error = errors.error_for(status, reason, "why")
+def test_the_type_of_an_answer(status: int, answer: dict[str, Any], expected: type[errors.KubeError]) -> None:
+    error = errors.error_for(status, answer, "why", X)
     assert type(error) is expected
-    assert (error.status, error.reason, str(error)) == (status, reason, "why")
+    assert (error.status, error.reason, str(error)) == (status, answer.get("reason") or "", "why")
+
+
+def test_a_404_that_was_about_no_object_says_nothing_of_one() -> None:
+    assert type(errors.error_for(404, status_of("x"), "why")) is errors.NotServedError
 
 
 @pytest.mark.parametrize(

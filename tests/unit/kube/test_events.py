@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from eagleray.kube.errors import ForbiddenError
-from eagleray.kube.events import EventRecorder
+from eagleray.kube.errors import ForbiddenError, NotFoundError
+from eagleray.kube.events import REMEMBERED, EventRecorder
 from eagleray.kube.kinds import EVENT, MODEL_DEPLOYMENT
 from fakes.kube import FakeKube
 
@@ -63,11 +63,47 @@ async def test_after_a_restart_the_event_of_before_is_counted_on() -> None:
     assert event["series"]["count"] == 2
 
 
-async def test_a_long_message_is_cut_to_what_the_api_takes() -> None:
+async def test_an_event_that_the_server_has_forgotten_is_made_anew() -> None:
     kube = FakeKube()
-    await recorder(kube).record(MD, "Normal", "Ready", "x" * 5000)
+    r = recorder(kube)
+    for reason in ("Ready", "NotReady", "Ready", "NotReady"):
+        await r.record(MD, "Normal", reason, "m")
+    kube.objects.clear()
+    for reason in ("Ready", "NotReady", "Ready"):
+        await r.record(MD, "Normal", reason, "m")
+    counts = {e["reason"]: e.get("series", {}).get("count") for e in kube.objects.values()}
+    assert counts == {"Ready": 2, "NotReady": None}
+
+
+async def test_an_event_that_is_forgotten_between_two_requests_fails_nothing() -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Normal", "Ready", "m")
+    kube.fail["patch"] = [NotFoundError("expired")]
+    r = recorder(kube)
+    await r.record(MD, "Normal", "Ready", "m")
+    kube.objects.clear()
+    await r.record(MD, "Normal", "NotReady", "m")
+    await r.record(MD, "Normal", "Ready", "m")
+    assert {e["reason"] for e in kube.objects.values()} == {"Ready", "NotReady"}
+
+
+async def test_what_is_remembered_is_bounded() -> None:
+    kube = FakeKube()
+    r = recorder(kube)
+    for n in range(REMEMBERED + 10):
+        await r.record({**MD, "metadata": {**MD["metadata"], "uid": f"u{n}"}}, "Normal", "Ready", "m")
+        kube.objects.clear()
+        kube.calls.clear()
+    assert (len(r._last), len(r._counts)) == (REMEMBERED, REMEMBERED)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\u2192", "\U0001f600"])
+async def test_a_long_message_is_cut_to_what_the_api_takes(letter: str) -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Normal", "Ready", letter * 5000)
     (event,) = kube.objects.values()
-    assert len(event["note"]) == 1024
+    assert 1020 < len(event["note"].encode()) <= 1024
+    assert set(event["note"]) == {letter}
 
 
 @pytest.mark.parametrize("verb", ["create", "patch"])

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
-from eagleray.resources.router import ENVOY_ARGS
-from eagleray.router.config import config_version, render
-from eagleray.router.stats import RouterUnreachableError, scrape
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import Peers
+from eagleray.peers.places import Ports
+from eagleray.resources.router import ENVOY_ARGS, START_ARGS
+from eagleray.router.config import rendered
 from fakes.ports import free_port
 from unit.router.replica import Replica
 
-ENVOY = Path(sys.executable).parent / "envoy"
+BIN = Path(sys.executable).parent
+START = Path(__file__).parents[3] / "model_images/router/start.py"
 PATIENCE = 60.0
 
 
@@ -64,14 +68,18 @@ class Answer:
 class Router:
     """One Envoy whose files lie as kubelet lays a ConfigMap: links through `..data`, which is swapped."""
 
-    def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, folder: Path, session: aiohttp.ClientSession, bind: str = "127.0.0.1", launcher: Sequence[str] = ()
+    ) -> None:
         self.folder = folder / "config"
-        self.layout = RouterLayout(str(self.folder), "127.0.0.1", *(free_port() for _ in range(8)))
+        self.layout = RouterLayout(str(self.folder), bind, *(free_port() for _ in range(8)))
         self.url = f"http://127.0.0.1:{self.layout.http_port}"
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"
         self._errors = folder / "envoy.log"
+        self.peers = Peers(Ports(ops=self.layout.ops_port, http=self.layout.http_port))
         self._session = session
+        self._launcher = launcher
         self._generation = itertools.count()
         self.process: asyncio.subprocess.Process | None = None
 
@@ -81,15 +89,15 @@ class Router:
     def write(self, config: RouterConfig, *, broken: str = "", links: bool = True) -> str:
         data = self.folder / f"..{next(self._generation)}"
         data.mkdir(parents=True)
-        files = render(config, self.layout)
-        for name, text in files.items():
+        whole = rendered(config, self.layout)
+        for name, text in whole.files.items():
             (data / name).write_text(text if name != broken else "{")
         new = self.folder / "..data_tmp"
         new.symlink_to(data.name)
         new.rename(self.folder / "..data")
         if links:
-            self._link(files)
-        return config_version(config, self.layout)
+            self._link(whole.files)
+        return whole.version
 
     def _link(self, files: Mapping[str, str]) -> None:
         links = {p.name for p in self.folder.iterdir() if not p.name.startswith("..")}
@@ -109,14 +117,16 @@ class Router:
 
     async def start(self, config: RouterConfig) -> None:
         self.write(config)
-        flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in ENVOY_ARGS]
+        flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in (*START_ARGS, *ENVOY_ARGS)]
+        command = [*self._launcher, sys.executable, START, *flags]
+        path = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
         with self.log.open("wb") as out, self._errors.open("wb") as err:
-            self.process = await asyncio.create_subprocess_exec(ENVOY, *flags, stdout=out, stderr=err)
+            self.process = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=err, env=path)
 
         async def ready() -> bool:
             if self.process is None or self.process.returncode is not None:
                 raise AssertionError(self._errors.read_text())
-            with contextlib.suppress(RouterUnreachableError):
+            with contextlib.suppress(PeerError):
                 return bool((await self.stats()).config_version) and await self._open()
             return False
 
@@ -134,12 +144,13 @@ class Router:
         return (await self.ask_ops("/ready")).status == 200
 
     async def stop(self) -> None:
+        await self.peers.close()
         if self.process and self.process.returncode is None:
             self.process.terminate()
             await self.process.wait()
 
     async def stats(self) -> RouterStats:
-        return await scrape(self._session, "127.0.0.1", self.layout.ops_port)
+        return await self.peers.router_stats("m", "127.0.0.1")
 
     async def until_healthy(self, revision: str, replicas: int) -> None:
         async def healthy() -> bool:
@@ -153,6 +164,9 @@ class Router:
 
     async def ask(self, path: str = "/", method: str = "POST", **options: Any) -> Answer:
         return await self._ask(self.url + path, method, **options)
+
+    async def ask_at(self, url: str, **options: Any) -> Answer:
+        return await self._ask(url, "GET", **options)
 
     async def ask_all(self, requests: Iterable[Mapping[str, Any]], at_once: int = 32) -> list[Answer]:
         """One answer a request, in their order; a request is what `ask` takes."""
@@ -184,16 +198,16 @@ class Rig:
     async def until(self, condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
         await until(condition)
 
-    async def replica(self) -> Replica:
-        replica = Replica()
+    async def replica(self, host: str = "127.0.0.1") -> Replica:
+        replica = Replica(host)
         await replica.start()
         self._stack.push_async_callback(replica.stop)
         return replica
 
-    async def router(self, config: RouterConfig) -> Router:
+    async def router(self, config: RouterConfig, **options: Any) -> Router:
         folder = self._folder / f"router-{next(self._routers)}"
         folder.mkdir()
-        router = Router(folder, self.session)
+        router = Router(folder, self.session, **options)
         self._stack.push_async_callback(router.stop)
         await router.start(config)
         return router

@@ -16,7 +16,8 @@ STATUS = {"overloaded": 503, "fail": 500}
 class Replica:
     """A model replica: `healthy` decides its health check, `mode` what becomes of a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = free_port()
         self.healthy = True
         self.mode = "answer"
@@ -33,7 +34,7 @@ class Replica:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, self.host, self.port).start()
 
     async def stop(self) -> None:
         self.release.set()

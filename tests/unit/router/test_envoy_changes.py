@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from eagleray.router.stats import RouterUnreachableError, scrape
+from eagleray.peers.errors import PeerError
+from eagleray.peers.peers import Peers
+from eagleray.peers.places import Ports
 from fakes.ports import free_port
 from unit.router.envoy_rig import Rig, routed, target
 
@@ -121,11 +123,12 @@ async def test_statistics_tell_each_revision_apart(rig: Rig) -> None:
 
 
 async def test_a_router_that_does_not_answer_is_missing_not_zero(rig: Rig) -> None:
-    with pytest.raises(RouterUnreachableError):
-        await scrape(rig.session, "127.0.0.1", free_port())
     replica = await rig.replica()
-    with pytest.raises(RouterUnreachableError):
-        await scrape(rig.session, "127.0.0.1", replica.port)
+    for port in (free_port(), replica.port):
+        peers = Peers(Ports(ops=port))
+        with pytest.raises(PeerError):
+            await peers.router_stats("m", "127.0.0.1")
+        await peers.close()
 
 
 async def test_the_access_log_is_one_json_line_a_request(rig: Rig) -> None:

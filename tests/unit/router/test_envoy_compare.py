@@ -16,8 +16,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from eagleray.domain.traffic.router import RouterConfig, RouterMirror
+from eagleray.peers.errors import UnreachableError
 from eagleray.router.forward import COPY_BODY_BYTES
-from eagleray.router.report import NoReportError, fetch_report
 from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.router.replica import Replica
 from unit.router.sharing import SAMPLE, assert_shared
@@ -106,15 +106,14 @@ async def test_a_version_that_differs_on_a_tenth_of_the_inputs_agrees_on_nine_te
 
 async def test_the_operator_reads_what_was_found(rig: Rig) -> None:
     router, _, mirror = await started(rig, bodies=True)
-    port = router.layout.ops_port
-    with pytest.raises(NoReportError, match="503"):
-        await fetch_report(rig.session, "127.0.0.1", port)
+    with pytest.raises(UnreachableError, match="503"):
+        await router.peers.comparisons("m", "127.0.0.1")
     mirror.predict = lambda number: number
     async with comparer(router):
-        assert await fetch_report(rig.session, "127.0.0.1", port) == ()
+        assert await router.peers.comparisons("m", "127.0.0.1") == ()
         await router.ask(json=1)
         await until_seen(rig, router, 1)
-        (found,) = await fetch_report(rig.session, "127.0.0.1", port)
+        (found,) = await router.peers.comparisons("m", "127.0.0.1")
     assert (found.revision, found.compared, found.agreed, found.failed, found.skipped) == ("m-b", 1, 0, 0, 0)
     assert found.user_seconds > 0
     assert found.mirror_seconds > 0
@@ -130,7 +129,7 @@ async def test_the_longest_sample_is_one_that_status_takes(rig: Rig) -> None:
     async with comparer(router):
         assert (await router.ask("/" + "p" * 2000, json="ü" * 5000)).status == 200
         await until_seen(rig, router, 1)
-        (found,) = await fetch_report(rig.session, "127.0.0.1", router.layout.ops_port)
+        (found,) = await router.peers.comparisons("m", "127.0.0.1")
     (sample,) = found.samples
     assert [len(text or "") for text in (sample.url, sample.request_body, sample.user_body)] == [256, 1024, 1024]
 

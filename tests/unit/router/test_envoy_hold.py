@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
 from eagleray.domain.traffic.router import KUBELET_DATA, SLOTS, Hold, RouterConfig, RouterLane, RouterTarget, Share
-from eagleray.router.held import HolderError, fetch_held
+from eagleray.peers.errors import PeerError
 from unit.router.envoy_rig import Answer, Rig, Router, routed, target
 
 CODE = Path(__file__).parents[3] / "model_images/router"
@@ -52,15 +52,15 @@ def holding(*targets: RouterTarget, **options: Any) -> RouterConfig:
     return routed(weights, holds=True, hold_timeout=longest, **options)
 
 
-async def held(rig: Rig, router: Router) -> dict[str, int]:
-    return await fetch_held(rig.session, "127.0.0.1", port=router.layout.ops_port)
+async def held(router: Router) -> Mapping[str, int]:
+    return await router.peers.held("m", "127.0.0.1")
 
 
 async def until_held(rig: Rig, router: Router, **counts: int) -> None:
     wanted = {f"m-{name}": count for name, count in counts.items()}
 
     async def so_many() -> bool:
-        return await held(rig, router) == wanted
+        return await held(router) == wanted
 
     await rig.until(so_many)
 
@@ -86,7 +86,7 @@ async def test_a_request_waits_for_the_start_and_passes_as_it_was(rig: Rig) -> N
         answer = await waiting
         assert (answer.status, answer.json["bytes"], answer.json["path"]) == (200, len(body), "/v1/x?q=1")
         assert replica.seen["x-name"] == "Zoë"
-        assert await held(rig, router) == {}
+        assert await held(router) == {}
         assert (await router.ask(data=b"x")).status == 200
         assert (await router.stats()).of("m-a").requests == 2
 
@@ -130,7 +130,7 @@ async def test_one_that_waits_in_vain_is_told_so(rig: Rig) -> None:
         answer = await router.ask(data=b"x")
         assert (answer.status, answer.headers["retry-after"]) == (503, "17")
         assert answer.json["error"]["message"] == "m-a has not started within 0.5 s"
-        assert await held(rig, router) == {}
+        assert await held(router) == {}
 
 
 async def test_who_went_away_waits_no_more(rig: Rig) -> None:
@@ -151,7 +151,7 @@ async def test_only_the_share_of_what_sleeps_waits(rig: Rig) -> None:
         tasks = [asyncio.create_task(router.ask(data=b"x")) for _ in range(40)]
 
         async def all_placed() -> bool:
-            return sum((await held(rig, router)).values()) + awake.arrived == 40
+            return sum((await held(router)).values()) + awake.arrived == 40
 
         await rig.until(all_placed)
         assert 5 < awake.arrived < 35
@@ -210,8 +210,8 @@ async def test_a_web_socket_waits_too(rig: Rig) -> None:
 async def test_without_its_holder_a_request_is_refused_and_does_not_hang(rig: Rig) -> None:
     router = await rig.router(holding(asleep("m-a")))
     assert (await router.ask(data=b"x")).status == 503
-    with pytest.raises(HolderError):
-        await held(rig, router)
+    with pytest.raises(PeerError):
+        await held(router)
     async with holder(router) as process:
         waiting = asyncio.create_task(router.ask(data=b"x"))
         await until_held(rig, router, a=1)
@@ -221,10 +221,9 @@ async def test_without_its_holder_a_request_is_refused_and_does_not_hang(rig: Ri
 
 async def test_who_listens_hears_of_the_first_at_once(rig: Rig) -> None:
     router = await rig.router(holding(asleep("m-a")))
-    port = router.layout.ops_port
     async with holder(router):
-        assert await fetch_held(rig.session, "127.0.0.1", wait=0.2, port=port) == {}
-        listening = asyncio.create_task(fetch_held(rig.session, "127.0.0.1", wait=30, port=port))
+        assert await router.peers.await_held("m", "127.0.0.1", 0.2) == {}
+        listening = asyncio.create_task(router.peers.await_held("m", "127.0.0.1", 30))
         waiting: asyncio.Task[Answer] = asyncio.create_task(router.ask(data=b"x"))
         assert await listening == {"m-a": 1}
         waiting.cancel()

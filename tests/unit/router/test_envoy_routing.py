@@ -102,8 +102,11 @@ async def test_the_ops_port_shows_what_it_should_and_nothing_else_of_the_admin(r
     router = await rig.router(routed({target("m-a", replica): 100}))
     assert (await router.ask_ops("/ready")).body.strip() == "LIVE"
     assert (await router.ask_ops("/config-version")).body == (await router.stats()).config_version
-    for path in ("/quitquitquit", "/healthcheck/fail", "/config_dump", "/ready/../quitquitquit", "/stats", "//ready"):
+    hidden = ("/quitquitquit", "/config_dump", "/ready/../quitquitquit", "//ready", "/stats/recentlookups", "/stats/x")
+    for path in (*hidden, "/healthcheck/fail", "/reset_counters"):
         assert (await router.ask_ops(path)).status == 404
         assert (await router.ask_ops(path, "POST")).status == 404
-    assert (await router.ask_ops("/ready", "POST")).status == 404
+    for path in ("/ready", "/stats", "/stats?filter=version", "/stats/prometheus"):
+        assert (await router.ask_ops(path)).status == 200
+        assert (await router.ask_ops(path, "POST")).status == 404
     assert (await router.ask("/stats/prometheus", "GET")).json["path"] == "/stats/prometheus"

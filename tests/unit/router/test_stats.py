@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,71 +13,83 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from eagleray.domain.traffic.router import RevisionStats, RouterLayout, RouterStats
-from eagleray.router.bootstrap import LATENCY_EDGES_MS, stats_config
-from eagleray.router.stats import parse, scrape
+from eagleray.peers.peers import Peers
+from eagleray.peers.places import Ports
+from eagleray.peers.router_stats import parse_router_stats
+from eagleray.peers.shape import ShapeError
+from eagleray.router.bootstrap import BELOW_EDGE_MS, LATENCY_EDGES_MS, stats_config
 from eagleray.router.xds import address, extension, file_source, typed
 from fakes.ports import free_port
 from unit.router.envoy_rig import ENVOY, until
 
-TEXT = """# TYPE envoy_cluster_external_upstream_rq_completed counter
-envoy_cluster_external_upstream_rq_completed{envoy_cluster_name="m-a"} 12
-envoy_cluster_external_upstream_rq_completed{envoy_cluster_name="admin"} 3
-# TYPE envoy_cluster_upstream_rq_retry counter
-envoy_cluster_upstream_rq_retry{envoy_cluster_name="m-a"} 4
-# TYPE envoy_cluster_external_upstream_rq_xx counter
-envoy_cluster_external_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name="m-a"} 2
-# TYPE envoy_cluster_membership_healthy gauge
-envoy_cluster_membership_healthy{envoy_cluster_name="m-a"} 3
-envoy_cluster_membership_healthy{envoy_cluster_name="m-b"} 0
-# TYPE envoy_cluster_upstream_rq_active gauge
-envoy_cluster_upstream_rq_active{envoy_cluster_name="m-a"} 1
-# TYPE envoy_http_downstream_rq_active gauge
-envoy_http_downstream_rq_active{envoy_http_conn_manager_prefix="ingress"} 1
-# TYPE envoy_cluster_version_text gauge
-envoy_cluster_version_text{envoy_cluster_name="m-a",text_value="v2"} 0
-envoy_cluster_version_text{envoy_cluster_name="m-b",text_value="v1"} 0
-# TYPE envoy_cluster_manager_cds_version_text gauge
-envoy_cluster_manager_cds_version_text{text_value="v2"} 0
-# TYPE envoy_http_rds_version_text gauge
-envoy_http_rds_version_text{envoy_rds_route_config="ingress",text_value="v2"} 0
-# TYPE envoy_cluster_external_upstream_rq counter
-envoy_cluster_external_upstream_rq{envoy_response_code="504",envoy_cluster_name="m-a"} 1
-# TYPE envoy_cluster_external_upstream_rq_time histogram
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="0.5"} 0
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="1.5"} 0
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="2.5"} 4
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="3.5"} 4
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="4.5"} 4
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="5.5"} 10
-envoy_cluster_external_upstream_rq_time_bucket{envoy_cluster_name="m-a",le="+Inf"} 11
-envoy_cluster_external_upstream_rq_time_sum{envoy_cluster_name="m-a"} 61.5
-envoy_cluster_external_upstream_rq_time_count{envoy_cluster_name="m-a"} 11
-"""
+STATS = (
+    ("cluster.m-a.version_text", "v2"),
+    ("cluster.m-b.version_text", "v1"),
+    ("cluster_manager.cds.version_text", "v2"),
+    ("http.ingress.rds.ingress.version_text", "v2"),
+    ("cluster.m-a.external.upstream_rq_504", 1),
+    ("cluster.m-a.external.upstream_rq_5xx", 2),
+    ("cluster.m-a.external.upstream_rq_completed", 12),
+    ("cluster.admin.external.upstream_rq_completed", 3),
+    ("cluster.m-a.upstream_rq_retry", 4),
+    ("cluster.m-a.membership_healthy", 3),
+    ("cluster.m-b.membership_healthy", 0),
+    ("cluster.m-a.upstream_rq_active", 1),
+    ("http.ingress.downstream_rq_active", 1),
+)
+BINS = ((2, 0.1, 4), (5, 0.1, 6), (130_000, 10_000, 1))
+
+
+def answer(stats: Iterable[tuple[str, object]] = STATS, bins: Iterable[tuple[float, float, int]] = BINS) -> bytes:
+    """Envoy's words for some figures, and a histogram of one revision."""
+    totals = [{"lower_bound": low, "width": width, "count": count} for low, width, count in bins]
+    histogram = {"name": "cluster.m-a.external.upstream_rq_time", "totals": totals, "intervals": [], "percentiles": []}
+    histograms = {"supported_percentiles": [0, 50], "details": [histogram]}
+    entries = [{"name": name, "value": value} for name, value in stats]
+    return json.dumps({"stats": [*entries, {"histograms": histograms}]}).encode()
 
 
 def test_every_figure_is_found_at_its_revision() -> None:
-    buckets = ((2, 0), (3, 4), (5, 4), (6, 10), (math.inf, 12))
-    first = RevisionStats("v2", 3, 1, 12, 2, 4, 61.5, 11, buckets)
-    stats = RouterStats("v2", {"m-a": first, "m-b": RevisionStats("v1")}, active=1)
-    assert parse(TEXT) == stats
+    buckets = ((2, 0), (3, 4), (5, 4), (6, 10), (120_000, 10), (math.inf, 12))
+    latency = 4 * 2 * 2 * 2.1 / 4.1 + 6 * 2 * 5 * 5.1 / 10.1 + 2 * 130_000 * 140_000 / 270_000
+    stats = parse_router_stats(answer())
+    first = RevisionStats("v2", 3, 1, 12, 2, 4, pytest.approx(latency), 11, buckets)
+    assert stats == RouterStats("v2", {"m-a": first, "m-b": RevisionStats("v1")}, active=1)
     assert stats.of("m-c") == RevisionStats()
 
 
 def test_a_router_runs_a_version_when_all_of_it_does() -> None:
-    stats = parse(TEXT)
+    stats = parse_router_stats(answer())
     assert stats.runs("v2", ["m-a"])
     assert not stats.runs("v2", ["m-a", "m-b"])
     assert not stats.runs("v2", ["m-c"])
     assert not stats.runs("v1", [])
-    assert parse(TEXT.replace('"ingress",text_value="v2"', '"ingress",text_value="v1"')).config_version == ""
+    routes = ("http.ingress.rds.ingress.version_text", "v1")
+    assert parse_router_stats(answer([*STATS, routes])).config_version == ""
 
 
-@pytest.mark.parametrize("text", ["", "<html>", "a{b=1} x", "envoy_x_bucket"])
-def test_what_is_no_statistics_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        parse(text)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"stats": []}',
+        answer(stats=[]),
+        answer(stats=[*STATS, ("cluster.m-a.upstream_rq_active", "1")]),
+        answer(stats=[*STATS, ("cluster.m-a.version_text", 1)]),
+        answer(bins=[(1, 0.1, -1)]),
+        answer(bins=[(-1, 0.1, 1)]),
+    ],
+)
+def test_what_is_no_statistics_is_an_error(body: bytes) -> None:
+    with pytest.raises(ShapeError):
+        parse_router_stats(body)
 
 
 def test_latency_edges_are_what_envoy_can_tell_apart_and_close_enough() -> None:
@@ -93,6 +105,7 @@ class Envoy:
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
         self.layout = RouterLayout(str(folder), "127.0.0.1", free_port(), free_port(), free_port())
+        self.peers = Peers(Ports(ops=self.layout.admin_port))
         self._session = session
 
     async def ask(self, *paths: str) -> list[int]:
@@ -103,7 +116,7 @@ class Envoy:
             return response.status
 
     async def stats(self) -> RouterStats:
-        return await scrape(self._session, "127.0.0.1", self.layout.admin_port)
+        return await self.peers.router_stats("m", "127.0.0.1")
 
     async def until_timed(self, revision: str, answers: int) -> RevisionStats:
         async def timed() -> bool:
@@ -121,6 +134,24 @@ class Envoy:
         """What Envoy keeps itself: lower edge in ms, requests."""
         totals = (await self.admin(f"{revision}.external.upstream_rq_time")).split("totals=")[1].splitlines()[0]
         return [(float(low), int(count)) for low, count in re.findall(r"([0-9.e+]+),[0-9.e+]+:([0-9]+)", totals)]
+
+    async def exported(self, revision: str, suffix: str) -> float:
+        """What Envoy gives Prometheus."""
+        return next(sample.value for sample in await self._exported(revision) if sample.name.endswith(suffix))
+
+    async def exported_buckets(self, revision: str) -> tuple[tuple[float, int], ...]:
+        """The same of every edge where the count changes, and of the one before."""
+        samples = [s for s in await self._exported(revision) if s.name.endswith("_bucket")]
+        buckets = [(float(s.labels["le"]) + BELOW_EDGE_MS, int(s.value)) for s in samples]
+        counts = [0, *(count for _, count in buckets), math.nan]
+        return tuple(b for i, b in enumerate(buckets) if not counts[i] == counts[i + 1] == counts[i + 2])
+
+    async def _exported(self, revision: str) -> list[Sample]:
+        url = f"http://127.0.0.1:{self.layout.admin_port}/stats/prometheus"
+        query = {"filter": f"^cluster.{revision}.external.upstream_rq_time$"}
+        async with self._session.get(url, params=query) as response:
+            families = text_string_to_metric_families(await response.text())
+            return [sample for family in families for sample in family.samples]
 
 
 async def replica(request: web.Request) -> web.Response:
@@ -159,6 +190,7 @@ async def envoy(folder: Path) -> AsyncIterator[Envoy]:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+            await router.peers.close()
             await runner.cleanup()
 
 
@@ -224,6 +256,9 @@ async def test_what_took_less_than_an_edge_is_counted_below_it_exactly(tmp_path:
         assert any(low in LATENCY_EDGES_MS for low, _ in bins if low >= 100)
         for edge, count in stats.latency_buckets:
             assert count == sum(n for low, n in bins if low < edge)
+        assert stats.latency_buckets == await router.exported_buckets("m-b")
+        assert stats.latency_sum_ms == pytest.approx(await router.exported("m-b", "_sum"))
+        assert stats.latency_count == await router.exported("m-b", "_count")
 
 
 async def test_a_request_counts_once_and_as_its_user_saw_it(tmp_path: Path) -> None:

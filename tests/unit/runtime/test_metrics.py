@@ -66,3 +66,11 @@ def test_idle_workers_have_no_longest_work() -> None:
     metrics.working((5.0,))
     metrics.working(())
     assert samples(metrics)["workqueue_longest_running_processor_seconds{name=modeldeployment}"] == 0
+
+
+def test_the_process_tells_of_itself_and_no_counter_tells_twice() -> None:
+    metrics = Metrics(concurrency=1, lease="op")
+    metrics.request("GET", "200", 0.1)
+    found = {name.partition("{")[0] for name in samples(metrics)}
+    assert {"process_resident_memory_bytes", "process_cpu_seconds_total", "python_info"} <= found
+    assert not {name for name in found if name.endswith("_created")}

@@ -2,7 +2,7 @@ import pytest
 
 from eagleray.api.scaling_status import ScalingMetricStatus, ScalingStatus
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.engine.queue import Key
+from eagleray.kube.kinds import Key
 from eagleray.runtime.metrics import Metrics
 from eagleray.runtime.scaling_metrics import number
 from unit.runtime.test_metrics import samples

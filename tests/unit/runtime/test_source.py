@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,32 +11,33 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.engine.queue import Key
 from eagleray.kube.api_server import Credentials
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
+from eagleray.kube.kinds import CHILDREN, HELD, MODEL_DEPLOYMENT, NODE, SECRET, Key, Kind, Manifest, Ref
+from eagleray.kube.store import Store
 from eagleray.runtime.source import Source, settings
 
 SELECTOR = "app.kubernetes.io/managed-by=eagleray,eagleray.dev/name"
-WATCHED = (MODEL_DEPLOYMENT, POD, SERVICE, DEPLOYMENT, NODE)
+WATCHED = (*HELD, NODE)
 
 
 def resource(kind: Kind) -> kopf.Resource:
     return kopf.Resource(group=kind.group, version=kind.version, plural=kind.plural, kind=kind.kind)
 
 
-@pytest.mark.parametrize("kind", [POD, SERVICE, DEPLOYMENT], ids=lambda k: k.plural)
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda k: k.plural)
 def test_the_selector_syntax_matches_children(kind: Kind) -> None:
     # The documented string keys match nothing, silently; so the syntax in use is pinned here.
-    assert list(settings((1, 34)).watching.label_selectors.collect(resource(kind))) == [SELECTOR]
+    assert list(settings((1, 34), 25).watching.label_selectors.collect(resource(kind))) == [SELECTOR]
 
 
-def test_no_selector_hides_modeldeployments() -> None:
-    found = settings((1, 34)).watching.label_selectors.collect(resource(MODEL_DEPLOYMENT))
-    assert list(found) == []
+@pytest.mark.parametrize("kind", [MODEL_DEPLOYMENT, NODE], ids=lambda k: k.plural)
+def test_no_selector_hides_what_is_not_ours(kind: Kind) -> None:
+    assert list(settings((1, 34), 25).watching.label_selectors.collect(resource(kind))) == []
 
 
 def test_kopf_is_told_to_write_and_share_nothing() -> None:
-    s = settings((1, 34))
+    s = settings((1, 34), 7)
+    assert s.process.ultimate_exiting_timeout == 7
     assert s.peering.standalone
     assert s.scanning.disabled
     assert not s.posting.enabled
@@ -44,7 +45,7 @@ def test_kopf_is_told_to_write_and_share_nothing() -> None:
 
 @pytest.mark.parametrize(("version", "streaming", "chunk"), [((1, 33), False, 500), ((1, 34), True, None)])
 def test_how_the_first_list_is_read(version: tuple[int, int], streaming: bool, chunk: int | None) -> None:  # noqa: FBT001
-    watching = settings(version).watching
+    watching = settings(version, 25).watching
     assert (watching.initial_streaming, watching.chunk_size) == (streaming, chunk)
 
 
@@ -53,6 +54,7 @@ class Cluster:
     """Just enough of an API server for kopf: discovery, one object per kind, and a watch that stays open."""
 
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path, dict(request.query)))
@@ -61,7 +63,7 @@ class Cluster:
             if request.path == root:
                 return web.json_response(self.discovery(kind.api_version))
             if request.path in {f"{root}/{kind.plural}", f"{root}/namespaces/team/{kind.plural}"}:
-                return await self.watch(request) if "watch" in request.query else self.list(kind)
+                return await self.watch(request, kind) if "watch" in request.query else self.list(kind)
         return web.json_response({"groups": self.groups(), "versions": ["v1"]})
 
     def groups(self) -> list[dict[str, Any]]:
@@ -81,18 +83,24 @@ class Cluster:
         ]
         return {"kind": "APIResourceList", "groupVersion": api_version, "resources": resources}
 
-    def list(self, kind: Kind) -> web.Response:
+    def object(self, kind: Kind, version: str) -> Manifest:
         labels = {"app.kubernetes.io/managed-by": "eagleray", "eagleray.dev/name": f"of-{kind.plural}"}
-        meta = {"name": "object", "uid": kind.plural, "labels": labels}
+        meta = {"name": "object", "uid": kind.plural, "labels": labels, "resourceVersion": version}
         if kind != NODE:
             meta["namespace"] = "team"
-        item = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": meta}
-        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [item]})
+        return {"metadata": meta, "spec": {"replicas": 1}}
 
-    async def watch(self, request: web.Request) -> web.StreamResponse:
+    def list(self, kind: Kind) -> web.Response:
+        named = {"apiVersion": f"{kind.api_version}", "kind": f"{kind.kind}List"}
+        return web.json_response({**named, "metadata": {"resourceVersion": "1"}, "items": [self.object(kind, "1")]})
+
+    async def watch(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(json.dumps({"type": "BOOKMARK", "object": {}}).encode() + b"\n")
+        if kind.plural in self.deleted:
+            gone = {"apiVersion": kind.api_version, "kind": kind.kind, **self.object(kind, "2")}
+            await response.write(json.dumps({"type": "DELETED", "object": gone}).encode() + b"\n")
         await asyncio.Event().wait()
         return response
 
@@ -110,52 +118,87 @@ async def url(cluster: Cluster) -> AsyncIterator[str]:
         yield str(running.make_url("")).rstrip("/")
 
 
+@dataclass
+class Watch:
+    """A source that is stopped as soon as `until` holds."""
+
+    url: str
+    namespaces: tuple[str, ...]
+    until: Callable[["Watch"], bool]
+    store: Store = field(default_factory=Store)
+    keys: list[Key] = field(default_factory=list)
+    nodes: list[tuple[str, bool]] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        source = Source(
+            store=self.store,
+            add=self.add,
+            node=self.node,
+            on_start=self.on_start,
+            on_stop=self.on_stop,
+            credentials=self.credentials,
+            namespaces=self.namespaces,
+            kubernetes=(1, 33),
+        )
+        await asyncio.wait_for(source.run(self.stop), timeout=30)
+
+    def look(self) -> None:
+        if self.until(self):
+            self.stop.set()
+
+    def add(self, key: Key) -> None:
+        self.keys.append(key)
+        self.look()
+
+    def node(self, manifest: Manifest, gone: bool) -> None:  # noqa: FBT001 - as Source calls it
+        self.nodes.append((manifest["metadata"]["name"], gone))
+        self.look()
+
+    async def on_start(self) -> None:
+        self.steps.append("start")
+
+    async def on_stop(self) -> None:
+        # What is awaited here must be let finish: the queue drains in it.
+        await asyncio.sleep(0)
+        self.steps.append("stop")
+
+    async def credentials(self) -> Credentials:
+        return Credentials(server=self.url, token="t")  # noqa: S106
+
+
 @pytest.mark.parametrize(
     ("namespaces", "collection"), [((), "/api/v1/pods"), (("team",), "/api/v1/namespaces/team/pods")]
 )
-async def test_every_watched_kind_gives_its_owners_key_and_nothing_is_written(
+async def test_every_object_is_held_and_wakes_whom_it_concerns_and_nothing_is_written(
     cluster: Cluster, url: str, namespaces: tuple[str, ...], collection: str
 ) -> None:
-    expected = {
-        Key("team", "object"),
-        Key("team", "of-pods"),
-        Key("team", "of-services"),
-        Key("team", "of-deployments"),
-    }
-    stop = asyncio.Event()
-    keys: set[Key] = set()
-    nodes: list[str] = []
-    steps: list[str] = []
-
-    def look() -> None:
-        if keys == expected and (nodes or namespaces):
-            stop.set()
-
-    def add(key: Key) -> None:
-        keys.add(key)
-        look()
-
-    async def node(manifest: Manifest, gone: bool) -> None:  # noqa: FBT001 - as Source calls it
-        assert not gone
-        nodes.append(manifest["metadata"]["name"])
-        look()
-
-    async def on_start() -> None:
-        steps.append("start")
-
-    async def on_stop() -> None:
-        # What is awaited here must be let finish: the queue drains in it.
-        await asyncio.sleep(0)
-        steps.append("stop")
-
-    async def credentials() -> Credentials:
-        return Credentials(server=url, token="t")  # noqa: S106
-
-    source = Source(add, node, on_start, on_stop, credentials, namespaces, (1, 33))
-    await asyncio.wait_for(source.run(stop), timeout=30)
-    assert keys == expected
-    assert nodes == ([] if namespaces else ["object"]), "a Role lets nobody look at nodes"
-    assert steps == ["start", "stop"]
+    expected = {Key("team", "object"), *(Key("team", f"of-{kind.plural}") for kind in CHILDREN)}
+    watch = Watch(url, namespaces, lambda w: set(w.keys) == expected and bool(w.nodes or namespaces))
+    await watch.run()
+    assert set(watch.keys) == expected
+    assert all(watch.store.get(Ref(kind, "team", "object")) for kind in HELD)
+    assert watch.nodes == ([] if namespaces else [("object", False)]), "a Role lets nobody look at nodes"
+    assert watch.steps == ["start", "stop"]
     assert {method for method, _, _ in cluster.requests} == {"GET"}
+    assert not [path for _, path, _ in cluster.requests if SECRET.plural in path]
     listed = [query for _, path, query in cluster.requests if path == collection]
     assert listed[0]["labelSelector"] == SELECTOR
+
+
+@pytest.mark.parametrize("kind", HELD, ids=lambda k: k.plural)
+async def test_what_is_deleted_is_held_no_more(cluster: Cluster, url: str, kind: Kind) -> None:
+    cluster.deleted = {kind.plural}
+    key = Key("team", "object" if kind == MODEL_DEPLOYMENT else f"of-{kind.plural}")
+    watch = Watch(url, (), lambda w: w.keys.count(key) == 2)
+    await watch.run()
+    assert watch.store.get(Ref(kind, "team", "object")) is None
+    assert watch.store.gone(kind.plural)
+
+
+async def test_a_node_that_is_deleted_is_told(cluster: Cluster, url: str) -> None:
+    cluster.deleted = {NODE.plural}
+    watch = Watch(url, (), lambda w: len(w.nodes) == 2)
+    await watch.run()
+    assert watch.nodes == [("object", False), ("object", True)]

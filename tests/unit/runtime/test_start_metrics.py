@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from eagleray.api.start_status import StartStatus
 from eagleray.api.status import ModelDeploymentStatus, RevisionStatus
-from eagleray.engine.queue import Key
+from eagleray.kube.kinds import Key
 from eagleray.runtime.metrics import Metrics
 from unit.runtime.test_metrics import samples
 

@@ -1,15 +1,15 @@
 """The Serve application of a revision: when it is deployed, how many replicas it is told to run, what ails it."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure
-from eagleray.domain.actions import Action, PutApplication, SetReplicas
-from eagleray.domain.problem import Problem
+from eagleray.domain.actions import Action, PutApplication, SetReplicas, Wake
+from eagleray.domain.observed import Pod
+from eagleray.domain.problem import PeerTrouble, Problem
 from eagleray.domain.ray_cluster.groups import Counts, named_deployments
 from eagleray.domain.ray_cluster.pods import Cluster
-from eagleray.domain.ray_cluster.serve import Application, AppStatus, Deployment, ReplicaState, ServeState
+from eagleray.domain.ray_cluster.serve import Application, AppStatus, Deployment, ServeState
 from eagleray.domain.ray_cluster.serve_failures import classify_deploy_failure, failure_line
 from eagleray.domain.revisions import Revision
 
@@ -17,8 +17,6 @@ from eagleray.domain.revisions import Revision
 SLOW_START_SECONDS = 20.0
 # Until then it is no news that a head's REST API does not answer yet.
 SLOW_HEAD_SECONDS = 60.0
-# Serve gave up on an application: the whole incarnation is tried again after this long, doubling as Pods do.
-MIN_RETRY_SECONDS = 60.0
 
 _BROKEN = {AppStatus.DEPLOY_FAILED, AppStatus.UNHEALTHY}
 
@@ -35,6 +33,7 @@ class ApplicationDecision:
         problem: what Serve complains of, or None.
         failed: whether Serve has given up on it.
         waiting: what is still to come, for people, or "".
+        wakes: when what takes long is worth a word.
     """
 
     actions: tuple[Action, ...] = ()
@@ -44,10 +43,26 @@ class ApplicationDecision:
     problem: Problem | None = None
     failed: bool = False
     waiting: str = ""
+    wakes: tuple[Wake, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServeAnswer:
+    """What the head of the present incarnation was heard to say.
+
+    Attributes:
+        state: what its REST API says, or None while it does not answer.
+        trouble: why it does not, or why the last request was refused; None where all is well.
+        unprotected: that its Ray takes requests without a token, in a sentence; "" where it does not.
+    """
+
+    state: ServeState | None = None
+    trouble: PeerTrouble | None = None
+    unprotected: str = ""
 
 
 def decide_application(
-    revision: Revision, counts: Counts, cluster: Cluster, serve: ServeState | None, error: str, now: datetime
+    revision: Revision, counts: Counts, cluster: Cluster, answer: ServeAnswer, now: datetime
 ) -> ApplicationDecision:
     """Decide about the application of the current incarnation.
 
@@ -58,26 +73,43 @@ def decide_application(
         revision: the revision.
         counts: how many replicas each worker group is to have.
         cluster: its Pods.
-        serve: what the head's REST API says, or None while it does not answer.
-        error: why it does not, or why the last request was refused, or "".
+        answer: what its head was heard to say.
         now: the time of the decision.
     """
     if cluster.head is None:
         return ApplicationDecision(waiting="the Ray head is to be created")
-    if serve is None:
-        late = (now - cluster.head.created_at).total_seconds() > SLOW_HEAD_SECONDS
-        said = f" ({error})" if error and late else ""
-        return ApplicationDecision(waiting=f"Ray starts on head Pod {cluster.head.name}{said}")
-    application = serve.application(revision.deployment)
-    if application is None:
-        problem = Problem(Reason.DEPLOY_FAILED, f"Serve has not taken the application: {error}") if error else None
-        return ApplicationDecision(
-            (PutApplication(revision, cluster.head.name, counts),),
-            reachable=True,
-            problem=problem,
-            waiting="Serve is asked to deploy",
-        )
-    return _of(application, revision, counts, cluster.head.name, now)
+    if answer.state is None:
+        return _silent(cluster.head, answer, now)
+    application = answer.state.application(revision.deployment)
+    if application is not None:
+        decision = _of(application, revision, counts, cluster.head.name, now)
+        return replace(decision, problem=_unprotected(answer) or decision.problem)
+    if answer.unprotected:
+        return ApplicationDecision(reachable=True, problem=_unprotected(answer), waiting="Ray is to be protected")
+    return _to_deploy(PutApplication(revision.name, cluster.head.name, counts), answer.trouble)
+
+
+def _silent(head: Pod, answer: ServeAnswer, now: datetime) -> ApplicationDecision:
+    slow = head.created_at + timedelta(seconds=SLOW_HEAD_SECONDS)
+    why = f" ({answer.trouble.message})" if answer.trouble and now > slow else ""
+    return ApplicationDecision(
+        problem=_unprotected(answer),
+        waiting=f"Ray starts on head Pod {head.name}{why}",
+        wakes=(Wake(slow, f"head Pod {head.name} is slow to answer"),) if now <= slow else (),
+    )
+
+
+def _to_deploy(put: PutApplication, trouble: PeerTrouble | None) -> ApplicationDecision:
+    """Only a refusal says anything about the application: a head that does not answer in time is asked again."""
+    problem = None
+    if trouble is not None and trouble.kind == "refused":
+        problem = Problem(Reason.DEPLOY_FAILED, f"Serve has not taken the application: {trouble.message}")
+    why = f" ({trouble.message})" if trouble is not None else ""
+    return ApplicationDecision((put,), reachable=True, problem=problem, waiting=f"Serve is asked to deploy{why}")
+
+
+def _unprotected(answer: ServeAnswer) -> Problem | None:
+    return Problem(Reason.RAY_UNPROTECTED, answer.unprotected) if answer.unprotected else None
 
 
 def _of(application: Application, revision: Revision, counts: Counts, head: str, now: datetime) -> ApplicationDecision:
@@ -93,10 +125,10 @@ def _of(application: Application, revision: Revision, counts: Counts, head: str,
     actions: tuple[Action, ...] = ()
     if application.status is not AppStatus.DELETING:
         changed = ((d, n) for d, n in aims if d.target_num_replicas != n)
-        actions = tuple(SetReplicas(revision, head, d.name, n) for d, n in changed)
+        actions = tuple(SetReplicas(revision.name, head, d.name, n) for d, n in changed)
     lacking = next(((d, n) for d, n in aims if d.running < n), None)
     unnamed = _unnamed(application, counts) if named else None
-    slow = next((found for d, _ in aims if (found := _slow_start(d, now))), None)
+    slow = next((late for d, _ in aims if (late := _slow_start(d, now))), None)
     return ApplicationDecision(
         actions,
         reachable=True,
@@ -105,6 +137,7 @@ def _of(application: Application, revision: Revision, counts: Counts, head: str,
         problem=problem or unnamed or slow,
         failed=failed,
         waiting=f"{lacking[0].running} of {lacking[1]} replicas of {lacking[0].name} run" if lacking else "",
+        wakes=tuple(wake for d, _ in aims for wake in _slow_wakes(d, now)),
     )
 
 
@@ -143,9 +176,7 @@ def _failure(deployment: str, message: str) -> Problem:
 
 
 def _slow_start(ingress: Deployment, now: datetime) -> Problem | None:
-    slow = [
-        r for r in ingress.replicas if r.state is ReplicaState.STARTING and r.started_before(now, SLOW_START_SECONDS)
-    ]
+    slow = [r for r in ingress.replicas if r.starting and r.started_before(now, SLOW_START_SECONDS)]
     if not slow:
         return None
     first = min(slow, key=lambda r: r.replica_id)
@@ -156,9 +187,7 @@ def _slow_start(ingress: Deployment, now: datetime) -> Problem | None:
     )
 
 
-def retry_due(failure: Failure | None, now: datetime) -> bool:
-    """Whether an application that Serve has given up on is to be tried again on a new incarnation."""
-    if failure is None:
-        return False
-    wait = min(MIN_RETRY_SECONDS * float(2 ** (failure.count - 1)), 10 * MIN_RETRY_SECONDS)
-    return (now - failure.at).total_seconds() >= wait
+def _slow_wakes(deployment: Deployment, now: datetime) -> list[Wake]:
+    """When a replica that starts will have been starting for long."""
+    slow = [r.start_time + timedelta(seconds=SLOW_START_SECONDS) for r in deployment.replicas if r.starting]
+    return [Wake(late, f"a replica of {deployment.name} is slow to start") for late in slow if late >= now]

@@ -21,10 +21,18 @@ def pods_by_group(groups: Sequence[WorkerGroup], counts: Counts) -> dict[str, in
     return {group.name: pods_needed(counts[group.name], group.replicas_per_pod) for group in groups}
 
 
-def with_room(groups: Sequence[WorkerGroup], counts: Counts, workers: Sequence[Pod]) -> dict[str, int]:
+def with_room(
+    groups: Sequence[WorkerGroup], counts: Counts, workers: Sequence[Pod], *, refused: bool = False
+) -> dict[str, int]:
     """How many replicas of each group Serve is asked for: those of Pods that no node has room for come when one has.
 
     Serve would wait for them all, and take none away meanwhile.
+
+    Args:
+        groups: the worker groups.
+        counts: replicas that each is to have.
+        workers: live workers.
+        refused: whether the API server takes no more Pods: those that are lacking give no room either.
     """
     room = {}
     for group in groups:
@@ -33,6 +41,7 @@ def with_room(groups: Sequence[WorkerGroup], counts: Counts, workers: Sequence[P
         needed = pods_needed(wanted, group.replicas_per_pod)
         # One that is to take another's place adds no room.
         placed = needed - max(0, sum(bool(w.unschedulable) for w in own) - max(0, len(own) - needed))
+        placed -= max(0, needed - len(own)) if refused else 0
         room[group.name] = max(min(1, wanted), min(wanted, placed * group.replicas_per_pod))
     return room
 
@@ -81,4 +90,4 @@ def _give_up(worker: Pod, head: Pod, node: NodeState | None) -> Action:
         return DeletePod(worker.name, worker.uid, "not needed any more, and never started")
     if node is not None and node.status in _GONE:
         return DeletePod(worker.name, worker.uid, "not needed any more, and drained")
-    return DrainNode(head.name, worker.name)
+    return DrainNode(worker.revision, head.name, worker.name)

@@ -28,7 +28,7 @@ def pod_problem(pod: Pod) -> Problem | None:
     for container in pod.containers:
         if problem := _container_problem(pod, container):
             return problem
-    if pod.terminated and pod.phase == "Failed":
+    if pod.phase == "Failed":
         return Problem(Reason.CONTAINER_CRASHED, f"Pod {pod.name} failed and left no reason")
     return None
 

@@ -5,13 +5,14 @@ takes the cluster's state with it; but the workers go on answering. So a lost he
 incarnation with workers of its own, and the old workers stay in the router until the new ones answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from eagleray.api.conditions import Reason
 from eagleray.api.status import Failure
-from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod
-from eagleray.domain.observed import Pod, Role
+from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod, Wake
+from eagleray.domain.observed import Observed, Pod, Role
 from eagleray.domain.problem import Problem
 from eagleray.domain.ray_cluster.backoff import next_try, note
 from eagleray.domain.ray_cluster.capacity import free_indexes, pods_by_group, shrink
@@ -35,7 +36,8 @@ class Cluster:
         head: its live head.
         workers: its live workers, by index.
         previous: live workers of earlier incarnations.
-        pods: every Pod of the revision, whatever its state.
+        pods: every Pod of the revision, whatever its state, but those that are overdue.
+        overdue: Pods that should have gone; they hold their names.
     """
 
     incarnation: int
@@ -43,6 +45,13 @@ class Cluster:
     workers: tuple[Pod, ...]
     previous: tuple[Pod, ...]
     pods: tuple[Pod, ...]
+    overdue: tuple[Pod, ...] = ()
+
+    @property
+    def preparing(self) -> Pod | None:
+        """A live Pod of which an init container runs, or None."""
+        live = ((self.head,) if self.head else ()) + self.workers
+        return next((p for p in live if p.prepares), None)
 
     @property
     def started_workers(self) -> int:
@@ -63,18 +72,20 @@ class Cluster:
         return {name: number for name, number in missing.items() if number > 0}
 
 
-def sort_out(revision: str, pods: tuple[Pod, ...], last_incarnation: int) -> Cluster:
+def sort_out(revision: str, observed: Observed, last_incarnation: int) -> Cluster:
     """Sort out the Pods of `revision`.
 
     Args:
         revision: the revision's name.
-        pods: every Ray Pod of the object.
+        observed: what was seen.
         last_incarnation: the highest number that the status remembers, or -1.
     """
-    own = tuple(sorted((p for p in pods if p.revision == revision), key=lambda p: (p.incarnation, p.role, p.index)))
+    pods = (p for p in observed.pods if p.revision == revision)
+    own = tuple(sorted(pods, key=lambda p: (p.incarnation, p.role, p.index)))
+    overdue = tuple(p for p in observed.overdue if p.revision == revision)
     heads = [p for p in own if p.role is Role.HEAD and p.live]
     head = heads[-1] if heads else None
-    newest = max((p.incarnation for p in own), default=-1)
+    newest = max((p.incarnation for p in (*own, *overdue)), default=-1)
     current = head.incarnation if head else max(newest, last_incarnation) + 1
     live = [p for p in own if p.role is Role.WORKER and p.live]
     return Cluster(
@@ -83,6 +94,7 @@ def sort_out(revision: str, pods: tuple[Pod, ...], last_incarnation: int) -> Clu
         workers=tuple(p for p in live if p.incarnation == current),
         previous=tuple(p for p in live if p.incarnation < current),
         pods=own,
+        overdue=overdue,
     )
 
 
@@ -94,13 +106,13 @@ class PodsDecision:
         actions: creations and deletions.
         failure: the record of failures after this look.
         problem: what is wrong with the Pods now, the most telling first, or None.
-        retry_at: when creations that wait for their back-off are due, or None.
+        wakes: when creations that wait for their back-off are due.
     """
 
     actions: tuple[Action, ...]
     failure: Failure | None
     problem: Problem | None
-    retry_at: datetime | None = None
+    wakes: tuple[Wake, ...] = ()
 
 
 def decide_pods(
@@ -120,7 +132,8 @@ def decide_pods(
     problem = next(iter(broken), None) or _first_problem(cluster)
     due = next_try(failure)
     if due is not None and now < due:
-        return PodsDecision(tuple(actions), failure, problem, due if _incomplete(cluster, wanted) else None)
+        waits = (Wake(due, f"Pods of {revision.name} are made again"),) if _incomplete(cluster, wanted) else ()
+        return PodsDecision(tuple(actions), failure, problem, waits)
     actions += [*replace_others(revision.image, cluster.workers), *_create(revision, cluster, wanted)]
     if cluster.head is not None:
         for group in revision.groups:
@@ -149,15 +162,18 @@ def _incomplete(cluster: Cluster, wanted: Counts) -> bool:
 def _create(revision: Revision, cluster: Cluster, wanted: Counts) -> list[Action]:
     actions: list[Action] = []
     if cluster.head is None:
-        actions.append(CreateHead(revision, cluster.incarnation))
-    taken = {p.index for p in cluster.pods if p.role is Role.WORKER and p.incarnation == cluster.incarnation}
+        actions.append(CreateHead(revision.name, revision.image, cluster.incarnation))
+    every = (*cluster.pods, *cluster.overdue)
+    taken = {p.index for p in every if p.role is Role.WORKER and p.incarnation == cluster.incarnation}
     missing = [
         (group.name, on_demand)
         for group in revision.groups
         for on_demand in new_pods(group, cluster.group(group.name), wanted[group.name])
     ]
     for index, (group, on_demand) in zip(free_indexes(taken, len(missing)), missing, strict=True):
-        actions.append(CreateWorker(revision, group, cluster.incarnation, index, on_demand))
+        actions.append(
+            CreateWorker(revision.name, revision.image, group, cluster.incarnation, index, on_demand=on_demand)
+        )
     return actions
 
 
@@ -180,9 +196,18 @@ def _failures(cluster: Cluster, wanted: Counts) -> list[Problem]:
     heads = [p for p in ended if p.role is Role.HEAD]
     short = cluster.short(wanted)
     workers = [p for p in ended if p.group in short and p.incarnation == cluster.incarnation]
-    return [problem for p in heads + workers if (problem := pod_problem(p))]
+    return [pod_problem(p) or _ended(p) for p in heads + workers]
+
+
+def _ended(pod: Pod) -> Problem:
+    return Problem(Reason.CONTAINER_CRASHED, f"Pod {pod.name}: its main container ended by itself and left no reason")
 
 
 def _first_problem(cluster: Cluster) -> Problem | None:
     live = ([cluster.head] if cluster.head else []) + list(cluster.workers)
     return next((problem for p in live if (problem := pod_problem(p))), None)
+
+
+def overdue_wakes(pods: Iterable[Pod]) -> tuple[Wake, ...]:
+    """When Pods that go are waited for no more."""
+    return tuple(Wake(p.overdue_from, f"Pod {p.name} should have gone") for p in pods if p.overdue_from is not None)

@@ -60,6 +60,11 @@ class Replica:
     pod: str
     start_time: datetime
 
+    @property
+    def starting(self) -> bool:
+        """Whether its constructor has not returned."""
+        return self.state is ReplicaState.STARTING
+
     def started_before(self, now: datetime, seconds: float) -> bool:
         """Whether it was begun more than `seconds` before `now`."""
         return now - self.start_time > timedelta(seconds=seconds)

@@ -115,7 +115,7 @@ def _clocks(record: RolloutStatus, at: Situation) -> RolloutStatus:
     on_its_way = record.weight > 0 and changed is None
     since = record.waiting_since if view.scale.replicas == record.replicas else None
     unseen = view.serves is None and since is None
-    waiting = None if (at.enough and not on_its_way) or unseen else since or at.now
+    waiting = None if (at.enough and not on_its_way) or unseen or view.prepares else since or at.now
     lost = record.weight > 0 and record.waiting_since is None and view.serves is False
     return record.model_copy(
         update={

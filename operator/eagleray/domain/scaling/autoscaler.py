@@ -23,7 +23,6 @@ START_SECONDS = 30.0
 # The load is looked at so often: while it asks for more than there is, and otherwise.
 RISING_SECONDS = 1.0
 STEADY_SECONDS = 5.0
-ASLEEP_SECONDS = 15.0
 Records = tuple[ScalingStatus, ...]
 
 
@@ -34,12 +33,12 @@ class Scaled:
     Attributes:
         versions: the versions, with the number of replicas that each is to have.
         records: why, by revision: its blocks of the status.
-        queries: what others are to be asked.
+        queries: what others are to be asked, each with the revision that it is about.
     """
 
     versions: tuple[Version, ...]
     records: Records = ()
-    queries: tuple[ProviderQuery, ...] = ()
+    queries: tuple[tuple[str, ProviderQuery], ...] = ()
 
 
 def autoscale(desired: Desired, observed: Observed, now: datetime) -> Scaled:
@@ -127,9 +126,11 @@ class _Subject:
     least: int = 0
 
 
-def _queries(subjects: Sequence[_Subject], observed: Observed, now: datetime) -> tuple[ProviderQuery, ...]:
+def _queries(subjects: Sequence[_Subject], observed: Observed, now: datetime) -> tuple[tuple[str, ProviderQuery], ...]:
     return tuple(
-        query for s in subjects for query in due_queries(s.rules, s.revision, s.deployment, observed.readings, now)
+        (s.revision.name, query)
+        for s in subjects
+        for query in due_queries(s.rules, s.revision, s.deployment, observed.readings, now)
     )
 
 
@@ -223,8 +224,8 @@ def _whole_of(revision: str, record: ScalingStatus) -> bool:
     return (record.revision, record.deployment) == (revision, "")
 
 
-def next_look(records: Sequence[ScalingStatus]) -> float:
-    """Seconds until loads are to be looked at again; a request that wakes a revision comes as an event.
+def polling_seconds(records: Sequence[ScalingStatus]) -> float:
+    """Seconds between two looks at the load; a request that wakes a revision comes as an event.
 
     Args:
         records: what was decided about all revisions.
@@ -232,6 +233,6 @@ def next_look(records: Sequence[ScalingStatus]) -> float:
     asleep = {r.revision for r in records if r.idle_since is not None}
     awake = [r for r in records if r.revision not in asleep]
     if not awake:
-        return ASLEEP_SECONDS if records else math.inf
+        return math.inf
     rising = any((metric.replicas or 0) > record.desired for record in awake for metric in record.metrics or [])
     return RISING_SECONDS if rising or any(r.wakes_since for r in awake) else STEADY_SECONDS

@@ -1,11 +1,12 @@
 """The conditions, as kstatus and Argo CD read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.status import Condition, RolloutPhase, RolloutStatus
+from eagleray.domain.observed import Pod
 from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.status.text import clean
@@ -24,7 +25,16 @@ _NEED_A_PERSON = {
     Reason.INVALID_SPEC,
     Reason.MODEL_LOAD_FAILED,
     Reason.NAME_CONFLICT,
+    Reason.RAY_UNPROTECTED,
 }
+_STARTS = {
+    Reason.HEAD_STARTING,
+    Reason.WORKERS_STARTING,
+    Reason.APPLICATION_STARTING,
+    Reason.WARMING_UP,
+    Reason.STARTING,
+}
+_HOLDS = "its node or a finalizer holds it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +49,66 @@ class Verdict:
 Verdicts = dict[ConditionType, Verdict]
 
 
-def serving(versions: Versions, leaving: int, *, suspended: bool) -> Verdicts:
-    """Judge an object whose spec can be acted on.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an object stands.
 
-    Args:
-        versions: the versions as they stand.
+    Attributes:
+        versions: its versions.
         leaving: how many Pods are still to go.
+        overdue: Pods that should have gone.
+        router: what is wrong with its router, or None.
+        leaver: what keeps a revision from leaving, or None.
+        refused: what spec asks for and is not given, and why; or "".
         suspended: whether spec takes everything down.
     """
-    problem = _worst(versions)
-    if suspended:
-        ready = Verdict("False", Reason.SUSPENDED, "spec.suspend is true: requests are answered with 503")
-    else:
-        ready = _resting(versions) or _ready(versions)
+
+    versions: Versions
+    leaving: int = 0
+    overdue: tuple[Pod, ...] = ()
+    router: Problem | None = None
+    leaver: Problem | None = None
+    refused: str = ""
+    suspended: bool = False
+
+    @property
+    def problem(self) -> Problem | None:
+        """The problem to name, after what was refused."""
+        return self.router or _worst(self.versions) or self.leaver
+
+
+def judge(standing: Standing) -> Verdicts:
+    """Judge an object by what serves, whatever was refused."""
     return {
-        ConditionType.READY: ready,
-        ConditionType.PROGRESSING: _progressing(versions, leaving),
-        ConditionType.PAUSED: _paused(versions),
-        ConditionType.DEGRADED: _degraded(versions, problem),
-        ConditionType.STALLED: _stalled(versions, problem),
+        ConditionType.READY: _readiness(standing),
+        ConditionType.PROGRESSING: _progressing(standing),
+        ConditionType.PAUSED: _paused(standing.versions),
+        ConditionType.DEGRADED: _degraded(standing),
+        ConditionType.STALLED: _stalled(standing),
     }
 
 
-def stalled(reason: Reason, message: str, serving_still: Verdict | None = None) -> Verdicts:
-    """Judge an object that the operator cannot act on until a person changes something."""
-    failed = Verdict("True", reason, message)
+def deleting() -> Verdicts:
+    """Judge an object that was deleted."""
+    goes = Verdict("False", Reason.DELETING, "the object was deleted: its Pods finish their requests and go")
     return {
-        ConditionType.READY: serving_still or Verdict("False", reason, message),
-        ConditionType.PROGRESSING: Verdict("False", reason, message),
-        ConditionType.PAUSED: Verdict("False", reason, message),
-        ConditionType.DEGRADED: failed,
-        ConditionType.STALLED: failed,
+        ConditionType.READY: goes,
+        ConditionType.PROGRESSING: replace(goes, status="True"),
+        ConditionType.PAUSED: goes,
+        ConditionType.DEGRADED: goes,
+        ConditionType.STALLED: goes,
     }
+
+
+def _readiness(standing: Standing) -> Verdict:
+    if standing.suspended:
+        return Verdict("False", Reason.SUSPENDED, "spec.suspend is true: requests are answered with 503")
+    if not standing.versions and standing.refused:
+        return Verdict("False", Reason.INVALID_SPEC, standing.refused)
+    ready = _resting(standing.versions) or _ready(standing.versions)
+    if standing.router is not None and ready.reason in {Reason.ROUTER_STARTING, *_STARTS}:
+        return Verdict(ready.status, standing.router.reason, standing.router.message)
+    return ready
 
 
 def write(verdicts: Verdicts, before: list[Condition], generation: int, now: datetime) -> list[Condition]:
@@ -157,22 +195,36 @@ def _phase(view: RevisionView) -> Reason:
     return Reason.WARMING_UP
 
 
-def _progressing(versions: Versions, leaving: int) -> Verdict:
-    for version in versions:
-        if found := _moving_version(version):
-            return found
-    if leaving:
-        return Verdict("True", Reason.DRAINING, f"{leaving} Pods of replaced revisions are still to go")
+def _progressing(standing: Standing) -> Verdict:
+    moving = next((verdict for version in standing.versions if (verdict := _moving_version(version))), None)
+    if moving is None and standing.leaving:
+        moving = Verdict("True", Reason.DRAINING, f"{standing.leaving} Pods of replaced revisions are still to go")
+    return moving or _waiting(standing.versions) or _at_rest(standing)
+
+
+def _waiting(versions: Versions) -> Verdict | None:
+    """What a person decided, or is to decide."""
     if paused := _in_phase(versions, RolloutPhase.PAUSED):
         return Verdict("False", Reason.ROLLOUT_PAUSED, told(paused))
     if aborted := _in_phase(versions, RolloutPhase.ABORTED):
         return Verdict("False", Reason.ROLLOUT_ABORTED, told(aborted))
-    back = next((v for v in versions if v.version.wanted != v.version.revision.name), None)
+    return None
+
+
+def _at_rest(standing: Standing) -> Verdict:
+    if standing.refused:
+        return Verdict("False", Reason.INVALID_SPEC, standing.refused)
+    back = next((v for v in standing.versions if v.version.wanted != v.version.revision.name), None)
     if back is not None:
         lane = back.version
-        said = f"version {lane.name} went back to {lane.revision.name}; spec asks for {lane.wanted}"
-        return Verdict("False", Reason.ROLLED_BACK, said)
-    return Verdict("False", Reason.SETTLED, "everything is as spec says")
+        what = f"version {lane.name} went back to {lane.revision.name}; spec asks for {lane.wanted}"
+        return Verdict("False", Reason.ROLLED_BACK, what)
+    overdue = "".join(f"; {_overdue(pod)}" for pod in standing.overdue)
+    return Verdict("False", Reason.SETTLED, f"everything is as spec says{overdue}")
+
+
+def _overdue(pod: Pod) -> str:
+    return f"Pod {pod.name} has been terminating since {pod.leaves_by:%Y-%m-%d %H:%M:%S} UTC: {_HOLDS}"
 
 
 def _moving_version(version: VersionView) -> Verdict | None:
@@ -218,7 +270,10 @@ def _moving(view: RevisionView) -> Reason:
     return Reason.DRAINING if view.complete else _phase(view)
 
 
-def _degraded(versions: Versions, problem: Problem | None) -> Verdict:
+def _degraded(standing: Standing) -> Verdict:
+    versions, problem = standing.versions, standing.problem
+    if standing.refused:
+        return Verdict("True", Reason.INVALID_SPEC, standing.refused)
     if shifted := _shifted(versions):
         return Verdict("True", Reason.TRAFFIC_SHIFTED, shifted)
     if problem is not None:
@@ -243,7 +298,12 @@ def _shifted(versions: Versions) -> str:
     return ""
 
 
-def _stalled(versions: Versions, problem: Problem | None) -> Verdict:
+def _stalled(standing: Standing) -> Verdict:
+    versions, problem = standing.versions, standing.problem
+    if standing.refused:
+        return Verdict("True", Reason.INVALID_SPEC, standing.refused)
+    if standing.router is not None and standing.router.reason in _NEED_A_PERSON:
+        return Verdict("True", standing.router.reason, standing.router.message)
     if aborted := _in_phase(versions, RolloutPhase.ABORTED):
         return Verdict("True", Reason.ROLLOUT_ABORTED, told(aborted))
     # A rollout that goes on tries again, and is taken back in the end.

@@ -1,11 +1,11 @@
 """What the operator says on the object."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.status import (
-    Condition,
     ModelDeploymentStatus,
     Outcome,
     RevisionStatus,
@@ -13,10 +13,12 @@ from eagleray.api.status import (
     ShareStatus,
     VersionStatus,
 )
+from eagleray.domain.actions import ROUTER_PART
 from eagleray.domain.desired import Desired
 from eagleray.domain.labels import selector
 from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed
+from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.rollout.comparison import mirror_status
 from eagleray.domain.scaling.conditions import scaling_verdicts
@@ -25,37 +27,50 @@ from eagleray.domain.status.text import clean
 from eagleray.domain.traffic.router import RouterConfig
 from eagleray.domain.versions import Versions, VersionView
 
-ROLLOUT_LENGTH = 256
+COLUMN_LENGTH = 256
 
 
-def describe(
-    desired: Desired,
-    versions: Versions,
-    weights: Mapping[str, int],
-    leaving: tuple[Leaving, ...],
-    router: RouterConfig,
-    observed: Observed,
-    now: datetime,
-) -> ModelDeploymentStatus:
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one look has decided.
+
+    Attributes:
+        versions: the versions as they stand.
+        weights: their effective weights.
+        leaving: revisions that are still to go, and those that are remembered.
+        router: what the router is told.
+    """
+
+    versions: Versions
+    weights: Mapping[str, int]
+    leaving: tuple[Leaving, ...]
+    router: RouterConfig
+
+
+def describe(desired: Desired, decided: Decided, observed: Observed, now: datetime) -> ModelDeploymentStatus:
     """Describe the object as it stands.
 
     Args:
         desired: the parsed object.
-        versions: its versions as they stand.
-        weights: their effective weights.
-        leaving: revisions that are still to go, and those that are remembered.
-        router: what the router is told.
+        decided: what was decided about it.
         observed: what was seen, the status written before included.
         now: the time of the decision.
     """
-    pods_to_go = sum(len(gone.pods) for gone in leaving)
-    suspended = bool(desired.spec.suspend)
+    versions, router = decided.versions, decided.router
+    standing = conditions.Standing(
+        versions,
+        leaving=sum(len(gone.pods) for gone in decided.leaving),
+        overdue=observed.overdue,
+        router=_failed(ROUTER_PART, observed),
+        leaver=next((p for gone in decided.leaving if (p := _failed(gone.record.name, observed))), None),
+        refused=desired.refused,
+        suspended=bool(desired.spec.suspend),
+    )
     scaling = [record for version in versions for record in version.scaling]
-    verdicts = conditions.serving(versions, pods_to_go, suspended=suspended) | scaling_verdicts(scaling)
-    said = tuple(_version(v, weights[v.version.name]) for v in versions)
+    verdicts = conditions.judge(standing) | scaling_verdicts(scaling)
+    said = tuple(_version(v, decided.weights[v.version.name]) for v in versions)
     wanted = sum(wanted_replicas(v) for v in versions if not v.version.departing)
     ready = sum(v.ready_replicas for v in said)
-    sticky = router.sticky is not None
     return ModelDeploymentStatus(
         observed_generation=desired.generation,
         conditions=conditions.write(verdicts, observed.status.conditions, desired.generation, now),
@@ -64,15 +79,42 @@ def describe(
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",
         selector=selector(desired.name),
-        traffic=" · ".join(f"{v.name} {v.effective_weight}%" for v in said),
+        traffic=clean(" · ".join(f"{v.name} {v.effective_weight}%" for v in said), COLUMN_LENGTH),
         rollout=_rollout(versions),
         versions=list(said),
-        revisions=[_outcome(view, v, now) for v in versions for view in v.views] + [gone.record for gone in leaving],
+        revisions=_revisions(decided, observed, now),
         rollouts=[v.rollout for v in versions if v.rollout] or None,
         mirror=_mirror(desired, router, observed, now),
         scaling=scaling or None,
-        split=[ShareStatus(revision=s.revision, slots=s.slots) for s in router.split] if sticky else None,
+        split=[ShareStatus(revision=s.revision, slots=s.slots) for s in router.split] if router.sticky else None,
     )
+
+
+def _failed(part: str, observed: Observed) -> Problem | None:
+    outcome = observed.outcomes.get(part)
+    return outcome.problem if outcome else None
+
+
+def describe_deleting(observed: Observed, generation: int, now: datetime) -> ModelDeploymentStatus:
+    """Describe an object that was deleted and whose children are still there.
+
+    Args:
+        observed: what was seen.
+        generation: of the object.
+        now: the time.
+    """
+    before = observed.status
+    written = conditions.write(conditions.deleting(), before.conditions, generation, now)
+    return before.model_copy(update={"observed_generation": generation, "conditions": written})
+
+
+def _revisions(decided: Decided, observed: Observed, now: datetime) -> list[RevisionStatus]:
+    """Each that exists; what is known of one that cannot be read is kept for an operator that can."""
+    views = [_outcome(view, version, now) for version in decided.versions for view in version.views]
+    records = [*views, *(gone.record for gone in decided.leaving)]
+    names = {record.name for record in records}
+    kept = (observed.status.revision(name) for name in sorted(set(observed.unreadable) - names))
+    return [*records, *(record for record in kept if record is not None)]
 
 
 def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: datetime) -> MirrorStatus | None:
@@ -81,11 +123,6 @@ def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: dat
         return None
     found = [comparison for pod in observed.routers for comparison in pod.comparisons]
     return mirror_status(router.mirror, traffic.mirror.version, found, observed.status.mirror, now)
-
-
-def unchanged_but(before: ModelDeploymentStatus, generation: int, written: list[Condition]) -> ModelDeploymentStatus:
-    """The status as it was, with new conditions."""
-    return before.model_copy(update={"observed_generation": generation, "conditions": written})
 
 
 def _version(version: VersionView, weight: int) -> VersionStatus:
@@ -141,7 +178,7 @@ def _outcome(view: RevisionView, version: VersionView, now: datetime) -> Revisio
 
 def _rollout(versions: Versions) -> str | None:
     said = [_short(v) for v in versions if v.rollout]
-    return clean("; ".join(said), ROLLOUT_LENGTH) or None
+    return clean("; ".join(said), COLUMN_LENGTH) or None
 
 
 def _short(version: VersionView) -> str:

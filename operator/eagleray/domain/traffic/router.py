@@ -14,6 +14,9 @@ CONFIG_DIR = "/etc/eagleray/router"
 # Kubelet replaces the files of a ConfigMap all at once by moving this link in their folder.
 KUBELET_DATA = "..data"
 HOLDS_FILE = "holds.json"
+# Read in place of `lds.json` where the kernel knows no IPv6.
+IPV4_LISTENERS_FILE = "lds-ipv4.json"
+EVERYWHERE = "::"
 CONFIG_ANNOTATION = "eagleray.dev/router-config"
 HTTP_PORT = 8080
 OPS_PORT = 9902
@@ -204,7 +207,7 @@ class RouterLayout:
 
     Attributes:
         config_dir: folder of the files, absolute.
-        bind: address of the two public listeners.
+        bind: address of the two public listeners; `EVERYWHERE` is that of IPv4, too.
         http_port: traffic.
         ops_port: readiness, statistics and configuration version.
         admin_port: Envoy's own interface, always on loopback, as the following are.
@@ -213,10 +216,11 @@ class RouterLayout:
         report_port: the comparer, for what it found.
         checks_port: the holder, which lets requests pass.
         held_port: the holder, for how many wait.
+        bind_ipv4: `bind` where the kernel knows no IPv6.
     """
 
     config_dir: str = CONFIG_DIR
-    bind: str = "0.0.0.0"  # noqa: S104 -- a Pod is reached by its own address
+    bind: str = EVERYWHERE
     http_port: int = HTTP_PORT
     ops_port: int = OPS_PORT
     admin_port: int = ADMIN_PORT
@@ -225,6 +229,7 @@ class RouterLayout:
     report_port: int = REPORT_PORT
     checks_port: int = CHECKS_PORT
     held_port: int = HELD_PORT
+    bind_ipv4: str = "0.0.0.0"  # noqa: S104 -- a Pod is reached by its own address
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def route(
     """
     traffic = desired.spec.traffic or Traffic()
     targets = [_target(view, v.hold if view is v.stable else None) for v in versions for view in v.views]
+    names = {v.version.name for v in versions}
     idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
     targets += [
         _endpoints(observed.revisions[gone.record.name], gone.pods)
@@ -60,7 +61,7 @@ def route(
         targets=tuple(targets),
         split=_split(traffic, versions, weights, observed),
         lanes=tuple(RouterLane(v.version.name, _lane(v)) for v in versions),
-        rules=tuple(traffic.rules or ()),
+        rules=tuple(rule for rule in traffic.rules or () if rule.version in names),
         sticky=traffic.sticky,
         mirror=_mirror(traffic, versions, weights),
         compares=compares(traffic),
@@ -78,15 +79,16 @@ def effective_weights(versions: Versions, observed: Observed) -> dict[str, int]:
 
     A version without an answering replica gets none, and its share goes to the others in proportion. Where none has an
     answering replica all keep theirs, so that the first replica to come back is asked at once, operator or not. While
-    no router can be asked everything stays as it was. Versions that spec has no more keep everything while they are
-    there, as the new ones are not ready before.
+    no router can be asked everything stays as it was. While versions are there that spec has no more, those that had
+    requests keep them: the new ones are not ready before.
     """
     none = {v.version.name: 0 for v in versions}
-    lanes = [v for v in versions if v.version.departing] or list(versions)
+    before = {v.name: v.effective_weight for v in observed.status.versions}
+    departs = any(v.version.departing for v in versions)
+    lanes = [v for v in versions if v.version.departing or before.get(v.version.name) or not departs]
     serving = {v.version.name: v.version.weight for v in lanes if _has_replicas(v) and v.version.weight}
     if not serving:
         return none
-    before = {v.name: v.effective_weight for v in observed.status.versions}
     able = {v.version.name for v in lanes if _able(v, before)}
     weights = {name: weight for name, weight in serving.items() if name in able} or serving
     return none | apportion(100, weights)
@@ -149,8 +151,8 @@ def _mirrored(named: VersionView, versions: Versions, weights: Mapping[str, int]
 def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) -> RouterMirror | None:
     if traffic.mirror is None:
         return None
-    named = next(v for v in versions if v.version.name == traffic.mirror.version)
-    mirrored = _mirrored(named, versions, weights)
+    named = next((v for v in versions if v.version.name == traffic.mirror.version), None)
+    mirrored = _mirrored(named, versions, weights) if named else None
     if mirrored is None or mirrored.serves is False:
         return None
     allowed = traffic.mirror.tolerance or Tolerance()

@@ -1,0 +1,211 @@
+"""Do what a plan asks for, part by part: what frees room first, and no part stops another."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from eagleray.domain.actions import (
+    Action,
+    CreateHead,
+    CreateWorker,
+    DeletePod,
+    DeleteRevision,
+    EnsureRevision,
+    EnsureRouter,
+    Part,
+    RetireRevision,
+)
+from eagleray.domain.traffic.router import CONFIG_ANNOTATION, InvalidRouterConfigError
+from eagleray.engine.ask import Inquirer
+from eagleray.engine.children import Children, controller_of
+from eagleray.engine.context import Look
+from eagleray.engine.departed import IDLE_GRACE_SECONDS
+from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError
+from eagleray.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
+from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, POD, Kind, Manifest, Ref
+from eagleray.resources.children import (
+    RECORD,
+    REVISION_CHILDREN,
+    ROUTER_CHILDREN,
+    TOKEN,
+    RevisionContext,
+    RouterContext,
+)
+from eagleray.resources.head import build_head_pod
+from eagleray.resources.owner import reference_to
+from eagleray.resources.secret import auth_token
+from eagleray.resources.worker import build_worker_pod
+from eagleray.router.config import rendered
+
+log = structlog.get_logger(__name__)
+
+_FREES = (DeletePod, RetireRevision, DeleteRevision)
+_WRITES = (EnsureRouter, EnsureRevision, CreateHead, CreateWorker)
+_KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in KINDS.values()}
+# Of the Pods that a free deletes at a time.
+AT_ONCE = 16
+
+
+class Executor:
+    """Does the parts of one plan.
+
+    Args:
+        look: the look that the plan was made in.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._kube = look.tools.kube
+        self._children = Children(look.tools.kube, look.tools.store, look.memory.applied)
+        self._inquirer = Inquirer(look)
+
+    async def do(self, parts: Sequence[Part]) -> None:
+        """Do them; how each ended is noted in the object's memory.
+
+        All that frees room is done before anything that needs some; the rest of each part goes on side by side.
+        """
+        frees = [(part.name, _of(part, _FREES)) for part in parts]
+        writes = [(part.name, _of(part, _WRITES)) for part in parts]
+        await _together([self._step(f"{name} frees", name, actions, self._free) for name, actions in frees])
+        await _together([self._step(f"{name} writes", name, actions, self._write) for name, actions in writes])
+        for part in parts:
+            self._inquirer.ask(action for action in part.actions if not isinstance(action, _FREES + _WRITES))
+        self._look.memory.parts.keep([f"{part.name} {what}" for part in parts for what in ("frees", "writes")])
+
+    async def _step(self, step: str, part: str, actions: Actions, do: Callable[[Actions], Awaitable[None]]) -> None:
+        """Do one step of a part, unless it failed a moment ago, and note how it ended."""
+        outcomes, now = self._look.memory.parts, self._look.now
+        if not outcomes.due(step, actions, now):
+            return
+        try:
+            await do(actions)
+        except KubeError as e:
+            log.warning("A part ended early", part=part, error=str(e), type=type(e).__name__)
+            outcomes.failed(step, part, actions, e, now)
+        else:
+            outcomes.done(step)
+
+    async def _free(self, actions: Actions) -> None:
+        """Do all of them, also where one fails: the first failure is raised in the end."""
+        results = await asyncio.gather(*(self._let_go(action) for action in actions), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _let_go(self, action: Action) -> None:
+        namespace = self._look.key.namespace
+        match action:
+            case DeletePod():
+                log.info("Deleting Pod", pod=action.name, why=action.why)
+                grace = IDLE_GRACE_SECONDS if action.idle else None
+                await self._delete(Ref(POD, namespace, action.name), action.uid, grace)
+            case RetireRevision(revision):
+                for child in REVISION_CHILDREN:
+                    if child.retired is not None:
+                        await self._delete(Ref(_KINDS[child.kind], namespace, child.retired(revision)))
+            case DeleteRevision(revision):
+                await self._delete(Ref(CONTROLLER_REVISION, namespace, revision))
+
+    async def _delete(self, ref: Ref, uid: str | None = None, grace_seconds: int | None = None) -> None:
+        try:
+            await self._kube.delete(ref, uid=uid, grace_seconds=grace_seconds)
+        except (NotFoundError, ConflictError) as e:
+            log.debug("Already gone", ref=str(ref), error=str(e))
+
+    async def _write(self, actions: Actions) -> None:
+        """Do them in their order; the first failure ends it."""
+        for action in actions:
+            match action:
+                case EnsureRouter():
+                    await self._ensure_router(action)
+                case EnsureRevision():
+                    await self._ensure_revision(action)
+                case CreateHead() | CreateWorker():
+                    await self._create_token(action.revision)
+                    await self._create_pod(self._pod(action))
+
+    async def _ensure_router(self, action: EnsureRouter) -> None:
+        look = self._look
+        try:
+            files = rendered(action.config)
+        except InvalidRouterConfigError as e:
+            raise InvalidError(str(e)) from e
+        image = look.tools.settings.router_image
+        context = RouterContext(action.config, files, image, look.owner, look.pod_settings)
+        for child in ROUTER_CHILDREN:
+            await self._children.ensure(child.build(context))
+        for pod in look.world.routers:
+            if (pod["metadata"].get("annotations") or {}).get(CONFIG_ANNOTATION) != files.version:
+                await self._poke(pod, files.version)
+
+    async def _poke(self, pod: Manifest, version: str) -> None:
+        """Change the Pod, so that its kubelet refreshes the ConfigMap's files now and not within a minute."""
+        try:
+            await self._kube.patch(Ref.of(pod), {"metadata": {"annotations": {CONFIG_ANNOTATION: version}}})
+        except NotFoundError:
+            log.info("Router Pod is gone", pod=pod["metadata"]["name"])
+
+    async def _ensure_revision(self, action: EnsureRevision) -> None:
+        revision = self._look.plan.revisions[action.revision]
+        record = await self._children.ensure(RECORD.build(RevisionContext(revision, self._look.owner)))
+        context = RevisionContext(revision, reference_to(record), action.min_available)
+        for child in REVISION_CHILDREN:
+            await self._children.ensure(child.build(context))
+        if self._look.lacks_token(action.revision):
+            await self._create_token(action.revision)
+
+    async def _create_token(self, name: str) -> None:
+        """Create the token Secret, which the operator may not read, wherever it may be missing."""
+        revision, namespace = self._look.plan.revisions[name], self._look.key.namespace
+        record = self._look.tools.store.get(Ref(CONTROLLER_REVISION, namespace, name))
+        if record is None:
+            raise NameLeavingError(f"ControllerRevision {name} is gone; it is made anew")
+        token = auth_token(self._look.tools.settings.token_key, namespace, name)
+        try:
+            await self._kube.create(TOKEN.build(RevisionContext(revision, reference_to(record.body), token=token)))
+        except AlreadyExistsError:
+            log.debug("Token exists", revision=name)
+
+    def _pod(self, action: CreateHead | CreateWorker) -> Manifest:
+        look = self._look
+        revision = look.revision(action.revision, action.image)
+        if isinstance(action, CreateHead):
+            return build_head_pod(revision, action.incarnation, look.owner, look.pod_settings)
+        group = next(group for group in revision.groups if group.name == action.group)
+        group = group.on_no_spot_node() if action.on_demand else group
+        return build_worker_pod(revision, group, action.incarnation, action.index, look.owner, look.pod_settings)
+
+    async def _create_pod(self, manifest: Manifest) -> None:
+        ref = Ref.of(manifest)
+        try:
+            await self._kube.create(manifest)
+        except AlreadyExistsError:
+            await self._restore(ref, manifest)
+        else:
+            log.info("Created Pod", pod=ref.name)
+
+    async def _restore(self, ref: Ref, manifest: Manifest) -> None:
+        """A Pod of this name is there although it was not seen: ours without our labels, or somebody else's."""
+        live = await self._kube.get(ref)
+        if controller_of(live) == self._look.world.uid:
+            await self._kube.patch(ref, {"metadata": {"labels": manifest["metadata"]["labels"]}})
+        elif "deletionTimestamp" in live["metadata"] or controller_of(live):
+            raise NameLeavingError(f"Pod {ref.name} of an object that is gone is still there")
+        else:
+            raise NameTakenError(
+                f"Pod {ref.name} exists in namespace {ref.namespace} and was not made by Eagleray;"
+                " delete it, or give the ModelDeployment another name"
+            )
+
+
+def _of(part: Part, kinds: tuple[type, ...]) -> Actions:
+    return tuple(action for action in part.actions if isinstance(action, kinds))
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it, and raise the first defect, if any, when all has ended."""
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

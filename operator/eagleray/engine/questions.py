@@ -1,0 +1,235 @@
+"""What the peers of one object are asked: a table of questions, each with whom, how often, and how."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from eagleray.domain.actions import Polling
+from eagleray.domain.problem import PeerTrouble
+from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
+from eagleray.kube.kinds import Key
+from eagleray.peers.errors import PeerError, RejectedError
+from eagleray.peers.peers import PeerClient
+from eagleray.peers.places import Head
+
+log = structlog.get_logger(__name__)
+
+# A router Pod is listened to so long in one request …
+LISTEN_SECONDS = 25.0
+# … the next one begins no sooner than so long after the last began …
+LISTEN_PACE_SECONDS = 0.5
+# … and so much later again where it did not answer.
+LISTEN_AGAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSubject:
+    """A head that can be asked.
+
+    Attributes:
+        name: the Pod's name.
+        uid: its uid.
+        head: its address and token.
+    """
+
+    name: str
+    uid: str
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSubject:
+    """A router Pod that can be asked.
+
+    Attributes:
+        uid: its uid.
+        ip: its address.
+        compares: whether it has a comparer.
+        holds: whether it has a holder.
+    """
+
+    uid: str
+    ip: str
+    compares: bool
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Who can be asked about one object, as the last look saw it.
+
+    Attributes:
+        heads: heads of its revisions.
+        routers: its router Pods.
+        workers: uid and address of the workers whose agents' figures are needed.
+        draining: names of the heads that were asked to give up a node.
+    """
+
+    heads: tuple[HeadSubject, ...] = ()
+    routers: tuple[RouterSubject, ...] = ()
+    workers: tuple[tuple[str, str], ...] = ()
+    draining: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked, and how often."""
+
+    subjects: Subjects
+    polling: Polling
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """How one object's peers are asked.
+
+    Attributes:
+        key: the object, whose budget it is.
+        peers: how.
+    """
+
+    key: Key
+    peers: PeerClient
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that peers are asked.
+
+    Attributes:
+        name: the field of `Answers` that it fills.
+        whom: those who are asked; nobody is not asked.
+        seconds: between two rounds; None for no round at all.
+        ask: asks all of them, and gives their answers by uid; what fails is an answer.
+        loads: whether its answers tell the load.
+    """
+
+    name: str
+    whom: Callable[[Asked], tuple[Hashable, ...]]
+    seconds: Callable[[Polling], float | None]
+    ask: Callable[[Asker, Asked, Answers], Awaitable[Mapping[str, Any]]]
+    loads: bool = False
+
+    def pace(self, asked: Asked) -> float | None:
+        """Seconds between two rounds; None where nobody is to be asked."""
+        return self.seconds(asked.polling) if self.whom(asked) else None
+
+
+async def _ask_heads(asker: Asker, asked: Asked, before: Answers) -> Mapping[str, HeadAnswer]:
+    heads = asked.subjects.heads
+    answers = await asyncio.gather(*(_ask_head(asker, h, before.heads.get(h.uid)) for h in heads))
+    return {subject.uid: answer for subject, answer in zip(heads, answers, strict=True)}
+
+
+async def _ask_head(asker: Asker, subject: HeadSubject, before: HeadAnswer | None) -> HeadAnswer:
+    """Ask for Serve's state; of a head that has not told any yet, first whether it asks for its token at all."""
+    try:
+        if before is None or before.state is None:
+            unprotected = await asker.peers.protection(asker.key, subject.head.ip)
+            if unprotected:
+                return HeadAnswer(unprotected=unprotected)
+        return HeadAnswer(state=await asker.peers.serve_state(asker.key, subject.head))
+    except PeerError as e:
+        return HeadAnswer(trouble=trouble_of(e))
+
+
+def trouble_of(error: PeerError) -> PeerTrouble:
+    """A peer's failure as the domain knows it."""
+    return PeerTrouble("refused" if isinstance(error, RejectedError) else "unreachable", str(error))
+
+
+async def _ask_nodes(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
+    heads = _draining(asked)
+    answers = await asyncio.gather(*(_node_states(asker, head) for head in heads))
+    return {head.uid: answer for head, answer in zip(heads, answers, strict=True)}
+
+
+async def _node_states(asker: Asker, subject: HeadSubject) -> tuple[Any, ...]:
+    try:
+        return await asker.peers.node_states(asker.key, subject.head)
+    except PeerError as e:
+        log.info("No word of Ray's nodes", head=subject.name, error=str(e))
+        return ()
+
+
+async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
+    workers = asked.subjects.workers
+    answers = await asyncio.gather(*(asker.peers.node_use(asker.key, ip) for _, ip in workers), return_exceptions=True)
+    told = {}
+    for (uid, ip), answer in zip(workers, answers, strict=True):
+        if isinstance(answer, PeerError):
+            log.info("No figures of a Ray node", ip=ip, error=str(answer))
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            told[uid] = answer
+    return told
+
+
+async def _ask_routers(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, RouterAnswer]:
+    routers = asked.subjects.routers
+    answers = await asyncio.gather(*(_ask_router(asker, router) for router in routers))
+    return {router.uid: answer for router, answer in zip(routers, answers, strict=True)}
+
+
+async def _ask_router(asker: Asker, router: RouterSubject) -> RouterAnswer:
+    try:
+        stats = await asker.peers.router_stats(asker.key, router.ip)
+    except PeerError as e:
+        return RouterAnswer(error=str(e))
+    if not router.compares:
+        return RouterAnswer(stats)
+    try:
+        return RouterAnswer(stats, comparisons=await asker.peers.comparisons(asker.key, router.ip))
+    except PeerError as e:  # one that is silent is no fault of the router
+        log.info("No comparison", ip=router.ip, error=str(e))
+        return RouterAnswer(stats)
+
+
+async def _listen(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Mapping[str, int]]:
+    """Listen at every router Pod until a request waits at one of them, or their answers are due."""
+    tasks = {asyncio.create_task(_held(asker, router)): router.uid for router in _holding(asked)}
+    try:
+        done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return {tasks[task]: task.result() for task in done}
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _held(asker: Asker, router: RouterSubject) -> Mapping[str, int]:
+    try:
+        return await asker.peers.await_held(asker.key, router.ip, LISTEN_SECONDS)
+    except PeerError as e:
+        log.info("Requests that wait cannot be listened for", ip=router.ip, error=str(e))
+        await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+        return {}
+
+
+def _draining(asked: Asked) -> tuple[HeadSubject, ...]:
+    return tuple(head for head in asked.subjects.heads if head.name in asked.subjects.draining)
+
+
+def _holding(asked: Asked) -> tuple[RouterSubject, ...]:
+    return tuple(router for router in asked.subjects.routers if router.holds)
+
+
+def _often(polling: Polling) -> float | None:
+    return polling.seconds
+
+
+def _always(polling: Polling) -> float | None:
+    return LISTEN_PACE_SECONDS if polling.held else None
+
+
+QUESTIONS = (
+    Question("heads", lambda asked: asked.subjects.heads, _often, _ask_heads),
+    Question("routers", lambda asked: asked.subjects.routers, _often, _ask_routers, loads=True),
+    Question("nodes", _draining, _often, _ask_nodes),
+    Question("use", lambda asked: asked.subjects.workers, _often, _ask_use, loads=True),
+    Question("held", _holding, _always, _listen),
+)

@@ -1,1 +1,0 @@
-"""Clients of a Ray cluster: Serve's REST API and the GCS' gRPC service. Nothing here imports Ray."""

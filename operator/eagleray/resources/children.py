@@ -1,0 +1,107 @@
+"""The table of children: every kind of object that is made for a ModelDeployment beside its Pods, and how.
+
+What is in it is made, kept as it is and taken down; the chart's rules and the watches are checked against it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from eagleray.domain.revisions import Revision
+from eagleray.domain.traffic.rendered import Rendered
+from eagleray.domain.traffic.router import RouterConfig
+from eagleray.resources.names import budget_name, service_name
+from eagleray.resources.pdb import build_worker_pdb
+from eagleray.resources.pod import PodSettings
+from eagleray.resources.revision import build_controller_revision
+from eagleray.resources.router import (
+    BOOTSTRAP_FILE,
+    build_config_map,
+    build_deployment,
+    build_disruption_budget,
+    build_service,
+)
+from eagleray.resources.secret import build_auth_secret
+from eagleray.resources.service import build_revision_service
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class RouterContext:
+    """What the router's children follow from.
+
+    Attributes:
+        config: what the router is to do.
+        rendered: the same as Envoy's files.
+        image: the router image.
+        owner: reference to the ModelDeployment.
+        pods: the operator's settings for Pods.
+    """
+
+    config: RouterConfig
+    rendered: Rendered
+    image: str
+    owner: dict[str, Any]
+    pods: PodSettings
+
+    @property
+    def bootstrap(self) -> str:
+        """The file that router Pods read once, when they start."""
+        return self.rendered.files[BOOTSTRAP_FILE]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionContext:
+    """What a revision's children follow from.
+
+    Attributes:
+        revision: the revision.
+        owner: reference to what owns them.
+        min_available: worker Pods that a voluntary disruption must leave.
+        token: the token of its Ray cluster.
+    """
+
+    revision: Revision
+    owner: dict[str, Any]
+    min_available: int = 0
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Child(Generic[C]):
+    """One kind of child.
+
+    Attributes:
+        kind: its kind, as in manifests.
+        build: makes its manifest.
+        retired: names the child of a revision that goes when that has no Pods left; None for what stays.
+    """
+
+    kind: str
+    build: Callable[[C], dict[str, Any]]
+    retired: Callable[[str], str] | None = None
+
+
+ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
+    Child("ConfigMap", lambda c: build_config_map(c.config, c.rendered, c.owner)),
+    Child("Service", lambda c: build_service(c.config, c.owner)),
+    Child(
+        "Deployment", lambda c: build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)
+    ),
+    Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
+)
+"""Owned by the ModelDeployment, in the order in which they are made."""
+
+RECORD: Child[RevisionContext] = Child("ControllerRevision", lambda c: build_controller_revision(c.revision, c.owner))
+"""A revision's content, owned by the ModelDeployment; it owns what is in `REVISION_CHILDREN`."""
+
+REVISION_CHILDREN: tuple[Child[RevisionContext], ...] = (
+    Child("PodDisruptionBudget", lambda c: build_worker_pdb(c.revision, c.owner, c.min_available), budget_name),
+    # The last to go: while it is there, what is left of the revision is looked at again.
+    Child("Service", lambda c: build_revision_service(c.revision, c.owner), service_name),
+)
+"""Kept as they are, and taken down in this order."""
+
+TOKEN: Child[RevisionContext] = Child("Secret", lambda c: build_auth_secret(c.revision, c.token, c.owner))
+"""Owned by the ControllerRevision too. The operator may read no Secret: it is made whenever a Pod may need it."""
