@@ -15,6 +15,7 @@ from eagleray.kube.kinds import (
     NODE,
     POD,
     POD_DISRUPTION_BUDGET,
+    REPLICA_SET,
     Kind,
     Manifest,
     Ref,
@@ -24,7 +25,6 @@ from simulated.applied import combine, fields, without
 from simulated.clock import Clock, written
 from simulated.defaults import completed
 from simulated.objects import (
-    REPLICA_SET,
     already_exists,
     conflict,
     finalizers_of,

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from eagleray.kube import errors
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Manifests
-from eagleray.kube.errors import KubeError, NotFoundError, TransientError, error_for
+from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
+from eagleray.kube.errors import KubeError, TransientError, error_for
 from eagleray.kube.kinds import Kind, Manifest, Ref
 from simulated.api_server import ApiServer, Deletion
 from simulated.faults import KUBE_FAULTS, Call, Fault, Faults
@@ -86,19 +85,12 @@ class SimulatedKube(KubeClient):
     async def get(self, ref: Ref) -> Manifest:
         return await self._sent("get", ref, lambda: self._server.get(ref))
 
-    async def list(
-        self,
-        kind: Kind,
-        namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> Manifests:
+    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
         def found() -> Manifest:
-            items = self._server.list(kind, namespace, labels)
-            return {"items": [item for item in items if _has(item, fields or {})]}
+            return {"items": self._server.list(kind, namespace, labels), "version": str(self._server.version)}
 
-        listed: Manifests = (await self._sent("list", Ref(kind, namespace or "", ""), found))["items"]
-        return listed
+        answer = await self._sent("list", Ref(kind, namespace or "", ""), found)
+        return Listed(answer["items"], answer["version"])
 
     async def create(self, manifest: Manifest) -> Manifest:
         return await self._sent(
@@ -133,9 +125,10 @@ class SimulatedKube(KubeClient):
         uid: str | None = None,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
-    ) -> None:
+    ) -> Manifest | None:
         deletion = Deletion(uid, resource_version, grace_seconds, "Background")
-        await self._sent("delete", ref, lambda: self._server.delete(ref, deletion, FIELD_MANAGER))
+        answer = await self._sent("delete", ref, lambda: self._server.delete(ref, deletion, FIELD_MANAGER))
+        return answer if self._server.find(ref) is not None and answer["kind"] == ref.kind.kind else None
 
     async def _sent(self, verb: str, ref: Ref, do: Callable[[], Manifest]) -> Manifest:
         wire = self._wire
@@ -173,20 +166,5 @@ def _refuse(fault: Fault, ref: Ref, words: str) -> None:
 
 def _error(answer: RefusedError, call: Call, ref: Ref) -> KubeError:
     """The same that the real client makes of such an answer."""
-    body = answer.body if isinstance(answer.body, dict) else {}
-    error = error_for(answer.status, body.get("reason", ""), f"{call}: {answer}")
-    named = body.get("reason") == "NotFound" and body.get("details", {}).get("name") == ref.name
-    if isinstance(error, NotFoundError) and not named:
-        kind: type[KubeError] = getattr(errors, "NotServedError", NotFoundError)
-        return kind(str(error), status=404)
-    return error
-
-
-def _has(manifest: Manifest, fields: Mapping[str, str]) -> bool:
-    for path, wanted in fields.items():
-        value: object = manifest
-        for part in path.split("."):
-            value = value.get(part, "") if isinstance(value, dict) else ""
-        if value != wanted:
-            return False
-    return True
+    body = answer.body if isinstance(answer.body, dict) else {"message": answer.body}
+    return error_for(answer.status, body, f"{call}: {answer}", ref if ref.name else None)

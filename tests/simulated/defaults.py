@@ -14,11 +14,11 @@ from eagleray.kube.kinds import (
     MODEL_DEPLOYMENT,
     POD,
     POD_DISRUPTION_BUDGET,
+    REPLICA_SET,
     SERVICE,
     Kind,
     Manifest,
 )
-from simulated.objects import REPLICA_SET
 
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _DECIMAL = {"m": Decimal("0.001"), "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -8,9 +8,9 @@ import hashlib
 import json
 import random
 
-from eagleray.kube.kinds import DEPLOYMENT, POD, Manifest, Ref
+from eagleray.kube.kinds import DEPLOYMENT, POD, REPLICA_SET, Manifest, Ref
 from simulated.api_server import ApiServer, Deletion
-from simulated.objects import REPLICA_SET, RefusedError, is_ending, owners_of, ref_of
+from simulated.objects import RefusedError, is_ending, owners_of, ref_of
 from simulated.storage import Change
 from simulated.story import Story
 

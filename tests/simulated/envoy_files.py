@@ -1,14 +1,17 @@
 """What a router Pod makes of the files of its ConfigMap: as much of Envoy as decides who gets requests."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from eagleray.domain.traffic.router import HOLDS_FILE
 
 _DYNAMIC = ("lds.json", "cds.json", "rds.json", "ops.json")
+_PREFIX = "eds-"
+_VERSION = re.compile(r'version_info:"([^"]*)"')
+_ENDPOINT = re.compile(r'address:"([^"]*)",port_value:(\d+)')
 Endpoint = tuple[str, int]
 
 
@@ -41,30 +44,31 @@ def decode(files: Mapping[str, str]) -> Loaded:
     Raises:
         KeyError: Envoy would not start with these: a file or a field is missing.
     """
-    parsed = {name: orjson.loads(text) for name, text in files.items()}
+    parsed = {name: orjson.loads(text) for name, text in files.items() if name.endswith(".json")}
     versions = {parsed[name]["version_info"] for name in _DYNAMIC}
     last = parsed["rds.json"]["resources"][0]["virtual_hosts"][0]["routes"][-1]
     shares = last.get("route", {}).get("weighted_clusters", {}).get("clusters", [])
-    assignments = {name: body for name, body in parsed.items() if name.startswith("eds-")}
+    assignments = {_revision(name): text for name, text in files.items() if name.startswith(_PREFIX)}
     return Loaded(
         version=versions.pop() if len(versions) == 1 else "",
-        versions={_revision(name): body["version_info"] for name, body in assignments.items()},
+        versions={revision: _version(text) for revision, text in assignments.items()},
         split=tuple((share["name"], share["weight"]) for share in shares),
         unavailable=last.get("direct_response", {}).get("body", {}).get("inline_string", ""),
-        endpoints={_revision(name): _endpoints(body) for name, body in assignments.items()},
+        endpoints={revision: _endpoints(text) for revision, text in assignments.items()},
         holds=parsed.get(HOLDS_FILE, {}),
         clusters=frozenset(c["name"] for c in parsed["cds.json"]["resources"] if c.get("type") == "EDS"),
     )
 
 
 def _revision(file: str) -> str:
-    return file.removeprefix("eds-").removesuffix(".json")
+    return file.removeprefix(_PREFIX).removesuffix(".pb_text")
 
 
-def _endpoints(assignment: Mapping[str, Any]) -> tuple[Endpoint, ...]:
-    found = []
-    for locality in assignment["resources"][0]["endpoints"]:
-        for each in locality["lb_endpoints"]:
-            place = each["endpoint"]["address"]["socket_address"]
-            found.append((place["address"], place["port_value"]))
-    return tuple(found)
+def _version(assignment: str) -> str:
+    found = _VERSION.match(assignment)
+    assert found, "Envoy refuses an assignment without a version"
+    return found[1]
+
+
+def _endpoints(assignment: str) -> tuple[Endpoint, ...]:
+    return tuple((address, int(port)) for address, port in _ENDPOINT.findall(assignment))

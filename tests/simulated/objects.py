@@ -5,41 +5,10 @@ from typing import Any
 
 import orjson
 
-from eagleray.kube.kinds import (
-    CONFIG_MAP,
-    CONTROLLER_REVISION,
-    DEPLOYMENT,
-    EVENT,
-    LEASE,
-    MODEL_DEPLOYMENT,
-    NODE,
-    POD,
-    POD_DISRUPTION_BUDGET,
-    SECRET,
-    SERVICE,
-    Kind,
-    Manifest,
-    Ref,
-)
+from eagleray.kube import kinds
+from eagleray.kube.kinds import NODE, Kind, Manifest, Ref
 
-REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
-KINDS: Mapping[tuple[str, str], Kind] = {
-    (kind.api_version, kind.kind): kind
-    for kind in (
-        CONFIG_MAP,
-        CONTROLLER_REVISION,
-        DEPLOYMENT,
-        EVENT,
-        LEASE,
-        MODEL_DEPLOYMENT,
-        NODE,
-        POD,
-        POD_DISRUPTION_BUDGET,
-        REPLICA_SET,
-        SECRET,
-        SERVICE,
-    )
-}
+KINDS: Mapping[tuple[str, str], Kind] = {**kinds.KINDS, (NODE.api_version, NODE.kind): NODE}
 
 
 class RefusedError(Exception):
@@ -113,10 +82,10 @@ def labels_of(manifest: Manifest) -> dict[str, str]:
     return found
 
 
-def selected(manifest: Manifest, labels: Mapping[str, str | None]) -> bool:
-    """Whether a manifest carries these labels; None stands for any value."""
+def selected(manifest: Manifest, labels: Mapping[str, str]) -> bool:
+    """Whether a manifest carries these labels; "" stands for any value."""
     own = labels_of(manifest)
-    return all(key in own and value in {None, own[key]} for key, value in labels.items())
+    return all(key in own and value in {"", own[key]} for key, value in labels.items())
 
 
 def owners_of(manifest: Manifest) -> list[Manifest]:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from eagleray.domain import labels
 from eagleray.domain.fleet import Fleet
 from eagleray.domain.installation import Installation
+from eagleray.engine.look import Engine
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.queue import Key, WorkQueue
-from eagleray.engine.reconcile import Reconciler
+from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
+from eagleray.engine.tools import Tools
 from eagleray.engine.worker import Workers
-from eagleray.kube.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, NODE, POD, SERVICE, Kind, Manifest
-from eagleray.runtime.resync import resync
-from simulated import present
+from eagleray.kube.kinds import CHILD_LABELS, CHILDREN, MODEL_DEPLOYMENT, NODE, Key, Kind, Manifest
+from eagleray.kube.store import Store
+from eagleray.kube.written import Written
+from eagleray.runtime.resync import Resync, served
 from simulated.background import time
 from simulated.client import SimulatedKube, Wire
 from simulated.clock import Clock
-from simulated.objects import labels_of
 from simulated.peers import SimulatedPeers
 from simulated.tasks import OPERATOR
 from simulated.watches import Watches
@@ -31,14 +31,8 @@ if TYPE_CHECKING:
     from simulated.cluster import Cluster
 
 RESYNC_SECONDS = 600.0
-_OURS: Mapping[str, str | None] = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: None}
-_WATCHED: Mapping[Kind, Mapping[str, str | None]] = {
-    MODEL_DEPLOYMENT: {},
-    NODE: {},
-    POD: _OURS,
-    SERVICE: _OURS,
-    DEPLOYMENT: _OURS,
-}
+CONCURRENCY = 4
+_WATCHED: Mapping[Kind, Mapping[str, str]] = {MODEL_DEPLOYMENT: {}, NODE: {}, **dict.fromkeys(CHILDREN, CHILD_LABELS)}
 IMAGES = {"sklearn": "eagleray/sklearn:1", "torch": "eagleray/torch:1", "base": "eagleray/base:1"}
 
 
@@ -55,7 +49,7 @@ class Operator:
         watches: what it hears.
         clock: its wall clock.
         since: when it started, in loop time.
-        settings: what it was installed with; a change counts from the next start on.
+        looks: how often it has looked at an object.
     """
 
     def __init__(self, cluster: "Cluster", name: str) -> None:
@@ -65,18 +59,18 @@ class Operator:
         self.clock = Clock()
         self.since = 0.0
         self.looks = 0
-        self.settings = EngineSettings("eagleray/router:1", cluster.installation, "", (), name, b"k" * 32)
         self._cluster = cluster
         self._kube = SimulatedKube(cluster.server, self.wire)
+        self._store = Store()
         self._queue = WorkQueue()
         self._nodes = NodeBook(cluster.installation.fleet)
         self.watches = Watches(cluster.server, _WATCHED, cluster.rng, cluster.story, self._heard)
-        self._engine: Reconciler | None = None
 
     def start(self) -> None:
         """Begin, as the leader."""
         self.since = time()
         self._cluster.story.tell(self.name, "starts")
+        structlog.configure(processors=[self._logged], logger_factory=structlog.ReturnLoggerFactory())
         context = copy_context()
         context.run(OPERATOR.set, self.name)
         asyncio.get_running_loop().create_task(self._run(), context=context)
@@ -95,27 +89,49 @@ class Operator:
         return not self.wire.dead
 
     async def _run(self) -> None:
-        structlog.configure(processors=[self._logged], logger_factory=structlog.ReturnLoggerFactory())
-        present.install(self.peers)
-        engine = Reconciler(
-            self._kube, self.settings, self._nodes, self._queue.add, lambda _key, _status: None, self.clock.now
-        )
-        Workers(self._queue, engine, _Metrics(self), concurrency=4).start()
+        await served(self._kube, ())
+        engine = Engine(self._tools())
         self.watches.start()
-        await resync(self._kube, (), add=self._queue.add, synced=lambda: None, period=RESYNC_SECONDS)
+        resync = Resync(
+            client=self._kube,
+            store=self._store,
+            namespaces=(),
+            add=self._queue.add,
+            add_later=self._queue.add_later,
+            period=RESYNC_SECONDS,
+        )
+        workers = Workers(self._queue, engine, _Metrics(self), concurrency=CONCURRENCY)
+        await resync.run(workers.start)
+
+    def _tools(self) -> Tools:
+        return Tools(
+            kube=Written(self._kube, self._store, self._queue.add),
+            store=self._store,
+            peers=self.peers,
+            nodes=self._nodes,
+            settings=EngineSettings("eagleray/router:1", self._cluster.installation, "", (), self.name, b"k" * 32),
+            now=self.clock.now,
+            add=self._queue.add,
+            decided=lambda _key, _status: None,
+        )
 
     def _heard(self, kind: Kind, what: str | None, manifest: Manifest) -> None:
-        meta = manifest["metadata"]
+        """What `runtime.source` does with an event."""
         if kind == NODE:
-            if what == "DELETED":
-                self._nodes.forget(meta["name"])
-            elif self._nodes.see(manifest):
-                for pod in self._cluster.server.list(POD, labels=_OURS):
-                    if pod["spec"].get("nodeName") == meta["name"]:
-                        self._queue.add(Key(pod["metadata"]["namespace"], labels_of(pod)[labels.NAME]))
+            self._node(manifest, gone=what == "DELETED")
             return
-        name = meta["name"] if kind == MODEL_DEPLOYMENT else labels_of(manifest)[labels.NAME]
-        self._queue.add(Key(meta["namespace"], name))
+        for key in (self._store.remove if what == "DELETED" else self._store.put)(manifest):
+            self._queue.add(key)
+
+    def _node(self, manifest: Manifest, *, gone: bool) -> None:
+        name = manifest["metadata"]["name"]
+        changed: frozenset[Key] = frozenset()
+        if gone:
+            self._nodes.forget(name)
+        elif self._nodes.see(manifest):
+            changed = self._store.pods_on(name)
+        for key in changed:
+            self._queue.add(key)
 
     def crashed(self) -> None:
         """A look has met an error that the code does not expect: that is never right."""

@@ -77,10 +77,8 @@ class Storage:
             raise not_found(ref)
         return live
 
-    def list(
-        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str | None] | None = None
-    ) -> list[Manifest]:
-        """All objects of a kind; a label of None may have any value."""
+    def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Manifest]:
+        """All objects of a kind; a label of "" may have any value."""
         live = [
             m for (ns, _), m in self._objects[kind].items() if namespace in {None, ns} and selected(m, labels or {})
         ]

@@ -266,7 +266,7 @@ async def test_watches_tell_what_labels_select_and_gaps_leave_ghosts(server: Api
     seen: list[tuple[str | None, str]] = []
     watches = Watches(
         server,
-        {CONFIG_MAP: {"app": None}},
+        {CONFIG_MAP: {"app": ""}},
         SEED,
         Story(1),
         lambda _, what, manifest: seen.append((what, manifest["metadata"]["name"])),

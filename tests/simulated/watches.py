@@ -48,7 +48,7 @@ class Watches:
     def __init__(
         self,
         server: ApiServer,
-        selectors: Mapping[Kind, Mapping[str, str | None]],
+        selectors: Mapping[Kind, Mapping[str, str]],
         rng: random.Random,
         story: Story,
         handler: Handler,
