@@ -53,12 +53,9 @@ async def a_long_pause_costs_nothing(cluster: Cluster) -> None:
 @case
 async def its_own_status_wakes_nobody(cluster: Cluster) -> None:
     await served(cluster, replicas=2)
-    await settles(cluster)
-    looks = cluster.operator.looks
-    status = {**cluster.model()["status"], "url": "http://elsewhere"}
-    cluster.server.apply_status({**cluster.model(), "status": status}, "eagleray-status")
-    await cluster.run(10)
-    assert cluster.operator.looks == looks
+    cluster.apply("m", model=model(2), replicas=3)
+    await cluster.until(cluster.ready)
+    assert not cluster.operator.woken_by_itself
 
 
 @case
