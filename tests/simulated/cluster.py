@@ -181,7 +181,7 @@ class Cluster:
         """Status, reason and message of a condition; empty before there is one."""
         live = self.server.find(Ref(MODEL_DEPLOYMENT, namespace, name))
         conditions = (live or {}).get("status", {}).get("conditions", [])
-        found = next((c for c in conditions if c["type"] == kind), {})
+        found: Manifest = next((c for c in conditions if c["type"] == kind), {})
         return found.get("status", ""), found.get("reason", ""), found.get("message", "")
 
     def ready(self, name: str = "m", namespace: str = NAMESPACE) -> bool:
@@ -220,6 +220,7 @@ def play(scenario: Callable[[Cluster], Awaitable[None]], seed: int = 0, nodes: i
     """
 
     async def main() -> None:
+        random.seed(seed)  # for what the engine spreads by itself
         cluster = Cluster(seed, nodes)
         try:
             await scenario(cluster)

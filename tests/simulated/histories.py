@@ -208,7 +208,8 @@ def _deleted_and_made_again(cluster: Cluster, n: int) -> None:
 
 
 def _judge(cluster: Cluster, n: int) -> None:
-    cluster.operator.peers.figure = [0.5, 2.0, "nobody is there", 1e40][n % 4]
+    figures: list[float | str] = [0.5, 2.0, "nobody is there", 1e40]
+    cluster.operator.peers.figure = figures[n % 4]
 
 
 def _setting_flips(cluster: Cluster, n: int) -> None:
