@@ -7,7 +7,16 @@ from contextvars import Context
 
 def spawn(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     """Start work that belongs to no operator."""
-    return asyncio.get_running_loop().create_task(work, context=Context())
+    task = asyncio.get_running_loop().create_task(work, context=Context())
+    task.add_done_callback(_told, context=Context())
+    return task
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    """A defect of the cluster itself must not be kept by a task that nobody waits for."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        context = {"message": f"{task.get_coro()} has crashed", "exception": error}
+        task.get_loop().call_exception_handler(context)
 
 
 def later(seconds: float, what: Callable[[], object]) -> asyncio.TimerHandle:

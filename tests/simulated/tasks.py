@@ -28,7 +28,7 @@ class Tasks:
         **options: Any,
     ) -> asyncio.Task[T]:
         task: asyncio.Task[T] = asyncio.Task(work, loop=loop, context=context, **options)
-        self._tasks[task] = (context or copy_context()).get(OPERATOR, "")
+        self._tasks[task] = (copy_context() if context is None else context).get(OPERATOR, "")
         task.add_done_callback(self._done, context=Context())
         return task
 
