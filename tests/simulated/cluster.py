@@ -129,6 +129,7 @@ class Cluster:
 
     def recover(self, node: str) -> None:
         """A lost node is back."""
+        self.invariants.trouble()
         self.nodes.recover(node)
         self.kubelets.recover(node)
 

@@ -227,6 +227,7 @@ class Kubelets:
                 life.end()
             else:
                 life.say()
+                later(self._rng.uniform(*_FILES_SECONDS), partial(self._refresh, life))
 
     def _heard(self, change: Change) -> None:
         if change.ref.kind == POD:
