@@ -30,6 +30,8 @@ STALE_SECONDS = 60.0
 # A fault, a person's hand or an operator's end may be felt for so long.
 FELT_SECONDS = 120.0
 RESTARTED_SECONDS = 15.0
+# A replica that has answered for so long is known to the routers, where nothing is wrong.
+KNOWN_SECONDS = 30.0
 _OURS = {FIELD_MANAGER, DEPLOYMENTS}
 
 
@@ -92,6 +94,9 @@ class Invariants:
 
     def _answers(self, namespace: str, revision: str) -> bool:
         return self._cluster.network.answering(namespace, revision) > 0
+
+    def _has_answered(self, namespace: str, revision: str) -> bool:
+        return self._cluster.network.answering(namespace, revision, KNOWN_SECONDS) > 0
 
     def _answered_lately(self, namespace: str, revision: str) -> bool:
         last = self._answered.get((namespace, revision), -STALE_SECONDS)
@@ -194,10 +199,10 @@ class Invariants:
             self._wrong(11, f"{fate.number} requests to the bystander {fate.model[1]} are {fate.what}")
         if fate.what not in {LOST, UNAVAILABLE} or not self._calm():
             return
-        if fate.what == LOST and self._answers(namespace, fate.revision):
+        if fate.what == LOST and self._has_answered(namespace, fate.revision):
             self._wrong(3, f"{fate.number} requests to {fate.revision} are lost, and it has a replica that answers")
         split = self._splits[fate.model]
-        if fate.what == LOST and any(self._answers(namespace, revision) for revision in split):
+        if fate.what == LOST and any(self._has_answered(namespace, revision) for revision in split):
             self._wrong(1, f"{fate.number} requests to {fate.revision} are lost, and others in {dict(split)} answer")
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from eagleray.domain import labels
 from eagleray.domain.observed import Role
+from simulated.background import time
 from simulated.behaviours import Behaviour, Behaviours
 from simulated.envoy import Router
 from simulated.envoy_files import Endpoint
@@ -69,11 +70,11 @@ class Network:
                 assert isinstance(life.program, Router)
                 yield life.program
 
-    def answering(self, namespace: str, revision: str) -> int:
-        """How many replicas of a revision that are asked by users answer now, whoever knows of them."""
-        count = 0
+    def answering(self, namespace: str, revision: str, seconds: float = 0.0) -> int:
+        """How many replicas of a revision have answered for so long, whoever knows of them."""
+        count, latest = 0, time() - seconds
         for life in self.kubelets.lives.values():
             if life.ref.namespace == namespace and labels_of(life.pod).get(labels.REVISION) == revision:
                 worker = life.program
-                count += sum(a.up for a in worker.actors) if isinstance(worker, Worker) else 0
+                count += sum(a.up and a.since <= latest for a in worker.actors) if isinstance(worker, Worker) else 0
         return count
