@@ -69,8 +69,8 @@ class Bench:
         for manifest in self.kube.objects.values():
             store.put(manifest)
         self.store = store
-        tools = Tools(self.kube, store, cast("Any", self.peers), cast("Any", None), cast("Any", Settings()), lambda: NOW,
-                      lambda _: None, lambda *_: None)  # fmt: skip
+        peers, settings, nobody = cast("Any", self.peers), cast("Any", Settings()), cast("Any", None)
+        tools = Tools(self.kube, store, peers, nobody, settings, lambda: NOW, nobody, nobody)
         self.departed = Departed(tools)
 
     def pods(self) -> list[Held]:
