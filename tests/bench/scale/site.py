@@ -115,7 +115,7 @@ async def install(api: Api, *crds: Path) -> None:
         name = crd["metadata"]["name"]
         await api.send("POST", CRDS, crd)
         for _ in range(100):
-            conditions = (await api.send("GET", f"{CRDS}/{name}")).get("status", {}).get("conditions", [])
+            conditions = (await api.send("GET", f"{CRDS}/{name}")).get("status", {}).get("conditions") or []
             if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
                 break
             await asyncio.sleep(0.2)
