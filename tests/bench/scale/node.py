@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bench.scale.api import Access, Api
 from bench.scale.kubelet import Kubelet, make_nodes
-from bench.scale.peers import Peers
+from bench.scale.peers import Handler, Peers, listening
 from bench.scale.world import World
 
 
@@ -23,21 +23,17 @@ async def run(access: Access, port: int) -> None:
     """
     world, stop = World(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with Api(access) as api, Peers(world).serve():
+    async with Api(access) as api, Peers(world).serve(), listening("127.0.0.1", port, _teller(world)):
         await make_nodes(api)
         kubelet = asyncio.create_task(Kubelet(api, world).run())
-        runner = web.ServerRunner(web.Server(_teller(world), access_log=None))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
         stopped = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({kubelet, stopped}, return_when=asyncio.FIRST_COMPLETED)
         kubelet.cancel()
-        await runner.cleanup()
         if kubelet in done:
             await kubelet
 
 
-def _teller(world: World) -> web._Handler:
+def _teller(world: World) -> Handler:
     async def tell(_: web.BaseRequest) -> web.Response:
         asked = {f"{namespace}/{name}": when for (namespace, name), when in world.asked.items()}
         body = orjson.dumps({"asked": asked, "questions": world.questions, "pods": len(world.by_ip)})

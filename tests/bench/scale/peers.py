@@ -17,6 +17,7 @@ from eagleray.domain.traffic.router import HTTP_PORT, OPS_PORT
 LONGEST_WAIT_SECONDS = 60.0
 RAY = "2.60.0"
 _JSON = "application/json"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Answer = Callable[[StubPod, web.BaseRequest], Awaitable[web.Response]]
 
 
@@ -45,13 +46,11 @@ class Peers:
         """
         async with AsyncExitStack() as stack:
             for port, answer in self._by_port.items():
-                runner = web.ServerRunner(web.Server(self._as_pod(answer), access_log=None))
-                await runner.setup()
-                stack.push_async_callback(runner.cleanup)
-                await web.TCPSite(runner, "0.0.0.0", port, backlog=4096).start()  # noqa: S104 - each Pod has an address
+                everywhere = "0.0.0.0"  # noqa: S104 - each Pod has an address of its own
+                await stack.enter_async_context(listening(everywhere, port, self._as_pod(answer)))
             yield
 
-    def _as_pod(self, answer: Answer) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    def _as_pod(self, answer: Answer) -> Handler:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             transport = request.transport
             pod = self._world.by_ip.get(transport.get_extra_info("sockname")[0]) if transport else None
@@ -120,6 +119,23 @@ class Peers:
     async def _replica(self, worker: StubPod, _: web.BaseRequest) -> web.Response:
         self._world.note(worker, "request to a replica")
         return _json({"ready": True}) if self._world.answers(worker.ip) else web.Response(status=503)
+
+
+@asynccontextmanager
+async def listening(host: str, port: int, handler: Handler) -> AsyncIterator[None]:
+    """An HTTP server, until the context ends.
+
+    Raises:
+        OSError: somebody else listens there.
+    """
+    server = web.Server(handler, access_log=None, handler_cancellation=True)
+    runner = web.ServerRunner(server, shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=4096).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 def _json(body: Manifest) -> web.Response:

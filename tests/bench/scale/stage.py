@@ -27,7 +27,7 @@ from kind.progress import say
 
 # Generous for an operator that does well, and an end for one that does not.
 SETTLE_SECONDS = 900.0
-# So long nothing is written before all counts as settled.
+# All that was settled and is still so later counts as settled.
 CALM_SECONDS = 15.0
 EVENTS = 200
 EVENT_SECONDS = 15.0
@@ -96,14 +96,14 @@ async def measure(objects: int) -> Stage:
         audit = Audit(place.plane.audit_log, OPERATOR)
         with ExitStack() as first:
             running = first.enter_context(operator(place.plane))
-            settled = await _settle(place, audit, mixture(objects))
+            settled = await _settle(place, mixture(objects))
             questions = (await _questions(place)).total()
             quiet = await cost(running.program, audit)
             questions = (await _questions(place)).total() - questions
             pods = len(place.seen.pods)
             say(f"quiet: {quiet.cpu:.1f} % of a core, {quiet.memory:.0f} MiB, requests: {quiet.requests.most()}")
             reactions = await _react(place)
-            await _settle(place, audit, [])
+            await _settle(place, [])
         with operator(place.plane) as running:
             restart = await _restart(place, audit, running, objects)
             burst = await _burst(place)
@@ -114,8 +114,8 @@ async def _questions(place: Site) -> Counter[str]:
     return Counter((await place.told())["questions"])
 
 
-async def _settle(place: Site, audit: Audit, models: list[Manifest]) -> float | None:
-    """Create models and wait until all are settled and nothing more is written."""
+async def _settle(place: Site, models: list[Manifest]) -> float | None:
+    """Create models and wait until all are settled, and stay so."""
     began = time.monotonic()
     await place.make(models)
     count = len(place.seen.conditions) or len(models)
@@ -124,16 +124,13 @@ async def _settle(place: Site, audit: Audit, models: list[Manifest]) -> float | 
         place.node.check()
         if place.seen.conditions and _all_settled(place.seen):
             took = time.monotonic() - began
-            audit.since_last()
             await asyncio.sleep(CALM_SECONDS)
-            if not audit.since_last().writes and _all_settled(place.seen):
+            if _all_settled(place.seen):
                 say(f"settled after {took:.0f} s")
                 return took
         await asyncio.sleep(1)
     left = place.seen.unsettled()
-    say(
-        f"not settled after {SETTLE_SECONDS:.0f} s: {len(left)} objects, such as {left[:3]}; {audit.since_last().most()}"
-    )
+    say(f"after {SETTLE_SECONDS:.0f} s {len(left)} are not settled, such as {left[:3]}")
     return None
 
 
@@ -156,9 +153,7 @@ async def _react(place: Site) -> list[float]:
         if time.monotonic() - began > EVENTS_SECONDS:
             break
     took.sort()
-    say(
-        f"{len(took)} changes: the median was acted upon after {took[len(took) // 2]:.2f} s, the last after {took[-1]:.2f} s"
-    )
+    say(f"{len(took)} changes were acted upon after {took[len(took) // 2]:.2f} s (median) to {took[-1]:.2f} s")
     return took
 
 
@@ -214,7 +209,5 @@ async def _burst(place: Site) -> Burst:
     last = max((p.at for p in place.seen.of(BURST_NAMESPACE)), default=began)
     well = await until(ready, BURST_SECONDS)
     burst = Burst(last - began if pods else None, time.monotonic() - began if well else None)
-    say(
-        f"{BURST} at once: Pods after {burst.pods and round(burst.pods, 1)} s, ready after {burst.ready and round(burst.ready, 1)} s"
-    )
+    say(f"{BURST} at once: seconds until all have their Pods and until all are ready: {burst.pods}, {burst.ready}")
     return burst
