@@ -97,8 +97,8 @@ def ensure(program: Program, progress: str = "1/1") -> Path:
 
 def source(program: Program, module: str) -> Path:
     """The folder with the source of a module that a program is built from."""
-    command = [_go(), "-C", MODULES / program.module, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
-    return Path(shell.capture(command).strip())
+    asked = ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
+    return Path(shell.capture([str(_go()), "-C", str(MODULES / program.module), *asked]).strip())
 
 
 def _link(programs: tuple[Program, ...], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -58,7 +59,7 @@ class Audit:
             kind[f"{event['verb']} {resource or event['requestURI']}"] += 1
         return counted
 
-    def _events(self) -> list[dict[str, dict[str, str] | str]]:
+    def _events(self) -> list[dict[str, Any]]:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             text = file.read()

@@ -99,8 +99,7 @@ async def site(name: str, namespaces: Iterable[str]) -> AsyncIterator[Site]:
             try:
                 yield place
             finally:
-                watching.cancel()
-                with suppress(asyncio.CancelledError):
+                if not watching.cancel():
                     await watching
 
 

@@ -29,6 +29,8 @@ from kind.progress import say
 SETTLE_SECONDS = 900.0
 # All that was settled and is still so later counts as settled.
 CALM_SECONDS = 15.0
+# Between two words about how far it is.
+TELL_SECONDS = 30.0
 EVENTS = 200
 EVENT_SECONDS = 15.0
 EVENTS_SECONDS = 180.0
@@ -116,21 +118,20 @@ async def _questions(place: Site) -> Counter[str]:
 
 async def _settle(place: Site, models: list[Manifest]) -> float | None:
     """Create models and wait until all are settled, and stay so."""
-    began = time.monotonic()
+    began = told = time.monotonic()
     await place.make(models)
-    count = len(place.seen.conditions) or len(models)
-    say(f"waiting until {count} objects are settled")
-    while time.monotonic() - began < SETTLE_SECONDS:
+    while (now := time.monotonic()) - began < SETTLE_SECONDS:
         place.node.check()
-        if place.seen.conditions and _all_settled(place.seen):
-            took = time.monotonic() - began
+        if len(place.seen.conditions) >= len(models) and _all_settled(place.seen):
             await asyncio.sleep(CALM_SECONDS)
             if _all_settled(place.seen):
-                say(f"settled after {took:.0f} s")
-                return took
+                say(f"settled after {now - began:.0f} s")
+                return now - began
+        if now - told > TELL_SECONDS:
+            left, told = place.seen.unsettled(), now
+            say(f"{len(left)} of {len(place.seen.conditions)} are not settled, such as {left[:3]}")
         await asyncio.sleep(1)
-    left = place.seen.unsettled()
-    say(f"after {SETTLE_SECONDS:.0f} s {len(left)} are not settled, such as {left[:3]}")
+    say(f"not all are settled after {SETTLE_SECONDS:.0f} s")
     return None
 
 

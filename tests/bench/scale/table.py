@@ -36,7 +36,7 @@ def scale(stages: list[Stage]) -> str:
         "",
         "A real API server, etcd and controllers; Pods, Ray heads and routers are stubs at addresses of loopback.",
         "A twentieth have two versions, a fiftieth are autoscaled under load, and a fiftieth are asleep. Watches and",
-        "the Lease are no requests here. Half of the changes are worker Pods that are killed, the others new `replicas`.",
+        "the Lease do not count as requests. Half of the changes are killed worker Pods, the others new `replicas`.",
         "",
         f"| {title} | {' | '.join(first)} | {goal or 'goal, at most'} |",
         f"|---|{'---|' * (len(stages) + 1)}",

@@ -1,18 +1,21 @@
 """What the stub node knows: the Pods that run, what was deployed on the heads, and what the routers were told."""
 
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from eagleray.domain import labels
 from eagleray.domain.observed import Role
 
 Manifest = dict[str, Any]
 Model = tuple[str, str]
+_ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
+_VERSION, _REVISION, _ADDRESS = (
+    re.compile(rf'"?{field}"?\s*:\s*"([^"]+)"') for field in ("version_info", "cluster_name", r"\baddress")
+)
 
 
 @dataclass(slots=True)
@@ -75,24 +78,13 @@ class RouterFiles:
 
     @classmethod
     def read(cls, files: Iterable[str]) -> "RouterFiles":
-        """Read the files, whatever they are called: Envoy's have a version, and resources that say what they are."""
+        """Read Envoy's files, in JSON or in protobuf's text format: only the version and the endpoints matter here."""
         version, addresses = "", {}
         for text in files:
-            document = orjson.loads(text)
-            version = document.get("version_info", version) if isinstance(document, dict) else version
-            for resource in document.get("resources", ()) if isinstance(document, dict) else ():
-                if resource.get("@type", "").endswith(".ClusterLoadAssignment"):
-                    addresses[resource["cluster_name"]] = _addresses(resource)
+            version = next(iter(_VERSION.findall(text)), version)
+            if _ENDPOINTS in text:
+                addresses[_REVISION.findall(text)[0]] = tuple(dict.fromkeys(_ADDRESS.findall(text)))
         return cls(version, addresses)
-
-
-def _addresses(assignment: Manifest) -> tuple[str, ...]:
-    found = (
-        endpoint["endpoint"]["address"]["socket_address"]["address"]
-        for locality in assignment.get("endpoints", ())
-        for endpoint in locality["lb_endpoints"]
-    )
-    return tuple(dict.fromkeys(found))
 
 
 class World:
