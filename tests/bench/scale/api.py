@@ -16,6 +16,8 @@ MERGE = "application/merge-patch+json"
 WATCH_SECONDS = 3600
 MOST_LINE_BYTES = 8 * 2**20
 AGAIN_SECONDS = 1.0
+# A version that is gone, and an API server that reads its store anew, as it does when CRDs come.
+_PASSING = frozenset({410, 429})
 
 
 class ApiError(Exception):
@@ -131,23 +133,36 @@ class Api:
     async def watch(self, path: str, labels: str = "") -> AsyncIterator[tuple[str, Manifest]]:
         """Every object of a collection as ADDED, and then what becomes of it, for ever.
 
+        A stream that breaks off begins anew with what is there; what was deleted meanwhile is not told.
+
         Args:
             path: the collection.
             labels: a label selector.
+
+        Raises:
+            ApiError: it was refused for good.
         """
         selector = f"&labelSelector={labels}" if labels else ""
         while True:
-            listed = await self.send("GET", f"{path}?resourceVersion=0{selector}")
-            for item in listed["items"]:
-                yield "ADDED", item
-            version = listed["metadata"]["resourceVersion"]
-            query = f"watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
-            async for event in self._events(f"{path}?{query}{selector}"):
-                if event["type"] == "ERROR":
-                    break
-                if event["type"] != "BOOKMARK":
-                    yield event["type"], event["object"]
+            try:
+                async for change in self._once(path, selector):
+                    yield change
+            except ApiError as e:
+                if e.status not in _PASSING:
+                    raise
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _once(self, path: str, selector: str) -> AsyncIterator[tuple[str, Manifest]]:
+        listed = await self.send("GET", f"{path}?resourceVersion=0{selector}")
+        for item in listed["items"]:
+            yield "ADDED", item
+        version = listed["metadata"]["resourceVersion"]
+        query = f"watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}"
+        async for event in self._events(f"{path}?{query}{selector}"):
+            if event["type"] == "ERROR":
+                return
+            if event["type"] != "BOOKMARK":
+                yield event["type"], event["object"]
 
     async def _events(self, path: str) -> AsyncIterator[Manifest]:
         timeout = aiohttp.ClientTimeout(total=None)

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 
 READS = frozenset({"get", "list"})
-# What is no sign of work: a stream of changes, and the leader's sign of life.
-_ASIDE_VERBS, _ASIDE_RESOURCES = frozenset({"watch"}), frozenset({"leases"})
+# What is no sign of work: a stream of changes, the leader's sign of life, and questions to Pods that only pass through.
+_ASIDE_VERBS, _ASIDE_RESOURCES = frozenset({"watch"}), frozenset({"leases", "pods/proxy", "services/proxy"})
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Requests of one user in a while, watches and Leases aside.
+    """Requests of one user in a while, watches, Leases and what passes through to Pods aside.
 
     Attributes:
         reads: by verb and resource, those that change nothing.
@@ -29,9 +29,10 @@ class Counted:
         """All of them."""
         return self.reads.total() + self.writes.total()
 
-    def most(self) -> str:
-        """The commonest, for people."""
-        return ", ".join(f"{count} {what}" for what, count in (self.reads + self.writes).most_common(6)) or "none"
+    def __str__(self) -> str:
+        """The commonest of both, for people."""
+        commonest = [*self.writes.most_common(4), *self.reads.most_common(4)]
+        return ", ".join(f"{count} {what}" for what, count in commonest) or "no requests"
 
 
 class Audit:
@@ -53,7 +54,7 @@ class Audit:
         for event in self._events():
             about = event.get("objectRef", {})
             resource = "/".join(filter(None, (about.get("resource"), about.get("subresource"))))
-            if event["verb"] in _ASIDE_VERBS or about.get("resource") in _ASIDE_RESOURCES:
+            if event["verb"] in _ASIDE_VERBS or resource in _ASIDE_RESOURCES:
                 continue
             kind = counted.reads if event["verb"] in READS else counted.writes
             kind[f"{event['verb']} {resource or event['requestURI']}"] += 1

@@ -88,7 +88,7 @@ def _ray_pods(place: Site) -> int:
 def _say(side: Side) -> None:
     if side.cost:
         found = side.cost
-        say(f"{side.name}, pending: {found.cpu:.1f} % of a core, {found.memory:.0f} MiB, {found.requests.most()}")
+        say(f"{side.name}, pending: {found.cpu:.1f} % of a core, {found.memory:.0f} MiB, {found.requests}")
 
 
 def _source() -> tuple[str, list[Path]]:

@@ -35,6 +35,7 @@ class Site:
         seen: what is there.
         node: the stub node's process.
         node_port: where that tells what its Pods were asked.
+        watching: keeps `seen`.
     """
 
     plane: ControlPlane
@@ -42,6 +43,18 @@ class Site:
     seen: Seen
     node: Running
     node_port: int
+    watching: asyncio.Task[None]
+
+    def check(self) -> None:
+        """Do nothing while all of it is well.
+
+        Raises:
+            Exception: what ended a part of it.
+        """
+        for program in (*self.plane.programs.values(), self.node):
+            program.check()
+        if self.watching.done():
+            self.watching.result()
 
     async def told(self) -> Manifest:
         """What the stub node tells of itself: `asked`, `questions` and `pods`."""
@@ -93,14 +106,12 @@ async def site(name: str, namespaces: Iterable[str]) -> AsyncIterator[Site]:
         words: list[str | Path] = [sys.executable, "-m", "bench.scale.node", access, str(port)]
         with running(words, plane.folder / "node.log") as node:
             seen = Seen()
-            place = Site(plane, api, seen, node, port)
-            await _node_is_up(place)
-            watching = asyncio.create_task(seen.run(api))
+            place = Site(plane, api, seen, node, port, asyncio.create_task(seen.run(api)))
             try:
+                await _node_is_up(place)
                 yield place
             finally:
-                if not watching.cancel():
-                    await watching
+                place.watching.cancel()
 
 
 async def install(api: Api, *crds: Path) -> None:
@@ -125,7 +136,7 @@ async def install(api: Api, *crds: Path) -> None:
 async def _node_is_up(place: Site) -> None:
     deadline = asyncio.get_running_loop().time() + NODE_SECONDS
     while asyncio.get_running_loop().time() < deadline:
-        place.node.check()
+        place.check()
         with suppress(aiohttp.ClientError):
             await place.told()
             return

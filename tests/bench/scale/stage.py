@@ -103,7 +103,7 @@ async def measure(objects: int) -> Stage:
             quiet = await cost(running.program, audit)
             questions = (await _questions(place)).total() - questions
             pods = len(place.seen.pods)
-            say(f"quiet: {quiet.cpu:.1f} % of a core, {quiet.memory:.0f} MiB, requests: {quiet.requests.most()}")
+            say(f"quiet: {quiet.cpu:.1f} % of a core, {quiet.memory:.0f} MiB, {quiet.requests}")
             reactions = await _react(place)
             await _settle(place, [])
         with operator(place.plane) as running:
@@ -121,7 +121,7 @@ async def _settle(place: Site, models: list[Manifest]) -> float | None:
     began = told = time.monotonic()
     await place.make(models)
     while (now := time.monotonic()) - began < SETTLE_SECONDS:
-        place.node.check()
+        place.check()
         if len(place.seen.conditions) >= len(models) and _all_settled(place.seen):
             await asyncio.sleep(CALM_SECONDS)
             if _all_settled(place.seen):
@@ -191,7 +191,7 @@ async def _restart(place: Site, audit: Audit, running: Operator, objects: int) -
             seconds = time.monotonic() - clock
     await asyncio.sleep(CALM_SECONDS)
     counted = audit.since_last()
-    say(f"restart: all looked at after {seconds and round(seconds, 1)} s, requests: {counted.most()}")
+    say(f"restart: all were looked at {_after(seconds)}, {counted}")
     return Restart(seconds, counted.writes.total())
 
 
@@ -210,5 +210,9 @@ async def _burst(place: Site) -> Burst:
     last = max((p.at for p in place.seen.of(BURST_NAMESPACE)), default=began)
     well = await until(ready, BURST_SECONDS)
     burst = Burst(last - began if pods else None, time.monotonic() - began if well else None)
-    say(f"{BURST} at once: seconds until all have their Pods and until all are ready: {burst.pods}, {burst.ready}")
+    say(f"{BURST} at once: all have their Pods {_after(burst.pods)}, all are ready {_after(burst.ready)}")
     return burst
+
+
+def _after(seconds: float | None) -> str:
+    return f"after {seconds:.1f} s" if seconds is not None else "too late"

@@ -64,6 +64,7 @@ def beside(sides: list[Side]) -> str:
         "### Beside KubeRay",
         "",
         f"{OBJECTS} objects each (a RayService of KubeRay's), one worker each, whose Pods stay pending; one minute.",
+        "Its questions to Ray's heads, which pass through the API server here, do not count as requests.",
         "",
         "| | CPU, share of a core | memory, MiB | API reads | API writes |",
         "|---|---|---|---|---|",
