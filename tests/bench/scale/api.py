@@ -127,8 +127,8 @@ class Api:
             answer = await response.read()
             if response.status >= 300:
                 raise ApiError(response.status, answer.decode(errors="replace"))
-            found: Manifest = orjson.loads(answer)
-            return found
+            parsed: Manifest = orjson.loads(answer)
+            return parsed
 
     async def watch(self, path: str, labels: str = "") -> AsyncIterator[tuple[str, Manifest]]:
         """Every object of a collection as ADDED, and then what becomes of it, for ever.

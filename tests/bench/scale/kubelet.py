@@ -58,13 +58,13 @@ class Kubelet:
                 self._once(f"start {uid}", self._start(pod))
 
     async def _watch_config_maps(self) -> None:
-        async for change, found in self._api.watch("/api/v1/configmaps", labels.MANAGED_SELECTOR):
-            meta = found["metadata"]
+        async for change, config_map in self._api.watch("/api/v1/configmaps", labels.MANAGED_SELECTOR):
+            meta = config_map["metadata"]
             model = (meta["namespace"], meta["labels"][labels.NAME])
             if change == "DELETED":
                 self._world.files.pop(model, None)
             else:
-                self._world.files[model] = RouterFiles.read(found.get("data", {}).values())
+                self._world.files[model] = RouterFiles.read(config_map.get("data", {}).values())
 
     def _once(self, what: str, work: Any) -> None:
         if what in self._begun:

@@ -106,7 +106,7 @@ class Peers:
             return web.Response(text="ready") if request.path == "/ready" else web.Response(status=404)
         make = envoy.loaded if router.model[1].startswith(BUSY_PREFIX) else envoy.Figures
         addresses = files.addresses if files else {}
-        figures = [make(revision, self._world.healthy(found)) for revision, found in addresses.items()]
+        figures = [make(revision, self._world.healthy(ips)) for revision, ips in addresses.items()]
         if request.query.get("format") == "json":
             detailed = request.query.get("histogram_buckets") == "detailed"
             return web.Response(body=envoy.as_json(version, figures, detailed=detailed), content_type=_JSON)

@@ -87,8 +87,8 @@ def _ray_pods(place: Site) -> int:
 
 def _say(side: Side) -> None:
     if side.cost:
-        found = side.cost
-        say(f"{side.name}, pending: {found.cpu:.1f} % of a core, {found.memory:.0f} MiB, {found.requests}")
+        cpu, memory = f"{side.cost.cpu:.1f} % of a core", f"{side.cost.memory:.0f} MiB"
+        say(f"{side.name}, pending: {cpu}, {memory}, {side.cost.requests}")
 
 
 def _source() -> tuple[str, list[Path]]:
@@ -121,9 +121,9 @@ async def _theirs(place: Site, program: Running) -> Cost:
         if pods == before:
             break
         before = pods
-    found = await cost(program, audit)
-    _say(Side(f"KubeRay with {before} Pods", found))
-    return found
+    minute = await cost(program, audit)
+    _say(Side(f"KubeRay with {before} Pods", minute))
+    return minute
 
 
 def _ray_service(number: int) -> Manifest:

@@ -22,14 +22,14 @@ class SeenPod:
         model: namespace and name of its ModelDeployment.
         role: what it does.
         uid: its uid.
-        at: when it was seen first, on the monotonic clock.
+        since: when it was seen first, on the monotonic clock.
     """
 
     name: str
     model: Model
     role: str
     uid: str
-    at: float
+    since: float
 
 
 class Seen:
@@ -59,27 +59,25 @@ class Seen:
                 self.pods[uid] = SeenPod(meta["name"], model, meta["labels"][labels.ROLE], uid, time.monotonic())
 
     async def _watch_models(self, api: Api) -> None:
-        async for change, found in api.watch(f"{COLLECTION}/modeldeployments"):
-            meta = found["metadata"]
+        async for change, model_deployment in api.watch(f"{COLLECTION}/modeldeployments"):
+            meta = model_deployment["metadata"]
             model = (meta["namespace"], meta["name"])
             if change == "DELETED":
                 self.conditions.pop(model, None)
             else:
-                self.conditions[model] = _conditions(found)
+                self.conditions[model] = _conditions(model_deployment)
 
     def unsettled(self) -> list[Model]:
         """The models that do not say that they are ready and that nothing goes on."""
-        return [
-            m for m, said in self.conditions.items() if said.get("Ready") != "True" or said.get("Progressing") == "True"
-        ]
+        return [m for m, c in self.conditions.items() if c.get("Ready") != "True" or c.get("Progressing") == "True"]
 
     def of(self, namespace: str) -> list[SeenPod]:
         """The Pods of a namespace."""
         return [pod for pod in list(self.pods.values()) if pod.model[0] == namespace]
 
 
-def _conditions(found: Manifest) -> dict[str, str]:
-    return {c["type"]: c["status"] for c in found.get("status", {}).get("conditions", ())}
+def _conditions(model_deployment: Manifest) -> dict[str, str]:
+    return {c["type"]: c["status"] for c in model_deployment.get("status", {}).get("conditions", ())}
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> bool:

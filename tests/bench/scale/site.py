@@ -56,14 +56,14 @@ class Site:
         if self.watching.done():
             self.watching.result()
 
-    async def told(self) -> Manifest:
+    async def asked(self) -> Manifest:
         """What the stub node tells of itself: `asked`, `questions` and `pods`."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{self.node_port}/") as response,
         ):
-            told: Manifest = await response.json()
-            return told
+            answer: Manifest = await response.json()
+            return answer
 
     async def make(
         self, manifests: Iterable[Manifest], collection: str = COLLECTION, plural: str = "modeldeployments"
@@ -138,7 +138,7 @@ async def _node_is_up(place: Site) -> None:
     while asyncio.get_running_loop().time() < deadline:
         place.check()
         with suppress(aiohttp.ClientError):
-            await place.told()
+            await place.asked()
             return
         await asyncio.sleep(0.1)
     raise TimeoutError(f"the stub node is not up after {NODE_SECONDS:.0f} s; see {place.node.log}")

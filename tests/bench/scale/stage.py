@@ -113,12 +113,12 @@ async def measure(objects: int) -> Stage:
 
 
 async def _questions(place: Site) -> Counter[str]:
-    return Counter((await place.told())["questions"])
+    return Counter((await place.asked())["questions"])
 
 
 async def _settle(place: Site, models: list[Manifest]) -> float | None:
     """Create models and wait until all are settled, and stay so."""
-    began = told = time.monotonic()
+    began = spoken = time.monotonic()
     await place.make(models)
     while (now := time.monotonic()) - began < SETTLE_SECONDS:
         place.check()
@@ -127,8 +127,8 @@ async def _settle(place: Site, models: list[Manifest]) -> float | None:
             if _all_settled(place.seen):
                 say(f"settled after {now - began:.0f} s")
                 return now - began
-        if now - told > TELL_SECONDS:
-            left, told = place.seen.unsettled(), now
+        if now - spoken > TELL_SECONDS:
+            left, spoken = place.seen.unsettled(), now
             say(f"{len(left)} of {len(place.seen.conditions)} are not settled, such as {left[:3]}")
         await asyncio.sleep(1)
     say(f"not all are settled after {SETTLE_SECONDS:.0f} s")
@@ -171,7 +171,7 @@ async def _reaction(place: Site, name: str, replicas: int = 0) -> float:
         await place.api.send("DELETE", f"/api/v1{path}/pods/{pod.name}", {"gracePeriodSeconds": 0})
     if not await until(lambda: any(p.uid not in before for p in _workers(place.seen, name)), EVENT_SECONDS):
         return EVENT_SECONDS
-    return min(p.at for p in _workers(place.seen, name) if p.uid not in before) - began
+    return min(p.since for p in _workers(place.seen, name) if p.uid not in before) - began
 
 
 def _workers(seen: Seen, name: str) -> list[SeenPod]:
@@ -186,7 +186,7 @@ async def _restart(place: Site, audit: Audit, running: Operator, objects: int) -
     while seconds is None and time.monotonic() - clock < RESTART_SECONDS:
         running.program.check()
         await asyncio.sleep(0.5)
-        asked = sum(when > began for when in (await place.told())["asked"].values())
+        asked = sum(when > began for when in (await place.asked())["asked"].values())
         if asked >= objects and await running.looks() >= objects:
             seconds = time.monotonic() - clock
     await asyncio.sleep(CALM_SECONDS)
@@ -207,7 +207,7 @@ async def _burst(place: Site) -> Burst:
         return not any(namespace == BURST_NAMESPACE for namespace, _ in place.seen.unsettled())
 
     pods = await until(there, BURST_SECONDS)
-    last = max((p.at for p in place.seen.of(BURST_NAMESPACE)), default=began)
+    last = max((p.since for p in place.seen.of(BURST_NAMESPACE)), default=began)
     well = await until(ready, BURST_SECONDS)
     burst = Burst(last - began if pods else None, time.monotonic() - began if well else None)
     say(f"{BURST} at once: all have their Pods {_after(burst.pods)}, all are ready {_after(burst.ready)}")
