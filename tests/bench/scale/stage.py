@@ -1,6 +1,7 @@
 """All measurements with one number of ModelDeployments."""
 
 import asyncio
+import os
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -103,7 +104,8 @@ async def measure(objects: int) -> Stage:
             quiet = await cost(running.program, audit)
             questions = (await _questions(place)).total() - questions
             pods = len(place.seen.pods)
-            say(f"quiet: {quiet.cpu:.1f} % of a core, {quiet.memory:.0f} MiB, {quiet.requests}")
+            load = f"the machine's load is {os.getloadavg()[0]:.1f}"
+            say(f"quiet: {quiet.cpu:.1f} % of a core, {quiet.memory:.0f} MiB, {quiet.requests}; {load}")
             reactions = await _react(place)
             await _settle(place, [])
         with operator(place.plane) as running:
