@@ -24,11 +24,11 @@ def scale(stages: list[Stage]) -> str:
         ("API requests in a minute, writes", "0", [f"{s.quiet.requests.writes.total()}" for s in stages]),
         ("questions to heads and routers in a minute", "", [f"{s.questions}" for s in stages]),
         ("a change is acted upon after, s: p50", "", [f"{quantile(s.reactions, 0.5):.2f}" for s in stages]),
-        (f"p99 of {_counts(stages)}", "1", [f"{quantile(s.reactions, 0.99):.2f}" for s in stages]),
+        (f"the same, p99 of {_counts(stages)}", "1", [f"{quantile(s.reactions, 0.99):.2f}" for s in stages]),
         ("after a restart all were looked at, s", "60", [_within(s.restart.seconds, RESTART_SECONDS) for s in stages]),
-        ("written meanwhile", "0", [f"{s.restart.writes}" for s in stages]),
+        ("writes to the API server meanwhile", "0", [f"{s.restart.writes}" for s in stages]),
         (f"{BURST} more at once: all have their Pods, s", "30", [_within(s.burst.pods, BURST_SECONDS) for s in stages]),
-        ("all are ready, s", "", [_within(s.burst.ready, BURST_SECONDS) for s in stages]),
+        ("the same: all are ready, s", "", [_within(s.burst.ready, BURST_SECONDS) for s in stages]),
     ]
     (title, goal, first), *others = rows
     lines = [
