@@ -59,8 +59,9 @@ format: venv ## let ruff write
 	@$(BIN)/ruff check --fix $(CODE) examples
 	@$(BIN)/ruff format $(CODE) examples
 
-bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
-	@$(KIND) exec eagleray-test $(BIN)/python -m bench $(ARGS)
+bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale needs no cluster
+	@$(if $(findstring --scale,$(ARGS)),PYTHONPATH=operator:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test) \
+	  $(BIN)/python -m bench $(ARGS)
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes
 	@$(MAKE) bench ARGS=--batching

@@ -62,6 +62,8 @@ NODE = (
     Program("local-path-provisioner", "local-path-provisioner", ("github.com/rancher/local-path-provisioner",)),
     Program("pause", "pause", (".",), "pause"),
 )
+KUBERAY_MODULE = "github.com/ray-project/kuberay/ray-operator"
+KUBERAY = Program("kuberay", "kuberay", (KUBERAY_MODULE,))
 
 
 def inputs(program: Program) -> list[str | Path]:
@@ -83,11 +85,26 @@ def node_programs() -> Path:
     return link
 
 
+def ensure(program: Program, progress: str = "1/1") -> Path:
+    """The folder with what one build gives, made if need be.
+
+    Args:
+        program: what is built.
+        progress: which of how many, for people.
+    """
+    return cache.entry(program.name, inputs(program), partial(_build, program, progress))
+
+
+def source(program: Program, module: str) -> Path:
+    """The folder with the source of a module that a program is built from."""
+    asked = ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
+    return Path(shell.capture([str(_go()), "-C", str(MODULES / program.module), *asked]).strip())
+
+
 def _link(programs: tuple[Program, ...], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for number, program in enumerate(programs, 1):
-        progress = f"{number}/{len(programs)}"
-        entry = cache.entry(program.name, inputs(program), partial(_build, program, progress))
+        entry = ensure(program, f"{number}/{len(programs)}")
         for file in entry.iterdir():
             if file.name != ".complete":
                 fresh = folder / f".{file.name}.{os.getpid()}"
