@@ -30,7 +30,7 @@ simulate-scaling: venv ## autoscalers compared on the same requests; writes a ta
 	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m simulation
 
 test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
-	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=40 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
+	@$(KIND) exec eagleray-test test $(BIN)/python -m pytest -m e2e --durations=40 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
 
 test-down: ## remove the tests' cluster
 	@$(KIND) down eagleray-test
@@ -60,7 +60,7 @@ format: venv ## let ruff write
 	@$(BIN)/ruff format $(CODE) examples
 
 bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
-	@$(KIND) exec eagleray-test $(BIN)/python -m bench $(ARGS)
+	@$(KIND) exec eagleray-test bench $(BIN)/python -m bench $(ARGS)
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes
 	@$(MAKE) bench ARGS=--batching
