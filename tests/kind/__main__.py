@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import bring_up, cache, chart, cluster, demo, gpu_images, images, venv
+from . import bring_up, cache, chart, cluster, demo, gpu_images, images, machine, venv
 from .progress import HarnessError, report, say
 
 TEST = "eagleray-test"
@@ -41,7 +41,8 @@ def _images(options: argparse.Namespace) -> None:
     existing = cluster.Cluster(options.cluster)
     if not existing.nodes():
         raise HarnessError(f"There is no cluster {options.cluster}", hint=f"make up CLUSTER={options.cluster}")
-    bring_up.more_images(existing, bring_up.machine_ready(), options.names)
+    # Where a cluster is up the registry is: it is not emptied now, however large it has grown.
+    bring_up.more_images(existing, machine.prepare(), options.names)
 
 
 def _exec(options: argparse.Namespace) -> None:
