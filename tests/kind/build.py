@@ -38,8 +38,9 @@ def ensure(mode: Mode, names: Iterable[str]) -> dict[str, str]:
     wanted = images.named(names)
     builder.used(wanted)
     shell.together(*(lambda image=image: builder.provide(image) for image in wanted), at_once=AT_ONCE)
-    _write_list(tags)
-    _forget(tags)
+    with cache.lock("images"):
+        _write_list(tags)
+        _forget(tags)
     return tags
 
 
@@ -55,7 +56,9 @@ def warm(nodes: list[str], tags: dict[str, str], names: Iterable[str]) -> None:
     """
     pods = [image.name for image in images.named(names) if not image.stage]
     wanted = {whole for name in pods for whole in _names(name, tags[name])}
-    kept = wanted | {whole for name, tag in used(tags) for whole in _names(name, tag)}
+    with cache.lock("images"):
+        in_use = used(tags)
+    kept = wanted | {whole for name, tag in in_use for whole in _names(name, tag)}
     ctr = ["ctr", "-n", "k8s.io", "images"]
 
     def one(node: str) -> None:
@@ -73,7 +76,10 @@ def warm(nodes: list[str], tags: dict[str, str], names: Iterable[str]) -> None:
 
 
 def used(tags: dict[str, str]) -> set[tuple[str, str]]:
-    """What is not to be forgotten, as (name, tag): what this checkout makes, and what any asked for within a day."""
+    """What is not to be forgotten, as (name, tag): what this checkout makes, and what any asked for within a day.
+
+    Whoever asks holds the lock `images`, as those do who forget.
+    """
     oldest = time.time() - UNUSED_S
     recent = (path.name for path in _marks().iterdir() if path.stat().st_mtime >= oldest)
     return {*tags.items(), *((name, tag) for name, _, tag in (mark.partition(":") for mark in recent))}
