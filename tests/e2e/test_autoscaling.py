@@ -90,7 +90,7 @@ def test_it_climbs_to_what_the_formula_says_and_comes_back_whoever_dies(
         said = when.told(predictor.md, "scaling")
     assert "OngoingRequests" in said
     assert "asked for" in said
-    eventually("it begins to shrink", lambda: shrunk(predictor), within=120)
+    eventually("it begins to shrink", lambda: shrunk(predictor), within=SETTLED_SECONDS)
     when.operator_killed(*operator.pods())
     answering(predictor, 2, 2)
     assert min(to for _, to in changes(predictor)) == 2
