@@ -4,15 +4,15 @@ import math
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from eagleray.domain.traffic.router import RevisionStats, RouterStats
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
-from eagleray.peers.shape import ShapeError, items, loads, mapping, number, text, whole
+from eagleray.peers.shape import MOST, ShapeError, items, loads, mapping, text, whole
 from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
@@ -45,8 +45,6 @@ _COUNTS: Final = {
 _VERSION: Final = "version_text"
 _TIME: Final = "external.upstream_rq_time"
 _ACTIVE: Final = "http.ingress.downstream_rq_active"
-# Lower edge in ms, width, answers.
-_Bin: TypeAlias = tuple[float, float, int]
 
 
 async def router_stats(http: Http, owner: Hashable, ip: str, port: int) -> RouterStats:
@@ -99,7 +97,9 @@ class _Figures:
 
     config_version: str = ""
     counts: dict[str, int] = field(default_factory=dict)
-    bins: list[_Bin] = field(default_factory=list)
+    answers: int = 0
+    sum_ms: float = 0.0
+    between_edges: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_EDGES_MS) + 1))
 
     def add(self, name: str, value: object) -> None:
         if name in _COUNTS:
@@ -107,15 +107,26 @@ class _Figures:
         elif name == _VERSION:
             self.config_version = text(value, name)
 
+    def add_bin(self, found: Any) -> None:  # noqa: ANN401 -- JSON
+        """Add answers that took about as long.
+
+        Envoy counts whole milliseconds, rounded down, in bins whose lower edge is whole. The time of each is what Envoy
+        itself takes for it: the harmonic mean of the bin's edges.
+        """
+        low, width, count = _bin(found)
+        self.answers += count
+        self.sum_ms += count * 2 * low * (low + width) / (2 * low + width) if low else 0.0
+        self.between_edges[bisect_right(LATENCY_EDGES_MS, round(low))] += count
+
     def stats(self) -> RevisionStats:
         counts = {**self.counts}
-        timeouts = counts.pop("timeouts", 0)
-        answers = sum(count for _, _, count in self.bins)
+        total = self.answers + counts.pop("timeouts", 0)
+        below = zip(map(float, LATENCY_EDGES_MS), accumulate(self.between_edges), strict=False)
         return RevisionStats(
             self.config_version,
-            latency_sum_ms=sum(_middle(low, width) * count for low, width, count in self.bins),
-            latency_count=answers,
-            latency_buckets=_buckets(self.bins, answers + timeouts),
+            latency_sum_ms=self.sum_ms,
+            latency_count=self.answers,
+            latency_buckets=_used([*below, (math.inf, total)]) if total else (),
             **counts,
         )
 
@@ -125,32 +136,20 @@ def _add_histograms(figures: Mapping[str, _Figures], histograms: object) -> None
         histogram = mapping(entry, "histogram")
         found = _CLUSTER.fullmatch(text(histogram.get("name"), "histogram.name"))
         if found and found[2] == _TIME:
-            bins = items(histogram.get("totals"), "histogram.totals", MOST_BINS)
-            figures[found[1]].bins = [_bin(mapping(b, "bin")) for b in bins]
+            revision = figures[found[1]]
+            for one in items(histogram.get("totals"), "histogram.totals", MOST_BINS):
+                revision.add_bin(one)
 
 
-def _bin(found: Mapping[str, Any]) -> _Bin:
-    low, width = number(found.get("lower_bound"), "bin.lower_bound"), number(found.get("width"), "bin.width")
-    return low, width, whole(found.get("count"), "bin.count")
-
-
-def _middle(low: float, width: float) -> float:
-    """The time of an answer in a bin, as Envoy itself reckons: the harmonic mean of its edges."""
-    return 2 * low * (low + width) / (2 * low + width) if low else 0.0
-
-
-def _buckets(bins: Iterable[_Bin], total: int) -> tuple[tuple[float, int], ...]:
-    """Count by each edge what took less, and by infinity all.
-
-    Envoy counts whole milliseconds, rounded down, in bins whose lower edge is whole.
-    """
-    if not total:
-        return ()
-    counts = [0] * (len(LATENCY_EDGES_MS) + 1)
-    for low, _, count in bins:
-        counts[bisect_right(LATENCY_EDGES_MS, round(low))] += count
-    below = zip(map(float, LATENCY_EDGES_MS), accumulate(counts), strict=False)
-    return _used([*below, (math.inf, total)])
+def _bin(found: Any) -> tuple[float, float, int]:  # noqa: ANN401 -- JSON
+    """Lower edge in ms, width, answers: hundreds a look, so that this is as short as it can be."""
+    try:
+        low, width, count = found["lower_bound"], found["width"], found["count"]
+        if 0 <= low <= MOST and 0 <= width <= MOST and 0 <= count <= MOST and isinstance(count, int):
+            return low, width, count
+    except (TypeError, KeyError) as e:
+        raise ShapeError("a bin of a histogram is none") from e
+    raise ShapeError("a bin of a histogram has figures that cannot be")
 
 
 def _used(buckets: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:

@@ -1,0 +1,41 @@
+"""Where peers are asked."""
+
+from dataclasses import dataclass
+
+from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS, RAYLET
+from eagleray.domain.traffic.router import HTTP_PORT, OPS_PORT
+from eagleray.resources.pod import METRICS_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A Ray head.
+
+    Attributes:
+        ip: its Pod's address, as the API server names it.
+        token: the cluster's token.
+    """
+
+    ip: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the processes of Pods listen; the defaults are those of Pods of ours.
+
+    Attributes:
+        dashboard: a head's REST API.
+        gcs: a head's GCS.
+        raylet: a node's raylet.
+        metrics: a node's agent.
+        ops: a router's own.
+        http: a router's, for requests of users.
+    """
+
+    dashboard: int = HEAD_DASHBOARD
+    gcs: int = HEAD_GCS
+    raylet: int = RAYLET
+    metrics: int = METRICS_PORT
+    ops: int = OPS_PORT
+    http: int = HTTP_PORT
