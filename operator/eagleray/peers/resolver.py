@@ -26,7 +26,7 @@ class Resolver(AbstractResolver):
             OSError: it is not known.
         """
         ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        answers = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [
             ResolveResult(
                 hostname=host,
@@ -36,7 +36,7 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, protocol, _, address in found
+            for kind, _, protocol, _, address in answers
         ]
 
     async def close(self) -> None:
