@@ -64,8 +64,8 @@ def _of_prometheus(body: bytes) -> float:
     try:
         data = loads(body)["data"]
         kind, result = data["resultType"], data["result"]
-        found = [result] if kind == "scalar" else [series["value"] for series in result[:2]]
-        values = [float(value) for _, value in found]
+        points = [result] if kind == "scalar" else [series["value"] for series in result[:2]]
+        values = [float(value) for _, value in points]
         count = 1 if kind == "scalar" else len(result)
     except ShapeError:
         raise
@@ -76,12 +76,12 @@ def _of_prometheus(body: bytes) -> float:
     return _finite(values[0])
 
 
-def _at(path: str, found: Any) -> float:  # noqa: ANN401 -- JSON
+def _at(path: str, value: Any) -> float:  # noqa: ANN401 -- JSON
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, int | float):
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, int | float):
         raise ShapeError(f"no number at {path}")
-    return _finite(float(found))
+    return _finite(float(value))
 
 
 def _finite(value: float) -> float:
