@@ -121,6 +121,14 @@ async def test_orphans_and_pods_that_are_not_rays_stay() -> None:
     assert bench.deleted == []
 
 
+async def test_one_that_was_orphaned_of_which_no_event_has_told_yet_stays() -> None:
+    bench = Bench(pod(WORKER, "old"))
+    held = bench.pods()
+    bench.kube.objects[Ref(POD, "ns", WORKER)]["metadata"]["ownerReferences"] = []
+    await bench.departed.let_go(KEY, held)
+    assert bench.deleted == []
+
+
 async def test_where_the_collector_was_faster_the_raylet_is_ended_when_the_shorter_period_is_over() -> None:
     ends = (NOW - timedelta(seconds=1)).isoformat()
     bench = Bench(pod(WORKER, "old", deletionTimestamp=ends))
