@@ -11,6 +11,7 @@ from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.plan import plan, plan_deleting
+from eagleray.domain.status.codec import read, write
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.context import Look
 from eagleray.engine.departed import Departed
@@ -73,7 +74,7 @@ class Engine:
         manifest, now = held.body, self._tools.now()
         await self._guardian.adopt(key, held.uid, memory)
         world = World.of(self._tools.store, key, held.uid)
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        status = read(manifest.get("status"))
         sight = self._observer.look(world, status, memory)
         desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
         decision = plan(desired, sight.observed, now)
@@ -81,18 +82,18 @@ class Engine:
         said = _with_outcomes(desired, sight.observed, decision, memory, now)
         memory.spec = desired.accepted
         _follow(memory, sight, decision)
-        await self._speaker.say(manifest, status, said)
-        self._tools.decided(key, said)
+        await self._speaker.say(manifest, write(status), said)
+        self._tools.decided(key, said, decision.live)
         return self._wait(decision, memory)
 
     async def _leave(self, key: Key, held: Held, memory: Memory) -> float | None:
         """Say that the object is being deleted, and let its Pods go where the collector waits for them."""
         await memory.poller.close()
         manifest, now = held.body, self._tools.now()
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        status = read(manifest.get("status"))
         sight = self._observer.look(World.of(self._tools.store, key, held.uid), status, memory)
         said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
-        await self._speaker.say(manifest, status, said)
+        await self._speaker.say(manifest, write(status), said)
         pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
         return await self._departed.let_go(key, pods)
 
@@ -118,7 +119,7 @@ class Engine:
         return memory
 
     async def _forget(self, key: Key) -> None:
-        self._tools.decided(key, None)
+        self._tools.decided(key, None, ())
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()

@@ -10,7 +10,7 @@ import structlog
 from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.domain.observed import ProbeResult
 from eagleray.domain.problem import PeerTrouble
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
+from eagleray.domain.providers.query import ProviderQuery, Reading
 from eagleray.domain.rollout.signals import Sample, record
 from eagleray.domain.traffic.router import RouterStats
 from eagleray.engine.children import Applied

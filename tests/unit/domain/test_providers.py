@@ -63,7 +63,7 @@ def test_failures_are_counted_as_those_of_the_router_are() -> None:
     world = judged(LOSS, failureLimit=2)
     world.provider = 1.0
     until(world, lambda: rollout(world).phase == "Aborted")
-    assert [m.failed for m in rollout(world).analysis or []] == [3]
+    assert [m.failed for m in rollout(world).analysis] == [3]
 
 
 def test_beside_the_routers_figures_each_has_its_own_time() -> None:

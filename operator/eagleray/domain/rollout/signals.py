@@ -220,3 +220,8 @@ def _below(stats: RevisionStats, bound: float) -> int:
     """Requests below an edge; between two edges that are given there were none."""
     place = bisect_right(stats.latency_buckets, (bound, math.inf))
     return stats.latency_buckets[place - 1][1] if place else 0
+
+
+def covered(samples: Sequence[Sample]) -> float:
+    """Seconds between the first and the last look at the routers."""
+    return (samples[-1].at - samples[0].at).total_seconds() if samples else 0.0
