@@ -2,6 +2,5 @@
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "a_load_of_forty_digits_is_clamped",
     }
 )
