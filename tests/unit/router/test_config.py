@@ -23,8 +23,9 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
+from eagleray.resources.children import ROUTER_CHILDREN, RouterContext
 from eagleray.resources.pod import PodSettings
-from eagleray.resources.router import COMPARER, HOLDER, build_router
+from eagleray.resources.router import COMPARER, HOLDER
 from eagleray.router.config import rendered
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -64,7 +65,8 @@ def read(name: str, text: str) -> Any:
 
 def objects(config: RouterConfig) -> list[dict[str, object]]:
     settings = PodSettings("IfNotPresent", ("pull",))
-    return build_router(config, rendered(config), "eagleray/router:1", OWNER, settings)
+    context = RouterContext(config, rendered(config), "eagleray/router:1", OWNER, settings)
+    return [child.build(context) for child in ROUTER_CHILDREN]
 
 
 @pytest.mark.parametrize("name", ["router-files.json", "router-objects.json"])
