@@ -12,10 +12,12 @@ QUIET_SECONDS = 300.0
 SETTLING_SECONDS = 900.0
 
 
-async def converges(cluster: Cluster, name: str = "m", within: float = CONVERGED_SECONDS) -> None:
+async def converges(
+    cluster: Cluster, name: str = "m", *, namespace: str = NAMESPACE, within: float = CONVERGED_SECONDS
+) -> None:
     """10: without further faults a sound model becomes ready and stays so."""
     cluster.faults.calm()
-    await cluster.until(lambda: cluster.ready(name), within)
+    await cluster.until(lambda: cluster.ready(name, namespace), within)
 
 
 async def settles(cluster: Cluster, *, reads: bool = True) -> None:

@@ -10,7 +10,7 @@ def spawn(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(work, context=Context())
 
 
-def later(seconds: float, what: Callable[[], None]) -> asyncio.TimerHandle:
+def later(seconds: float, what: Callable[[], object]) -> asyncio.TimerHandle:
     """Do something in so many seconds that belongs to no operator."""
     return asyncio.get_running_loop().call_later(seconds, what, context=Context())
 

@@ -26,8 +26,7 @@ def model(number: object = 1) -> dict[str, Any]:
 
 async def served(cluster: Cluster, **spec: Any) -> None:
     """An operator runs, and a model is served."""
-    given = {} if "model" in spec or "versions" in spec else {"model": model()}
-    cluster.apply("m", **given, **spec)
+    cluster.apply("m", **({} if "versions" in spec else {"model": model()}) | spec)
     cluster.start_operator()
     await cluster.until(cluster.ready)
 

@@ -1,5 +1,6 @@
 """Section 1 of the issue, (2), (3), (7): whose is whose, children that are looked after, three ways of deletion."""
 
+from functools import partial
 from typing import Any
 
 from eagleray.domain import labels
@@ -16,7 +17,7 @@ from eagleray.kube.kinds import (
     Manifest,
     Ref,
 )
-from simulated.at_rest import heals, leaves_nothing
+from simulated.at_rest import heals, leaves_nothing, loses_nothing
 from simulated.cases import case, model, served, workers
 from simulated.cluster import NAMESPACE, Cluster
 from simulated.faults import Fault
@@ -117,7 +118,7 @@ async def whoever_deletes_a_child_finds_it_again(cluster: Cluster) -> None:
         ref = ref_of(child)
         if ref.kind in {CONFIG_MAP, DEPLOYMENT, SERVICE, POD_DISRUPTION_BUDGET}:
             cluster.delete(ref)
-            await cluster.until(lambda ref=ref: cluster.server.find(ref) is not None, 30)
+            await cluster.until(partial(cluster.server.find, ref), 30)
             await cluster.until(cluster.ready)
 
 
@@ -162,6 +163,16 @@ async def orphans_are_adopted_and_go_with_their_new_owner(cluster: Cluster) -> N
     assert pods <= {p["metadata"]["uid"] for p in cluster.pods()}, "and they serve on"
     cluster.delete(_M)
     await leaves_nothing(cluster, within=120)
+
+
+@case
+async def orphans_serve_until_another_content_answers(cluster: Cluster) -> None:
+    await served(cluster, replicas=2)
+    cluster.traffic.send(NAMESPACE, "m", 10)
+    cluster.delete(_M, "Orphan")
+    await cluster.until(lambda: cluster.server.find(_M) is None, 120)
+    cluster.apply("m", model=model(2), replicas=2)
+    await loses_nothing(cluster, 120)
 
 
 @case

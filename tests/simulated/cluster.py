@@ -110,6 +110,28 @@ class Cluster:
         operator.start()
         return operator
 
+    def ensure_operator(self) -> None:
+        """Where none is alive, one begins to work, as a Deployment sees to."""
+        if not any(operator.alive for operator in self.operators):
+            self.start_operator()
+
+    def at_peace(self) -> None:
+        """Nothing is broken any more, and one operator is alive."""
+        self.faults.calm()
+        self.server.admission.quotas.clear()
+        self.server.admission.webhooks.clear()
+        self.installation = installation()
+        for node in list(self.nodes.machines):
+            self.recover(node)
+        for operator in self.operators:
+            operator.kill()
+        self.start_operator()
+
+    def recover(self, node: str) -> None:
+        """A lost node is back."""
+        self.nodes.recover(node)
+        self.kubelets.recover(node)
+
     @property
     def operator(self) -> Operator:
         """The operator that was started last."""
@@ -159,7 +181,7 @@ class Cluster:
         """Status, reason and message of a condition; empty before there is one."""
         live = self.server.find(Ref(MODEL_DEPLOYMENT, namespace, name))
         conditions = (live or {}).get("status", {}).get("conditions", [])
-        found = next((c for c in conditions if c["type"] == kind), {})
+        found: Manifest = next((c for c in conditions if c["type"] == kind), {})
         return found.get("status", ""), found.get("reason", ""), found.get("message", "")
 
     def ready(self, name: str = "m", namespace: str = NAMESPACE) -> bool:
@@ -198,6 +220,7 @@ def play(scenario: Callable[[Cluster], Awaitable[None]], seed: int = 0, nodes: i
     """
 
     async def main() -> None:
+        random.seed(seed)  # for what the engine spreads by itself
         cluster = Cluster(seed, nodes)
         try:
             await scenario(cluster)

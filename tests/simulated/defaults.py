@@ -20,8 +20,10 @@ from eagleray.kube.kinds import (
     Manifest,
 )
 
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_DECIMAL = {"m": Decimal("0.001"), "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY = {suffix: Decimal(2 ** (10 * n)) for n, suffix in enumerate(("Ki", "Mi", "Gi", "Ti"), 1)}
+_DECIMAL = {suffix: Decimal(10 ** (3 * n)) for n, suffix in enumerate(("", "k", "M", "G", "T"))} | {
+    "m": Decimal("0.001")
+}
 # Fields that are left out where they are empty; of all others an empty value is a value.
 _OMITTED = {
     "annotations", "args", "command", "env", "envFrom", "finalizers", "imagePullSecrets", "initContainers", "labels",
@@ -118,7 +120,7 @@ def amount(text: str) -> Decimal:
     """
     suffix = text[-2:] if text[-2:] in _BINARY else text[-1:] if text[-1:] in _DECIMAL else ""
     try:
-        return Decimal(text.removesuffix(suffix)) * Decimal(_BINARY.get(suffix) or _DECIMAL[suffix])
+        return Decimal(text.removesuffix(suffix)) * (_BINARY.get(suffix) or _DECIMAL[suffix])
     except InvalidOperation as e:
         raise ValueError(f"{text!r} is no quantity") from e
 
@@ -127,9 +129,9 @@ def quantity(text: str) -> str:
     """A quantity in Kubernetes' canonical form: the largest suffix of its family that leaves a whole number."""
     value = amount(text)
     family = _BINARY if text[-2:] in _BINARY else _DECIMAL
-    for suffix, unit in sorted(family.items(), key=lambda item: -Decimal(item[1])):
-        if value and value % Decimal(unit) == 0:
-            return f"{int(value / Decimal(unit))}{suffix}"
+    for suffix, unit in sorted(family.items(), key=lambda item: -item[1]):
+        if value and value % unit == 0:
+            return f"{int(value / unit)}{suffix}"
     return "0" if not value else text
 
 

@@ -130,7 +130,7 @@ class Router:
             return Counter()
         counts = self._counts[revision]
         counts["requests"] += number
-        if not self.usable(revision):
+        if not any(self._is_usable(revision, endpoint) for endpoint in self.loaded.endpoints.get(revision, ())):
             counts["errors"] += number
             return Counter({LOST: number})
         behaviour = self._place.behaviour(self._namespace, revision)

@@ -80,6 +80,7 @@ class Faults:
         share: of all calls, so many meet a fault that nobody ordered.
         deadly: of all calls, so many are the last of their operator.
         last: when the last fault was met, in loop time.
+        spared: which calls meet no fault that nobody ordered.
     """
 
     def __init__(self, rng: random.Random, story: Story) -> None:
@@ -89,6 +90,7 @@ class Faults:
         self.share = 0.0
         self.deadly = 0.0
         self.last = -1e9
+        self.spared: Callable[[Call], bool] = lambda _: False
 
     def order(self, matches: Callable[[Call], bool], fault: Fault, *, words: str = "", times: int = -1) -> Order:
         """Have calls meet a fault; take it back with `lift`."""
@@ -117,7 +119,7 @@ class Faults:
             self.last = time()
             self._story.tell(call.who, "is killed at", call)
             return Fault.DEADLY, ""
-        if self.share and self._rng.random() < self.share:
+        if self.share and not self.spared(call) and self._rng.random() < self.share:
             fault = self._rng.choice(kinds)
             self.last = time()
             self._story.tell(call.who, call, "is", fault.value)

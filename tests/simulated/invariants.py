@@ -202,8 +202,10 @@ class Invariants:
 
 
 def _gives_up(model: Manifest) -> bool:
-    """Whether nobody is to answer, or a rollout may take away who does."""
+    """Whether nobody is known to answer or is to, or a rollout may take away who does."""
     spec, status = model["spec"], model.get("status", {})
+    if not any(version.get("stable") for version in status.get("versions", [])):
+        return True  # an object made anew knows of nobody who serves, though it may have adopted somebody
     asleep = any(record.get("idleSince") for record in status.get("scaling") or [])
     recreates = (spec.get("rollout") or {}).get("strategy") == "Recreate"
     return spec.get("replicas") == 0 or bool(spec.get("suspend")) or asleep or recreates

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from eagleray.kube.kinds import CONFIG_MAP, POD, SECRET, Manifest, Ref
@@ -233,7 +234,7 @@ class Kubelets:
         elif change.ref.kind == CONFIG_MAP and change.new is not None:
             for life in self.lives.values():
                 if life.ref.namespace == change.ref.namespace and change.ref.name in life._maps():
-                    later(self._rng.uniform(*_FILES_SECONDS), lambda life=life: self._refresh(life))
+                    later(self._rng.uniform(*_FILES_SECONDS), partial(self._refresh, life))
 
     def _pod(self, change: Change) -> None:
         uid = change.last["metadata"]["uid"]

@@ -74,6 +74,14 @@ class Nodes:
         loop.call_later(UNREACHABLE_SECONDS, self._unreachable, name)
         loop.call_later(UNREACHABLE_SECONDS + EVICTION_SECONDS, self._evict, name)
 
+    def recover(self, name: str) -> None:
+        """A lost node is back; its kubelet tells so of itself."""
+        if self.machines[name].lost:
+            self._story.tell("nodes", name, "is back")
+            self.machines[name].lost = False
+            self.untaint(name, _UNREACHABLE)
+            self._say(self._server.get(Ref(NODE, "", name)), "True")
+
     def remove(self, name: str) -> None:
         """Delete a node, as clouds do; what was on it is deleted by force a while later."""
         self._story.tell("nodes", name, "is removed")

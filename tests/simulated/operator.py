@@ -50,6 +50,7 @@ class Operator:
         clock: its wall clock.
         since: when it started, in loop time.
         looks: how often it has looked at an object.
+        woken_by_itself: events of nothing but a status that were worth a look.
     """
 
     def __init__(self, cluster: "Cluster", name: str) -> None:
@@ -59,6 +60,8 @@ class Operator:
         self.clock = Clock()
         self.since = 0.0
         self.looks = 0
+        self.woken_by_itself = 0
+        self._models: dict[str, Manifest] = {}
         self._cluster = cluster
         self._kube = SimulatedKube(cluster.server, self.wire)
         self._store = Store()
@@ -120,7 +123,12 @@ class Operator:
         if kind == NODE:
             self._node(manifest, gone=what == "DELETED")
             return
-        for key in (self._store.remove if what == "DELETED" else self._store.put)(manifest):
+        keys = (self._store.remove if what == "DELETED" else self._store.put)(manifest)
+        if kind == MODEL_DEPLOYMENT:
+            bare = {k: v for k, v in manifest["metadata"].items() if k not in {"resourceVersion", "managedFields"}}
+            self.woken_by_itself += bool(keys) and what == "MODIFIED" and bare == self._models.get(bare["uid"])
+            self._models[bare["uid"]] = bare
+        for key in keys:
             self._queue.add(key)
 
     def _node(self, manifest: Manifest, *, gone: bool) -> None:

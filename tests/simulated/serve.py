@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eagleray.domain import labels
@@ -151,7 +152,7 @@ class Serve:
                 if worker is not None:
                     worker.take(actor, target.needs)
                     if not self._head.behaviour.hangs:
-                        later(self._head.behaviour.start, lambda actor=actor: self._started(actor))
+                        later(self._head.behaviour.start, partial(self._started, actor))
 
     def _started(self, actor: Actor) -> None:
         if actor.state is ReplicaState.STARTING and actor.worker is not None and actor.worker.alive:

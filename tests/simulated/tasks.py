@@ -1,11 +1,12 @@
 """Which tasks are an operator's: when its process dies, they are no more."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 OPERATOR: ContextVar[str] = ContextVar("operator", default="")
+T = TypeVar("T")
 
 
 class Tasks:
@@ -21,12 +22,12 @@ class Tasks:
     def _make(
         self,
         loop: asyncio.AbstractEventLoop,
-        work: Coroutine[Any, Any, Any],
+        work: Coroutine[Any, Any, T] | Generator[Any, None, T],
         *,
         context: Context | None = None,
         **options: Any,
-    ) -> asyncio.Task[Any]:
-        task = asyncio.Task(work, loop=loop, context=context, **options)
+    ) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.Task(work, loop=loop, context=context, **options)
         self._tasks[task] = (context or copy_context()).get(OPERATOR, "")
         task.add_done_callback(self._done, context=Context())
         return task

@@ -65,14 +65,16 @@ class Watches:
 
     def start(self) -> None:
         """List every kind, and listen."""
+        if self._stopped:
+            return
         self._server.listeners.append(self._heard)
         for kind in self._selectors:
             self._list(kind)
 
     def stop(self) -> None:
         """Nothing is handed on any more."""
-        if not self._stopped:
-            self._stopped = True
+        self._stopped = True
+        if self._heard in self._server.listeners:  # else it was stopped before it began
             self._server.listeners.remove(self._heard)
 
     def break_off(self, kind: Kind, seconds: float) -> None:
