@@ -9,7 +9,7 @@ import structlog
 
 from eagleray.domain.observed import ProbeResult, RouterPod
 from eagleray.domain.providers.query import ProviderQuery, Reading
-from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.rollout.samples import Sample, record
 from eagleray.domain.state.model import State
 from eagleray.kube.kinds import Ref
 
@@ -52,7 +52,9 @@ class Memory:
             self.samples = ()
             return
         seen = {r.name: r.stats for r in routers if r.stats is not None}
-        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT if rolling else LOAD_KEPT)
+        sides = {name for r in status.rollouts for name in (r.from_, r.to)}
+        timed = sides | {record.revision for record in status.scaling}
+        self.samples = record(self.samples, Sample(now, seen), SAMPLES_KEPT if rolling else LOAD_KEPT, timed)
 
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import structlog
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain import labels
 from eagleray.domain.installation import Installation
+from eagleray.domain.live import LiveLoad
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import Key, WorkQueue
 from eagleray.engine.settings import EngineSettings
@@ -43,7 +44,7 @@ class Reconciler(Protocol):
         """Close its connections."""
 
 
-Decided = Callable[[Key, ModelDeploymentStatus | None], None]
+Decided = Callable[[Key, ModelDeploymentStatus | None, Sequence[LiveLoad]], None]
 MakeReconciler = Callable[[KubeClient, EngineSettings, NodeBook, Callable[[Key], None], Decided], Reconciler]
 
 

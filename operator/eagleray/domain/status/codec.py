@@ -236,7 +236,7 @@ def _loaded(value: object) -> Any:  # noqa: ANN401 -- the state of whatever it i
 
 def _dumped(value: object) -> Json:
     if is_dataclass(value):
-        parts = ((key, getattr(value, name)) for name, key in _keys(type(value)))
+        parts = ((key, getattr(value, name)) for name, key in _keys(value.__class__))
         return {key: _dumped(part) for key, part in parts if part is not None}
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
