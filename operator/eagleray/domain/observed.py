@@ -11,7 +11,7 @@ from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.rollout.samples import Sample
 from eagleray.domain.state.model import State
 from eagleray.domain.traffic.router import RouterStats
 

@@ -138,9 +138,11 @@ def _with_outcomes(
 
 def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
     """Ask whom the plan wants asked, and forget what is known of what is gone."""
-    polling, observed = decision.polling, sight.observed
-    memory.load = polling.load
-    memory.rolling = any(r.phase is not RolloutPhase.ABORTED for r in decision.status.rollouts or [])
+    polling, observed, status = decision.polling, sight.observed, decision.status
+    rollouts = [r for r in status.rollouts or [] if r.phase is not RolloutPhase.ABORTED]
+    memory.load, memory.rolling = polling.load, bool(rollouts)
+    sides = {name for r in rollouts for name in (r.from_, r.to)}
+    memory.timed = frozenset(sides | {record.revision for record in status.scaling or []})
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
     workers = tuple(

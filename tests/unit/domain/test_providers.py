@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions import AskProvider
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.web import WebQuery
 from unit.domain.test_rollout import at_weight, canary, rollout, until
 from unit.domain.world import World
 
@@ -54,6 +56,8 @@ def test_a_question_names_the_rollout() -> None:
     world.run(15)
     prometheus, other = (action.query for action in asked(world)[:2])
     new, old = rollout(world).to, rollout(world).from_
+    assert isinstance(prometheus, PrometheusQuery)
+    assert isinstance(other, WebQuery)
     assert prometheus.promql == f'loss{{revision="{new}"}} - loss{{revision="{old}"}}'
     told = {"name": "m", "namespace": "ns", "version": "default", "candidate": new, "stable": old}
     assert (other.url, other.path, dict(other.about)) == ("http://judge/ask", "data.score", told)
