@@ -54,11 +54,11 @@ class Histories(RuleBasedStateMachine):
 
     @rule(actions=st.integers(0, 6), times=st.integers(1, 3))
     def operator_dies(self, actions: int, times: int) -> None:
-        before = [(r.version, r.to, r.step, r.step_started_at) for r in self.world.status.rollouts or []]
+        before = [(r.version, r.to, r.step, r.step_started_at) for r in self.world.status.rollouts]
         for _ in range(times):
             self.world.step(crash_after=actions)
             self.shares_are_right()
-        after = [(r.version, r.to, r.step, r.step_started_at) for r in self.world.status.rollouts or []]
+        after = [(r.version, r.to, r.step, r.step_started_at) for r in self.world.status.rollouts]
         assert before == after, "all that counts is in the status"
 
     @rule(number=st.integers(1, 4))
@@ -88,7 +88,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.world.status.rollouts)
     @rule(verb=st.sampled_from(["promote", "full", "pause", "resume", "abort", "retry"]), which=st.integers(0, 2))
     def a_person_asks(self, verb: str, which: int) -> None:
-        rollouts = self.world.status.rollouts or []
+        rollouts = self.world.status.rollouts
         found = rollouts[which % len(rollouts)]
         attempt = f"{found.to}/{found.attempt}"
         items = {"promote": f"{attempt}/{found.step}", "full": f"{attempt}/full"}
@@ -111,7 +111,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.world.status.rollouts)
     @rule(share=st.sampled_from([0.0, 0.2, 1.0]))
     def the_candidate_answers_badly(self, share: float) -> None:
-        for found in self.world.status.rollouts or []:
+        for found in self.world.status.rollouts:
             self.world.traffic.errors[found.to] = share
 
     @rule(answer=st.booleans())

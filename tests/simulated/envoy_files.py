@@ -10,8 +10,8 @@ from eagleray.domain.traffic.router import HOLDS_FILE
 
 _DYNAMIC = ("lds.json", "cds.json", "rds.json", "ops.json")
 _PREFIX = "eds-"
-_VERSION = re.compile(r'version_info:"([^"]*)"')
-_ENDPOINT = re.compile(r'address:"([^"]*)",port_value:(\d+)')
+_VERSION = re.compile(r"version_info:'([^']*)'")
+_ENDPOINT = re.compile(r"address:'([^']*)',port_value:(\d+)")
 Endpoint = tuple[str, int]
 
 

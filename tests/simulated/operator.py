@@ -115,7 +115,7 @@ class Operator:
             settings=EngineSettings("eagleray/router:1", self._cluster.installation, "", (), self.name, b"k" * 32),
             now=self.clock.now,
             add=self._queue.add,
-            decided=lambda _key, _status: None,
+            decided=lambda *_: None,
         )
 
     def _heard(self, kind: Kind, what: str | None, manifest: Manifest) -> None:

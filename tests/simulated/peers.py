@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eagleray.domain.observed import ProbeResult
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ReplicaState, ServeState
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.domain.traffic.router import RouterStats
 from eagleray.peers.errors import (
     HostileError,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingRules
-from eagleray.api.scaling_status import ScalingStatus  # noqa: TC001 -- no import for types alone
-from eagleray.domain.scaling.decision import Bounds, Load, Subject, decide
-from eagleray.domain.scaling.load import WINDOW_SECONDS, believed
+from eagleray.domain.scaling.decision import Bounds, Decision, Subject, decide
+from eagleray.domain.scaling.metrics.metric import WINDOW_SECONDS, Load, Unit
+from eagleray.domain.scaling.metrics.ongoing import believed
 from simulation.model import CONCURRENCY, Seen
 
 TARGET = 5.0
@@ -31,7 +31,7 @@ class Eagleray:
         self._behavior = ScalingBehavior(scale_down=ScalingRules(stabilization_window_seconds=window))
         self._bounds, self._idle = Bounds(1, most), idle
         self._seen: deque[float] = deque(maxlen=round(WINDOW_SECONDS))
-        self._known: ScalingStatus | None = None
+        self._known: Decision | None = None
         self._quiet = 0
 
     def decide(self, second: int, seen: Seen) -> int:
@@ -43,16 +43,16 @@ class Eagleray:
                 return 0
             self._known = None
             return 1
-        metrics = (self._known.metrics if self._known else None) or []
+        metrics = self._known.live.metrics if self._known else ()
         rising = any((metric.replicas or 0) > seen.wanted for metric in metrics)
         if second % 5 and not rising:
             return seen.wanted
         mean = sum(self._seen) / len(self._seen)
         load = Load("OngoingRequests", TARGET, "5", believed(mean, seen.in_progress, TARGET * seen.wanted))
-        subject = Subject("v", "m-v-1", seen.wanted)
+        subject = Subject("v", "m-v-1", seen.wanted, self._bounds, behavior=self._behavior)
         now = START + timedelta(seconds=second)
-        self._known = decide(subject, self._behavior, self._bounds, [load], self._known, now)
-        return self._known.desired
+        self._known = decide(subject, [load], self._known.state if self._known else None, now)
+        return self._known.state.desired
 
 
 class HpaOnCpu:
@@ -63,7 +63,7 @@ class HpaOnCpu:
     def __init__(self, most: int) -> None:
         self._most = most
         self._busy: deque[float] = deque(maxlen=15)
-        self._known: ScalingStatus | None = None
+        self._known: Decision | None = None
 
     def decide(self, second: int, seen: Seen) -> int:
         """One sync every 15 s, on the mean since the last."""
@@ -71,11 +71,12 @@ class HpaOnCpu:
         if second % 15 or not seen.running:
             return seen.wanted
         percent = 100 * sum(self._busy) / len(self._busy)
-        load = Load("CPU", CPU_PERCENT, f"{CPU_PERCENT}%", None, pods=(percent,) * seen.running)
-        subject = Subject("v", "m-v-1", seen.wanted)
+        pods = (percent,) * seen.running
+        load = Load("CPU", CPU_PERCENT, f"{CPU_PERCENT}%", None, pods=pods, unit=Unit.PERCENT)
+        subject = Subject("v", "m-v-1", seen.wanted, Bounds(1, self._most))
         now = START + timedelta(seconds=second)
-        self._known = decide(subject, None, Bounds(1, self._most), [load], self._known, now)
-        return self._known.desired
+        self._known = decide(subject, [load], self._known.state if self._known else None, now)
+        return self._known.state.desired
 
 
 class RayServe:

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eagleray.api.rollout import Rollout, RolloutStep
+from eagleray.api.rollout import Rollout
 from eagleray.api.status import ModelDeploymentStatus, RevisionStatus, RolloutStatus, VersionStatus
 from eagleray.cli.errors import CliError
-from eagleray.domain.rollout.steps import Course, course_of
+from eagleray.domain.rollout.course import Course, course_of
+from eagleray.domain.rollout.step import Step
 from eagleray.domain.rollout.verbs import Verbs, read_verbs
 
 
@@ -94,7 +95,7 @@ class Deployment:
         version = self.version(record.version)
         return course_of(self.rollout, version.replicas if version else 0, again=record.direct)
 
-    def step(self, record: RolloutStatus, number: int) -> RolloutStep | None:
+    def step(self, record: RolloutStatus, number: int) -> Step | None:
         """Give a step of a rollout.
 
         Args:
@@ -145,14 +146,3 @@ def _rollout(spec: object) -> Rollout | None:
     except ValidationError:
         # The operator has refused it too: the conditions say which field is wrong, and nothing rolls out by it.
         return None
-
-
-def say_step(step: RolloutStep) -> str:
-    """Say what a step is, in the words of spec: `setWeight 25`, `pause 2m`."""
-    if step.set_weight is not None:
-        return f"setWeight {step.set_weight}"
-    if step.set_replicas is not None:
-        return f"setReplicas {step.set_replicas}"
-    if step.pause is not None:
-        return f"pause {step.pause.duration}" if step.pause.duration else "pause until promoted"
-    return "analysis"

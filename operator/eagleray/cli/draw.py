@@ -10,8 +10,8 @@ from rich.text import Text
 from eagleray.api.conditions import ConditionType
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
-from eagleray.api.units import format_duration, parse_duration
-from eagleray.cli.deployment import Deployment, say_step
+from eagleray.api.units import format_duration
+from eagleray.cli.deployment import Deployment
 from eagleray.cli.pods import Pod
 from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
@@ -128,24 +128,23 @@ def _step(deployment: Deployment, record: RolloutStatus) -> str:
     if record.step >= record.steps:
         return f"{record.steps}/{record.steps}, all done"
     step = deployment.step(record, record.step)
-    return f"{record.step + 1}/{record.steps}{f' {say_step(step)}' if step else ''}"
+    return f"{record.step + 1}/{record.steps}{f' {step.say()}' if step else ''}"
 
 
 def _time_left(deployment: Deployment, record: RolloutStatus, now: datetime) -> str:
     if record.phase is RolloutPhase.ABORTED:
         return ""
     step, left = deployment.step(record, record.step), []
-    if step is not None and step.pause is not None and step.pause.duration:
-        left.append(f"{_until(record.step_started_at, parse_duration(step.pause.duration), now)} of the pause")
+    if step is not None and (wake := step.wake(record.step_started_at)):
+        left.append(f"{_until(wake.at, now)} until {wake.why}")
     if record.waiting_since is not None:
-        deadline = deployment.course(record).deadline
-        left.append(f"{_until(record.waiting_since, deadline, now)} of the progress deadline")
+        deadline = record.waiting_since + timedelta(seconds=deployment.course(record).deadline)
+        left.append(f"{_until(deadline, now)} of the progress deadline")
     return ", ".join(left)
 
 
-def _until(start: datetime, seconds: float, now: datetime) -> str:
-    left = start + timedelta(seconds=seconds) - now
-    return format_duration(max(0, round(left.total_seconds())))
+def _until(end: datetime, now: datetime) -> str:
+    return format_duration(max(0, round((end - now).total_seconds())))
 
 
 def _analysis(figures: Sequence[MetricStatus], now: datetime) -> RenderableType:

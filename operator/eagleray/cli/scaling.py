@@ -58,7 +58,7 @@ def _record(deployment: Deployment, record: ScalingStatus, now: datetime) -> Ite
 
 
 def _metrics(metrics: list[ScalingMetricStatus], now: datetime) -> RenderableType:
-    table = columns("METRIC", "PER REPLICA", "TARGET", "ASKS FOR", "*NOTE")
+    table = columns("METRIC", "AT DECISION", "TARGET", "ASKED FOR", "*NOTE")
     for m in metrics:
         missing = f"not known in full for {age(m.missing_since, now)}" if m.missing_since else ""
         asks = "" if m.replicas is None else str(m.replicas)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from eagleray.api.status import RolloutPhase, RolloutStatus
-from eagleray.cli.deployment import Deployment, say_step
+from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
 from eagleray.domain.rollout.verbs import FULL, Verb, items_of
 
@@ -161,7 +161,7 @@ def _promotable(deployment: Deployment, record: RolloutStatus) -> bool:
     if course.analysis is not None or len(course.steps) != record.steps:
         return True
     step = deployment.step(record, record.step)
-    return step is not None and step.set_weight is None
+    return step is not None and step.promotable
 
 
 def _because(record: RolloutStatus) -> str:
@@ -174,8 +174,8 @@ def _now_at(deployment: Deployment, record: RolloutStatus) -> str:
 
 def _promoted(deployment: Deployment, record: RolloutStatus) -> str:
     step = deployment.step(record, record.step)
-    if step is not None and step.set_weight is not None:
-        return f"{record.to} gets {step.set_weight}% as soon as enough replicas of it answer, whatever its figures say."
+    if step is not None and step.aim.weight is not None:
+        return f"{record.to} gets {step.aim.weight}% as soon as enough replicas of it answer, whatever its figures say."
     return f"{_now_at(deployment, record)} is over; {_then(deployment, record)}."
 
 
@@ -189,7 +189,7 @@ def _named(deployment: Deployment, record: RolloutStatus, number: int) -> str:
     if number >= record.steps:
         return f"the last part of the rollout to {record.to}"
     step = deployment.step(record, number)
-    what = f" ({say_step(step)})" if step else ""
+    what = f" ({step.say()})" if step else ""
     return f"step {number + 1}/{record.steps}{what} of the rollout to {record.to}"
 
 

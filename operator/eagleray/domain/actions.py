@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.live import LiveLoad
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.ray_cluster.groups import Counts
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.domain.traffic.router import RouterConfig
 
 ROUTER_PART = "router"
@@ -214,6 +215,7 @@ class Plan:
         wake: when the next look is due, if nothing happens before.
         polling: what is asked of heads and routers until then.
         revisions: by name, every revision that an action names.
+        live: what the scaling metrics say now.
     """
 
     parts: tuple[Part, ...]
@@ -221,6 +223,7 @@ class Plan:
     wake: Wake
     polling: Polling
     revisions: Mapping[str, Revision] = field(default_factory=dict)
+    live: tuple[LiveLoad, ...] = ()
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -9,12 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from eagleray.api.autoscaling import Scaling
 from eagleray.api.spec import Lane, ModelDeploymentSpec, explain
-from eagleray.api.status import VersionStatus
 from eagleray.api.template import VersionTemplate
 from eagleray.api.traffic import Traffic
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.scaling.schedules import check_schedules
+from eagleray.domain.state.model import VersionState
 
 S = TypeVar("S", bound=Scaling)
 
@@ -88,7 +88,7 @@ def _of(fields: Mapping[str, Any], versions: frozenset[str]) -> ModelDeploymentS
     return ModelDeploymentSpec.model_construct(**fields)
 
 
-def _lane(version: VersionStatus, fields: Mapping[str, Any], observed: Observed) -> Lane | None:
+def _lane(version: VersionState, fields: Mapping[str, Any], observed: Observed) -> Lane | None:
     """A version as the status remembers it: as much of it as there is."""
     name = next((n for n in (version.stable, version.candidate) if n in observed.revisions), None)
     if name is None:
@@ -103,7 +103,7 @@ def _lane(version: VersionStatus, fields: Mapping[str, Any], observed: Observed)
     return Lane(version.name, version.weight, replicas, template.model_copy(update={"autoscaling": autoscaling}))
 
 
-def _replicas(version: VersionStatus, observed: Observed) -> int:
+def _replicas(version: VersionState, observed: Observed) -> int:
     """How many replicas a version was to have: more than there are, where some are lost."""
     wanted = int((observed.status.ready or "0/1").rpartition("/")[2] or 1)
     if len(observed.status.versions) == 1 or not wanted:

@@ -13,7 +13,7 @@ from eagleray.domain.asked import Asked, read_asked, usable
 from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import InvalidSpecError
-from eagleray.domain.ray_cluster.groups import Counts, Scale, named_deployments, part_of
+from eagleray.domain.ray_cluster.groups import named_deployments
 from eagleray.domain.revisions import Revision, revision_name
 from eagleray.domain.rollout.verbs import Verbs, read_verbs
 from eagleray.domain.traffic.shares import replicas_by_weight
@@ -24,20 +24,16 @@ DEFAULT_HISTORY_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One named lane of traffic.
+    """One named lane of traffic as spec has it.
 
     Attributes:
         name: the version's name.
         weight: its share of the traffic, in percent.
-        replicas: how many replicas it is to have.
+        replicas: how many replicas spec gives it; those of a version that its load scales are its goal's.
         revision: the revision that it is to run.
         wanted: name of the revision that spec asks for; another one than `revision` after a rollback.
-        departing: whether spec has it no more, and it only goes on until others can take over.
         autoscaling: how its load sets the number of replicas, or None where spec does.
-        candidate_replicas: how many replicas the load of its candidate asks for, whatever its share.
-        asleep: whether it is to have no Pods at all, the head included.
         deployments: the deployments of its application as spec scales them now, whatever its revision says.
-        scaled: by revision, the replicas of the deployments that are scaled by their own load.
     """
 
     name: str
@@ -45,33 +41,13 @@ class Version:
     replicas: int
     revision: Revision
     wanted: str
-    departing: bool = False
     autoscaling: Autoscaling | None = None
-    candidate_replicas: int = 0
-    asleep: bool = False
     deployments: tuple[AppDeployment, ...] = ()
-    scaled: Mapping[str, Counts] = field(default_factory=dict)
 
     def deployments_of(self, revision: Revision) -> tuple[AppDeployment, ...]:
         """The deployments of a revision that have Pods of their own, each scaled as spec says now."""
         now = {d.name: d for d in self.deployments}
         return tuple(now.get(d.name, d) for d in named_deployments(revision.template))
-
-    def scale(self, revision: Revision, replicas: int) -> Scale:
-        """How many replicas each worker group of a revision has.
-
-        Args:
-            revision: the revision.
-            replicas: what it has for its share of the version's requests. Groups whose number spec says have the same
-                part of it; those that are scaled by their own load have what that asks for.
-        """
-        counts = dict.fromkeys((group.name for group in revision.groups), replicas)
-        for deployment in self.deployments_of(revision):
-            if deployment.replicas is not None:
-                counts[deployment.name] = part_of(deployment.replicas, replicas, self.replicas)
-        if replicas:
-            counts.update(self.scaled.get(revision.name, {}))
-        return Scale(replicas, counts)
 
 
 @dataclass(frozen=True, slots=True)

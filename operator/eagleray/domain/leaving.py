@@ -1,14 +1,15 @@
 """Revisions that are wanted no more: out of the traffic, then without Pods, then remembered for a rollback."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from eagleray.api.status import Outcome, RevisionStatus
+from eagleray.api.status import Outcome
 from eagleray.domain.actions import Action, DeletePod, DeleteRevision, RetireRevision, Wake
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Observed, Pod
 from eagleray.domain.ray_cluster.pods import overdue_wakes
 from eagleray.domain.revision_state import new_record
+from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.traffic.confirm import routers_confirm
 
 
@@ -26,7 +27,7 @@ class Leaving:
         wakes: when its rules that read the clock want the next look.
     """
 
-    record: RevisionStatus
+    record: RevisionState
     pods: tuple[Pod, ...]
     draining: bool
     gone: bool
@@ -69,21 +70,25 @@ def _leave(name: str, desired: Desired, observed: Observed, now: datetime) -> Le
     )
 
 
-def _record(name: str, observed: Observed, now: datetime) -> RevisionStatus:
+def _record(name: str, observed: Observed, now: datetime) -> RevisionState:
     record = observed.status.revision(name)
     if record is None:
         record = new_record(observed.revisions[name], now)
-    changed = {"removing_since": record.removing_since or now, "last_active_at": record.last_active_at or now}
-    return record.model_copy(update={**changed, "outcome": _outcome(record, observed)})
+    return replace(
+        record,
+        removing_since=record.removing_since or now,
+        last_active_at=record.last_active_at or now,
+        outcome=_outcome(record, observed),
+    )
 
 
-def _outcome(record: RevisionStatus, observed: Observed) -> Outcome:
+def _outcome(record: RevisionState, observed: Observed) -> Outcome:
     """What became of it: judged once, when it leaves, but that it has served stays true."""
     if record.served_at is not None:
         return Outcome.REPLACED
     if record.outcome in {Outcome.FAILED, Outcome.ABANDONED} and record.last_active_at:
         return Outcome(record.outcome)
-    aborted = any(r.to == record.name and r.aborted_at for r in observed.status.rollouts or [])
+    aborted = any(r.to == record.name and r.aborted_at for r in observed.status.rollouts)
     return Outcome.FAILED if aborted else Outcome.ABANDONED
 
 

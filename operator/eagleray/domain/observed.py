@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.problem import Outcome, PeerTrouble, Problem
+from eagleray.domain.providers.query import Readings
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
-from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.state.model import State
 from eagleray.domain.traffic.router import RouterStats
 
 # The container that a Pod is there for: Ray's or the router's. The others prepare it, or stand beside it.
@@ -183,7 +183,7 @@ class Observed:
     """Everything that a plan may depend on beside the object and the time.
 
     Attributes:
-        status: the status as last written.
+        status: what is remembered: the status as last written.
         pods: every Ray Pod of the object.
         revisions: by name, the revisions that exist (each kept in a ControllerRevision).
         services: names of the revisions that have a Service; only those have more than their content.
@@ -202,7 +202,7 @@ class Observed:
         overdue: Pods that should have gone; `set_apart` takes them out of `pods`.
     """
 
-    status: ModelDeploymentStatus
+    status: State
     pods: tuple[Pod, ...] = ()
     revisions: Mapping[str, Revision] = field(default_factory=dict)
     services: frozenset[str] = frozenset()
@@ -215,7 +215,7 @@ class Observed:
     router_version: str = ""
     probes: Mapping[str, ProbeResult] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
-    readings: Mapping[ProviderQuery, Reading] = field(default_factory=dict)
+    readings: Readings = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     overdue: tuple[Pod, ...] = ()

@@ -1,5 +1,6 @@
 """When to look again, and how often heads and routers are asked meanwhile."""
 
+import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -9,18 +10,20 @@ from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import Leaving
 from eagleray.domain.observed import Observed
 from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.scaling.autoscaler import polling_seconds
-from eagleray.domain.scaling.load import by_nodes
 from eagleray.domain.traffic.confirm import routers_confirm
 from eagleray.domain.versions import Versions, VersionView
 
-# Rules of rollouts and scaling read the clock without saying when: so often they are asked.
+# What moves is looked at so often, whatever comes of it …
 MOVING = timedelta(seconds=2)
+# … and everything so often, as an event may be lost.
 SETTLED = timedelta(seconds=60)
 
 MOVING_SECONDS = 0.5
 ROLLING_SECONDS = 1.0
 SETTLED_SECONDS = 15.0
+# The load is looked at so often: while it asks for more than there is, and otherwise.
+RISING_SECONDS = 1.0
+STEADY_SECONDS = 5.0
 # Problems that end by themselves, and that no event tells the end of.
 _PASSING = {Reason.REPLICA_STARTING, Reason.ROUTER_STARTING, Reason.WARMUP_FAILED}
 
@@ -36,7 +39,7 @@ def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], 
     """
     seconds, why = _pace(desired, versions, leaving, observed)
     scaling = [record for version in versions for record in version.scaling]
-    scaled = polling_seconds(scaling)
+    scaled = _load_seconds(versions)
     if seconds is not None and scaled < seconds:
         seconds, why = scaled, "scaling looks at the load"
     rolls = any(v.rollout and not v.aborted for v in versions)
@@ -44,19 +47,25 @@ def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], 
         seconds,
         why,
         load=bool(scaling) or rolls,
-        use=frozenset(record.revision for record in scaling if by_nodes(record)),
+        use=frozenset(name for version in versions for name in version.goal.nodes),
         held=any(record.idle_since for record in scaling),
     )
 
 
 def wake(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed, now: datetime) -> Wake:
     """When the next look is due, if nothing happens before."""
-    rules = [*(w for v in versions for view in v.views for w in view.wakes), *(w for one in leaving for w in one.wakes)]
+    rules = [*(w for v in versions for w in v.wakes), *(w for one in leaving for w in one.wakes)]
     seconds, why = _pace(desired, versions, leaving, observed)
     quiet = seconds is None or seconds >= SETTLED_SECONDS
-    busy = not quiet or any(version.scaling and not version.version.asleep for version in versions)
-    latest = Wake(now + (MOVING if busy else SETTLED), f"{why}: no rule names a time before")
+    latest = Wake(now + (SETTLED if quiet else MOVING), f"{why}: no rule names a time before")
     return min((w for w in (*rules, latest) if w.at > now), key=lambda w: w.at)
+
+
+def _load_seconds(versions: Versions) -> float:
+    """Seconds between two looks at the load; a request that wakes a revision comes as an event."""
+    if any(version.goal.rising for version in versions):
+        return RISING_SECONDS
+    return STEADY_SECONDS if any(version.goal.awake for version in versions) else math.inf
 
 
 def _pace(
@@ -84,7 +93,7 @@ def _settled(
         return (SETTLED_SECONDS if stuck else MOVING_SECONDS), "the routers take up their configuration"
     if desired.spec.suspend:
         return None, "it is suspended"
-    if all(version.version.asleep for version in versions):
+    if all(version.goal.asleep for version in versions):
         return None, "it sleeps"
     return SETTLED_SECONDS, "it is settled"
 

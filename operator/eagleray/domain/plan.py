@@ -11,14 +11,13 @@ from eagleray.domain.desired import Desired
 from eagleray.domain.leaving import leaving_revisions
 from eagleray.domain.observed import Observed, set_apart
 from eagleray.domain.pace import polling, wake
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.evidence import ProviderQuery
-from eagleray.domain.scaling.autoscaler import Scaled, autoscale, settle
 from eagleray.domain.status.report import Decided, describe, describe_deleting
 from eagleray.domain.takeover import take_over
 from eagleray.domain.traffic.router_pods import leave_nodes
 from eagleray.domain.traffic.split import effective_weights, route
-from eagleray.domain.versions import Versions, VersionView, departing_versions, view_version
+from eagleray.domain.versions import Versions, VersionView, view_versions
 
 
 def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
@@ -34,20 +33,19 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     """
     observed = set_apart(observed, now)
     observed = replace(observed, revisions={**observed.revisions, **desired.stand_ins})
-    scaled = autoscale(desired, observed, now)
-    desired = replace(desired, versions=scaled.versions)
-    versions = _versions(desired, scaled, observed, now)
+    versions = _versions(desired, observed, now)
     kept = frozenset(view.revision.name for version in versions for view in version.views)
     leaving = leaving_revisions(desired, kept, observed, now)
     weights = effective_weights(versions, observed)
     decided = Decided(versions, weights, leaving, route(desired, versions, weights, leaving, observed))
-    parts = _parts(decided, scaled, observed)
+    parts = _parts(decided, observed)
     return Plan(
         parts=parts,
         status=describe(desired, decided, observed, now),
         wake=_first_look(parts, observed, now) or wake(desired, versions, leaving, observed, now),
         polling=polling(desired, versions, leaving, observed),
         revisions=_named(parts, versions, observed),
+        live=tuple(load for version in versions for load in version.goal.live),
     )
 
 
@@ -62,10 +60,9 @@ def plan_deleting(observed: Observed, generation: int, now: datetime) -> ModelDe
     return describe_deleting(observed, generation, now)
 
 
-def _versions(desired: Desired, scaled: Scaled, observed: Observed, now: datetime) -> Versions:
-    present = tuple(settle(view_version(desired, v, observed, now), scaled.records, now) for v in desired.versions)
-    every = (*present, *departing_versions(desired, present, observed, now))
-    return tuple(_taken_over(version, desired.request_timeout, observed, now) for version in every)
+def _versions(desired: Desired, observed: Observed, now: datetime) -> Versions:
+    versions = view_versions(desired, observed, now)
+    return tuple(_taken_over(version, desired.request_timeout, observed, now) for version in versions)
 
 
 def _taken_over(version: VersionView, request_timeout: float, observed: Observed, now: datetime) -> VersionView:
@@ -76,10 +73,10 @@ def _taken_over(version: VersionView, request_timeout: float, observed: Observed
     )
 
 
-def _parts(decided: Decided, scaled: Scaled, observed: Observed) -> tuple[Part, ...]:
+def _parts(decided: Decided, observed: Observed) -> tuple[Part, ...]:
     """What can be done, and fail, each for itself: the router, each revision, each that leaves."""
     parts = [*_router(decided, observed)]
-    queries = _queries(decided.versions, scaled)
+    queries = _queries(decided.versions)
     for version in decided.versions:
         for view in version.views:
             if _waits_for_router(view.revision.name, observed):
@@ -112,10 +109,10 @@ def _first_look(parts: tuple[Part, ...], observed: Observed, now: datetime) -> W
     return Wake(now, "the router comes first") if first and parts else None
 
 
-def _queries(versions: Versions, scaled: Scaled) -> dict[ProviderQuery, str]:
+def _queries(versions: Versions) -> dict[ProviderQuery, str]:
     """What others are to be asked, each question once, with the revision that it is about."""
-    rollouts = [(v.rollout.to, query) for v in versions if v.rollout for query in v.queries]
-    return {query: revision for revision, query in reversed([*rollouts, *scaled.queries])}
+    questions = [question for version in versions for question in version.queries]
+    return {query: revision for revision, query in reversed(questions)}
 
 
 def _named(parts: tuple[Part, ...], versions: Versions, observed: Observed) -> Mapping[str, Revision]:

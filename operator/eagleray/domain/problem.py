@@ -57,3 +57,8 @@ class PeerTrouble:
 
     kind: Literal["unreachable", "refused"]
     message: str
+
+
+def known_reason(word: str, otherwise: Reason) -> Reason:
+    """The reason that was remembered; `otherwise` for a word of another version of the operator."""
+    return Reason(word) if word in Reason.__members__.values() else otherwise

@@ -4,11 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure, RevisionStatus
 from eagleray.api.status import Outcome as RevisionOutcome
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe, Wake
 from eagleray.domain.observed import Observed
-from eagleray.domain.problem import Outcome, Problem
+from eagleray.domain.problem import Outcome, Problem, known_reason
 from eagleray.domain.ray_cluster.application import ApplicationDecision, ServeAnswer, decide_application
 from eagleray.domain.ray_cluster.backoff import application_retry, forgotten_at, note
 from eagleray.domain.ray_cluster.capacity import pods_by_group, with_room
@@ -18,6 +17,7 @@ from eagleray.domain.ray_cluster.pod_health import FETCH_CONTAINER
 from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, overdue_wakes, sort_out
 from eagleray.domain.ray_cluster.starting import start_phase, timed
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.revision import FailureState, RevisionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class RevisionView:
     app: ApplicationDecision
     answering: int | None
     serves: bool | None
-    record: RevisionStatus
+    record: RevisionState
     problem: Problem | None
     waiting: str
     actions: tuple[Action, ...]
@@ -148,9 +148,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         app=app,
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
-        record=record.model_copy(
-            update={"image": image, "incarnation": _incarnation(cluster, record), "failure": retry.failure}
-        ),
+        record=replace(record, image=image, incarnation=_incarnation(cluster, record), failure=retry.failure),
         problem=_problem(pods.problem, app.problem, outcome),
         waiting=_preparing(cluster) or app.waiting,
         actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retry.actions),
@@ -182,7 +180,7 @@ def _preparing(cluster: Cluster) -> str:
 
 
 def _unreadable(
-    revision: Revision, scale: Scale, cluster: Cluster, record: RevisionStatus, observed: Observed
+    revision: Revision, scale: Scale, cluster: Cluster, record: RevisionState, observed: Observed
 ) -> RevisionView:
     """Leave a revision alone whose content nobody can read: it serves as it is."""
     why = observed.unreadable[revision.name]
@@ -226,7 +224,7 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
         app=ApplicationDecision(),
         answering=answering(revision.name, observed),
         serves=serves(revision.name, observed),
-        record=record.model_copy(update={"incarnation": _incarnation(cluster, record), "failure": None}),
+        record=replace(record, incarnation=_incarnation(cluster, record), failure=None),
         problem=outcome.problem if outcome else None,
         waiting="its Pods go" if cluster.pods else "",
         actions=(_ensure(revision, none), *(going if may_go else ())),
@@ -245,7 +243,7 @@ def without_actions(view: RevisionView, waiting: str) -> RevisionView:
     return replace(view, actions=(), waiting=waiting, problem=None)
 
 
-def _incarnation(cluster: Cluster, record: RevisionStatus) -> int:
+def _incarnation(cluster: Cluster, record: RevisionState) -> int:
     return cluster.head.incarnation if cluster.head else record.incarnation
 
 
@@ -267,9 +265,9 @@ def _seen(revision: str, observed: Observed) -> list[int]:
     return [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.ready and r.stats is not None]
 
 
-def new_record(revision: Revision, now: datetime) -> RevisionStatus:
+def new_record(revision: Revision, now: datetime) -> RevisionState:
     """The record of a revision that is seen for the first time."""
-    return RevisionStatus(
+    return RevisionState(
         name=revision.name,
         version=revision.version,
         hash=revision.name.rsplit("-", 1)[-1],
@@ -279,12 +277,12 @@ def new_record(revision: Revision, now: datetime) -> RevisionStatus:
     )
 
 
-def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionStatus:
+def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionState:
     known = observed.status.revision(revision.name)
     if known is not None:
-        back = {"last_active_at": None, "removing_since": None, "outcome": RevisionOutcome.PENDING}
-        fresh = {"failure": None, "answered_at": None, "answered_incarnation": None} if known.last_active_at else {}
-        return known.model_copy(update={**back, **fresh})
+        if known.last_active_at:
+            known = replace(known, failure=None, answered_at=None, answered_incarnation=None)
+        return replace(known, last_active_at=None, removing_since=None, outcome=RevisionOutcome.PENDING)
     return new_record(revision, now)
 
 
@@ -297,12 +295,12 @@ def _ensure(revision: Revision, counts: Counts) -> EnsureRevision:
 class _Retry:
     """A whole new incarnation, after a while, when Serve has given up on the application."""
 
-    failure: Failure | None
+    failure: FailureState | None
     actions: tuple[Action, ...] = ()
     wakes: tuple[Wake, ...] = ()
 
 
-def _retry(failure: Failure | None, cluster: Cluster, app: ApplicationDecision, now: datetime) -> _Retry:
+def _retry(failure: FailureState | None, cluster: Cluster, app: ApplicationDecision, now: datetime) -> _Retry:
     head = cluster.head
     if not app.failed or app.running or head is None or app.problem is None:
         return _Retry(failure)
@@ -319,7 +317,7 @@ def _remembered(view: RevisionView) -> Problem | None:
     failure = view.record.failure
     if failure is None or view.runs:
         return None
-    return Problem(Reason(failure.reason), failure.message)
+    return Problem(known_reason(failure.reason, Reason.NOT_ANSWERING), failure.message)
 
 
 def _router_problem(observed: Observed) -> Problem | None:
@@ -336,8 +334,8 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     result = observed.probes.get(view.revision.name)
     current = result is not None and result.incarnation == view.cluster.incarnation
     if result is not None and current and result.ok:
-        answered = {"answered_incarnation": view.cluster.incarnation, "answered_at": now}
-        return replace(view, record=view.record.model_copy(update=answered))
+        answered = replace(view.record, answered_incarnation=view.cluster.incarnation, answered_at=now)
+        return replace(view, record=answered)
     if not view.fits:
         waiting = view.waiting or "the router's health checks are to pass"
         return replace(view, waiting=waiting)
@@ -353,7 +351,7 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
 def _timed(view: RevisionView, now: datetime) -> RevisionView:
     phase = None if view.answered else start_phase(view.cluster, reachable=view.app.reachable, runs=view.runs)
     start = timed(view.record.start, view.cluster.incarnation, phase, now) if view.wanted else view.record.start
-    return replace(view, record=view.record.model_copy(update={"start": start}))
+    return replace(view, record=replace(view.record, start=start))
 
 
 def _forget(view: RevisionView, now: datetime) -> RevisionView:
@@ -363,4 +361,4 @@ def _forget(view: RevisionView, now: datetime) -> RevisionView:
     due = forgotten_at(failure, view.record.answered_at if view.answered else None)
     if now < due:
         return replace(view, wakes=(*view.wakes, Wake(due, f"failures of {view.revision.name} are forgotten")))
-    return replace(view, record=view.record.model_copy(update={"failure": None}))
+    return replace(view, record=replace(view.record, failure=None))

@@ -7,7 +7,7 @@ import structlog
 
 from eagleray.domain.actions import Action, AskProvider, DrainNode, Probe, PutApplication, SetReplicas
 from eagleray.domain.observed import Pod, Role
-from eagleray.domain.rollout.evidence import Reading
+from eagleray.domain.providers.query import Reading
 from eagleray.engine.context import Look
 from eagleray.engine.questions import trouble_of
 from eagleray.peers.errors import PeerError

@@ -9,6 +9,7 @@ from eagleray.engine.parts import NameLeavingError, NameTakenError
 from eagleray.kube.client import KubeClient
 from eagleray.kube.drift import differs
 from eagleray.kube.errors import AlreadyExistsError, NotFoundError
+from eagleray.kube.held import controller_of
 from eagleray.kube.kinds import CONTROLLER_REVISION, Manifest, Ref
 from eagleray.kube.store import Store
 from eagleray.kube.trim import trim
@@ -121,9 +122,3 @@ def _check(ref: Ref, live: Manifest, wanted: Manifest) -> None:
 
 def _adoption(live: Manifest, wanted: Manifest) -> str:
     return "metadata.ownerReferences" if controller_of(live) != controller_of(wanted) else ""
-
-
-def controller_of(manifest: Manifest) -> str:
-    """The uid of the owner of an object that controls it; "" where it has none."""
-    owners = manifest["metadata"].get("ownerReferences") or []
-    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")

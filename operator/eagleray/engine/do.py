@@ -19,11 +19,12 @@ from eagleray.domain.actions import (
 )
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION, InvalidRouterConfigError
 from eagleray.engine.ask import Inquirer
-from eagleray.engine.children import Children, controller_of
+from eagleray.engine.children import Children
 from eagleray.engine.context import Look
 from eagleray.engine.departed import IDLE_GRACE_SECONDS
 from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
+from eagleray.kube.held import controller_of
 from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, POD, Kind, Manifest, Ref
 from eagleray.resources.children import (
     RECORD,

@@ -43,7 +43,9 @@ class Guardian:
         precondition = {"uid": held.uid, "resourceVersion": str(held.version)}
         try:
             await self.tools.kube.patch(held.ref, {"metadata": {**metadata, **precondition}})
-        except (NotFoundError, ConflictError) as e:
+        except NotFoundError:
+            self.tools.store.remove(held.body)
+        except ConflictError as e:
             log.debug("It has changed meanwhile", ref=str(held.ref), error=str(e))
         except KubeError as e:
             log.warning("A child cannot be set right", ref=str(held.ref), why=why, error=str(e))

@@ -11,6 +11,7 @@ from eagleray.domain.actions import DrainNode, Plan
 from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.plan import plan, plan_deleting
+from eagleray.domain.status.codec import read, write
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.context import Look
 from eagleray.engine.departed import Departed
@@ -73,7 +74,7 @@ class Engine:
         manifest, now = held.body, self._tools.now()
         await self._guardian.adopt(key, held.uid, memory)
         world = World.of(self._tools.store, key, held.uid)
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        status = read(manifest.get("status"))
         sight = self._observer.look(world, status, memory)
         desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
         decision = plan(desired, sight.observed, now)
@@ -81,18 +82,18 @@ class Engine:
         said = _with_outcomes(desired, sight.observed, decision, memory, now)
         memory.spec = desired.accepted
         _follow(memory, sight, decision)
-        await self._speaker.say(manifest, status, said)
-        self._tools.decided(key, said)
+        await self._speaker.say(manifest, write(status), said)
+        self._tools.decided(key, said, decision.live)
         return self._wait(decision, memory)
 
     async def _leave(self, key: Key, held: Held, memory: Memory) -> float | None:
         """Say that the object is being deleted, and let its Pods go where the collector waits for them."""
         await memory.poller.close()
         manifest, now = held.body, self._tools.now()
-        status = ModelDeploymentStatus.model_validate(manifest.get("status") or {})
+        status = read(manifest.get("status"))
         sight = self._observer.look(World.of(self._tools.store, key, held.uid), status, memory)
         said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
-        await self._speaker.say(manifest, status, said)
+        await self._speaker.say(manifest, write(status), said)
         pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
         return await self._departed.let_go(key, pods)
 
@@ -118,7 +119,7 @@ class Engine:
         return memory
 
     async def _forget(self, key: Key) -> None:
-        self._tools.decided(key, None)
+        self._tools.decided(key, None, ())
         memory = self._memories.pop(key, None)
         if memory is not None:
             await memory.close()
@@ -137,9 +138,11 @@ def _with_outcomes(
 
 def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
     """Ask whom the plan wants asked, and forget what is known of what is gone."""
-    polling, observed = decision.polling, sight.observed
-    memory.load = polling.load
-    memory.rolling = any(r.phase is not RolloutPhase.ABORTED for r in decision.status.rollouts or [])
+    polling, observed, status = decision.polling, sight.observed, decision.status
+    rollouts = [r for r in status.rollouts or [] if r.phase is not RolloutPhase.ABORTED]
+    memory.load, memory.rolling = polling.load, bool(rollouts)
+    sides = {name for r in rollouts for name in (r.from_, r.to)}
+    memory.timed = frozenset(sides | {record.revision for record in status.scaling or []})
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
     workers = tuple(

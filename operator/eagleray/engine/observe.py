@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
 from eagleray.domain.problem import PeerTrouble, Problem
 from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.model import State
 from eagleray.domain.traffic.router import CONFIG_ANNOTATION
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.memory import Memory
@@ -99,7 +99,7 @@ class Observer:
     nodes: NodeBook
     token_key: bytes
 
-    def look(self, world: World, status: ModelDeploymentStatus, memory: Memory) -> Sight:
+    def look(self, world: World, status: State, memory: Memory) -> Sight:
         """Put together all that a decision about the object may depend on."""
         pods = tuple(self._ray_pod(manifest) for manifest in world.pods)
         revisions, unreadable = read_revisions(world)

@@ -1,10 +1,11 @@
 """What the engine works with, shared by all objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.live import LiveLoad
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient
@@ -25,7 +26,7 @@ class Tools:
         settings: what the engine is told.
         now: the wall clock.
         add: has a key looked at soon.
-        decided: is told the status of an object, None where it is gone.
+        decided: is told the status of an object, None where it is gone, and the live figures of scaling.
     """
 
     kube: KubeClient
@@ -35,4 +36,4 @@ class Tools:
     settings: EngineSettings
     now: Callable[[], datetime]
     add: Callable[[Key], None]
-    decided: Callable[[Key, ModelDeploymentStatus | None], None]
+    decided: Callable[[Key, ModelDeploymentStatus | None, Sequence[LiveLoad]], None]

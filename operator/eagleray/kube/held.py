@@ -120,6 +120,18 @@ def _compact(body: Manifest) -> bytes:
     return bytes(memoryview(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)))
 
 
+def controller_of(manifest: Mapping[str, Any]) -> str:
+    """The uid of the owner that controls an object; "" where none does. Any shape of a manifest will do."""
+    owners = _pick_owners(manifest)
+    return next((owner["uid"] for owner in owners if owner.get("controller") and isinstance(owner.get("uid"), str)), "")
+
+
+def _pick_owners(manifest: Mapping[str, Any]) -> list[Manifest]:
+    meta = manifest.get("metadata")
+    owners = meta.get("ownerReferences") if isinstance(meta, dict) else None
+    return [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+
+
 def number(version: object) -> int | None:
     """Read a resourceVersion; None where it is no number."""
     text = version if isinstance(version, str) else ""

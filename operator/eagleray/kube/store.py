@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from eagleray.kube.client import Listed
-from eagleray.kube.held import Held, Seen, number
+from eagleray.kube.held import Held, Seen, controller_of, number
 from eagleray.kube.index import Index
 from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind, Manifest, Ref
 
@@ -59,7 +59,7 @@ class Store:
         held = self.get(seen.ref)
         if self._is_late(seen, held):
             return _NOBODY
-        if not _is_watched(seen.ref.kind, manifest):
+        if not self._belongs(seen.ref.kind, manifest):
             return self._take_out(held) if held else _NOBODY
         version = (held.version if held else 0) if seen.version is None else seen.version
         try:
@@ -85,6 +85,9 @@ class Store:
         seen = Seen.of(manifest)
         if seen is None:
             return _NOBODY
+        if not _is_watched(seen.ref.kind, manifest) and "deletionTimestamp" not in manifest["metadata"]:
+            # It only lost the labels by which it is watched: to its watch that is the same.
+            return self.put(manifest)
         held = self.get(seen.ref)
         if held is None or held.uid != seen.uid:
             self._forget(seen.uid, seen.version or 0)
@@ -170,6 +173,13 @@ class Store:
         """Whose Pods are on a node."""
         return frozenset(key for pod in self._all(self._on_node.of(node)) for key in self._wakes(pod))
 
+    def _belongs(self, kind: Kind, manifest: Mapping[str, Any]) -> bool:
+        """Whether an object is of ours: a watch tells of it, or what is held controls it and will have it watched.
+
+        Of what none of the two is true for, nobody would say when it is gone.
+        """
+        return _is_watched(kind, manifest) or controller_of(manifest) in self._places
+
     def _is_late(self, seen: Seen, held: Held | None) -> bool:
         """Whether what was seen is older than what is held, deleted since, or was missing in a newer list."""
         if seen.version is None:
@@ -244,7 +254,7 @@ class Store:
 
 
 def _is_watched(kind: Kind, manifest: Mapping[str, Any]) -> bool:
-    """Whether a watch tells of an object; what none tells of is not held, as nobody would say when it is gone."""
+    """Whether a watch tells of an object: it has the labels by which children are watched."""
     if kind == MODEL_DEPLOYMENT:
         return True
     labels = manifest["metadata"].get("labels")

@@ -4,10 +4,10 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from eagleray.domain.observed import ProbeResult
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery
 from eagleray.domain.traffic.router import RouterStats
 from eagleray.peers import comparisons, held, node_metrics, probe, provider, raylet, router_stats
 from eagleray.peers.channels import Channels

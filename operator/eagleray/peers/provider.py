@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Hashable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from yarl import URL
 
-from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.providers.query import NoValueError, ProviderQuery
 from eagleray.peers.errors import RejectedError
 from eagleray.peers.http import PROVIDERS, Http, Request
 from eagleray.peers.shape import ShapeError, loads
@@ -18,8 +18,6 @@ SECONDS: Final = 5.0
 async def ask(http: Http, owner: Hashable, query: ProviderQuery) -> float:
     """Ask for a number.
 
-    Prometheus: https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries.
-
     Args:
         http: asks.
         owner: the object whose budget it is.
@@ -28,20 +26,17 @@ async def ask(http: Http, owner: Hashable, query: ProviderQuery) -> float:
     Raises:
         PeerError: there was no number; the message says why, and nothing of what the server wrote.
     """
-    url = _url(query.url)
-    peer = url.host or ""
-    if query.promql:
-        url = (url / "api/v1/query").with_query(query=query.promql)
-        return await http.ask(PROVIDERS, owner, Request(peer=peer, url=url, seconds=SECONDS), _of_prometheus)
+    order = query.request()
+    url = _url(order.url)
     request = Request(
-        peer=peer,
-        url=url,
+        peer=url.host or "",
+        url=url.update_query(order.params),
         seconds=SECONDS,
-        method="POST",
-        headers={"Content-Type": "application/json"},
-        body=orjson.dumps(dict(query.about)),
+        method=order.method,
+        headers={} if order.body is None else {"Content-Type": "application/json"},
+        body=None if order.body is None else orjson.dumps(dict(order.body)),
     )
-    return await http.ask(PROVIDERS, owner, request, lambda body: _at(query.path, loads(body)))
+    return await http.ask(PROVIDERS, owner, request, lambda body: _value(query, body))
 
 
 def _url(written: str) -> URL:
@@ -60,31 +55,11 @@ def _url(written: str) -> URL:
     return url
 
 
-def _of_prometheus(body: bytes) -> float:
+def _value(query: ProviderQuery, body: bytes) -> float:
     try:
-        data = loads(body)["data"]
-        kind, result = data["resultType"], data["result"]
-        found = [result] if kind == "scalar" else [series["value"] for series in result[:2]]
-        values = [float(value) for _, value in found]
-        count = 1 if kind == "scalar" else len(result)
-    except ShapeError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError) as e:
-        raise ShapeError("write a query for an instant vector or a scalar") from e
-    if len(values) != 1:
-        raise ShapeError(f"{count} series; write a query that gives one, as sum(…) does")
-    return _finite(values[0])
-
-
-def _at(path: str, found: Any) -> float:  # noqa: ANN401 -- JSON
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, int | float):
-        raise ShapeError(f"no number at {path}")
-    return _finite(float(found))
-
-
-def _finite(value: float) -> float:
+        value = query.value(loads(body))
+    except NoValueError as e:
+        raise ShapeError(str(e)) from e
     if not math.isfinite(value):
         raise ShapeError(f"it is {value}")
     return value

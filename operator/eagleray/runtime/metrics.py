@@ -1,6 +1,6 @@
 """Prometheus metrics under controller-runtime's and client-go's names, so that existing dashboards work."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.live import LiveLoad
 from eagleray.engine.queue import QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
 from eagleray.kube.kinds import Key
@@ -95,9 +96,9 @@ class Metrics(QueueMetrics, ReconcileMetrics):
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], labels: list[str]) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
-    def decided(self, key: Key, status: ModelDeploymentStatus | None) -> None:
+    def decided(self, key: Key, status: ModelDeploymentStatus | None, live: Sequence[LiveLoad] = ()) -> None:
         """The status of one object, or None where it is gone."""
-        self._scaling.decided(key, (status.scaling if status else None) or [])
+        self._scaling.decided(key, (status.scaling if status else None) or [], live)
         self._starts.decided(key, status.revisions if status else [])
 
     def render(self) -> bytes:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from eagleray.api.analysis import Analysis, AnalysisMetric
-from eagleray.api.status import MetricStatus
 from eagleray.domain.rollout.analysis import (
     Measurement,
     failed,
@@ -23,6 +22,7 @@ from eagleray.domain.rollout.analysis import (
     wanted_count,
 )
 from eagleray.domain.rollout.signals import Histogram, Window, Windows
+from eagleray.domain.state.rollout import FigureState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS = AnalysisMetric.model_validate({"name": "error-rate", "max": "1%"})
@@ -193,14 +193,14 @@ def test_what_is_left_out_has_the_value_that_the_api_names() -> None:
     assert (min_requests(unset), min_requests(given)) == (50, 7)
 
 
-def said(*verdicts: str, name: str = "error-rate") -> list[MetricStatus]:
-    status: list[MetricStatus] = []
+def said(*verdicts: str, name: str = "error-rate") -> tuple[FigureState, ...]:
+    status: tuple[FigureState, ...] = ()
     for verdict in verdicts:
         status = take(status, [Measurement(name, verdict, f"{verdict}!")], NOW)  # type: ignore[arg-type]
     return status
 
 
-def counts(status: MetricStatus) -> tuple[int, int, int]:
+def counts(status: FigureState) -> tuple[int, int, int]:
     return status.successful, status.failed, status.inconclusive
 
 

@@ -5,20 +5,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eagleray.api.autoscaling import ScalingPolicy, ScalingRules
-from eagleray.api.scaling_status import Recommendation, ScalingChange
 from eagleray.domain.scaling import hpa
-from eagleray.domain.scaling.hpa import Tolerance
+from eagleray.domain.scaling.hpa import ToleratedRatio
+from eagleray.domain.state.scaling import ChangeState, RecommendationState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-TEN = Tolerance()
+TEN = ToleratedRatio()
 
 
 def policy(kind: str, value: int, period: int = 15) -> ScalingPolicy:
     return ScalingPolicy(type=kind, value=value, period_seconds=period)
 
 
-def change(seconds_ago: float, before: int, after: int) -> ScalingChange:
-    return ScalingChange(at=NOW - timedelta(seconds=seconds_ago), from_=before, to=after)
+def change(seconds_ago: float, before: int, after: int) -> ChangeState:
+    return ChangeState(at=NOW - timedelta(seconds=seconds_ago), from_=before, to=after)
 
 
 def test_a_utilization_above_target() -> None:
@@ -55,8 +55,8 @@ def test_e_up_by_the_larger_of_double_and_four() -> None:
 def test_f_the_highest_counts_for_the_window(seconds: int, kept: list[int]) -> None:
     """Ten were asked for until so many seconds ago, three since."""
     history = [
-        Recommendation(at=NOW - timedelta(hours=1), replicas=10),
-        Recommendation(at=NOW - timedelta(seconds=seconds), replicas=3),
+        RecommendationState(at=NOW - timedelta(hours=1), replicas=10),
+        RecommendationState(at=NOW - timedelta(seconds=seconds), replicas=3),
     ]
     assert hpa.in_window(history, NOW, 300) == kept
 
@@ -116,7 +116,7 @@ def test_missing_pods_keep_from_changing_much(
 
 def test_tolerance_is_a_matter_of_direction() -> None:
     given = hpa.tolerance(ScalingRules(tolerance="0.5"), ScalingRules(tolerance="50m"))
-    assert given == Tolerance(down=0.05, up=0.5)
+    assert given == ToleratedRatio(down=0.05, up=0.5)
     assert hpa.by_total(14.0, 1.0, 10, given) == 10
     assert hpa.by_total(9.4, 1.0, 10, given) == 10
     assert hpa.by_total(9.0, 1.0, 10, given) == 9

@@ -2,25 +2,29 @@
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from eagleray.api.autoscaling import Autoscaling, ScalingMetric
+from eagleray.api.autoscaling import Autoscaling, DeploymentAutoscaling, ScalingMetric
 from eagleray.api.template import VersionTemplate
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.query import Reading
 from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
-from eagleray.domain.rollout.signals import Sample, window
-from eagleray.domain.scaling.decision import Load
-from eagleray.domain.scaling.load import WINDOW_SECONDS, Signals, due_queries, in_progress, loads
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.rollout.signals import window
+from eagleray.domain.scaling.metrics.metric import WINDOW_SECONDS, Load, Signals, Unit
+from eagleray.domain.scaling.metrics.ongoing import in_progress
+from eagleray.domain.scaling.metrics.table import METRICS, due_queries, loads
 from eagleray.domain.traffic.router import RevisionStats, RouterStats
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TEMPLATE = VersionTemplate.model_validate({"resources": {"requests": {"cpu": "500m"}}})
 REVISION = Revision("m-v-1", "m", "ns", "v", TEMPLATE, "image")
 PODS = dict.fromkeys(("a", "b", "c"), REVISION.groups[0])
-QUERY = ProviderQuery("http://p:9090", promql='queue{of="m-v-1"}')
+QUERY = PrometheusQuery("http://p:9090", 'queue{of="m-v-1"}')
 
 
 def stats(**figures: Any) -> RouterStats:
@@ -114,13 +118,13 @@ def test_latency_says_how_many_a_replica_may_have(active: int, current: int, ms:
     last = Sample(NOW, {"r0": stats(active=active, **answered(ms))})
     found = load({"type": "Latency", "target": "200ms"}, signals((first, last), current=current))
     assert found.target == pytest.approx(allowed, abs=0.05)
-    assert found.shown.endswith("ms")
+    assert Unit.SECONDS.text(found.shown or 0.0).endswith("ms")
     assert found.target_text == "200ms"
 
 
 def test_latency_without_requests_asks_for_nothing() -> None:
     found = load({"type": "Latency", "target": "200ms"}, signals(samples(0, 0)))
-    assert (found.total, found.shown) == (0, "0ms")
+    assert (found.total, found.shown) == (0, 0)
 
 
 def test_use_of_cpu_is_in_percent_of_the_request() -> None:
@@ -158,7 +162,7 @@ def test_a_caller_that_is_silent_may_have_requests_that_wait() -> None:
 
 @pytest.mark.parametrize(
     ("age", "value", "total", "said"),
-    [(10, 7.0, 7.0, ""), (10, None, None, "p answered nan"), (50, 7.0, None, "no answer for 50 s")],
+    [(10, 7.0, 7.0, ""), (10, None, None, "p answered nan"), (50, 7.0, None, "no answer for more than 45 s")],
 )
 def test_prometheus_is_believed_while_it_answers(
     age: float, value: float | None, total: float | None, said: str
@@ -168,10 +172,55 @@ def test_prometheus_is_believed_while_it_answers(
     found = load(metric, signals(readings={QUERY: reading}))
     assert (found.total, found.complete, found.message) == (total, total is not None, said)
     rules = Autoscaling(max_replicas=2, metrics=[ScalingMetric.model_validate(metric)])
-    assert list(due_queries(rules, REVISION, "", {QUERY: reading}, NOW)) == ([QUERY] if age >= 15 else [])
+    assert list(due_queries(rules, signals(readings={QUERY: reading}))) == ([QUERY] if age >= 15 else [])
 
 
 def test_several_of_one_type_are_told_apart() -> None:
     metric = ScalingMetric(type="RequestRate", target="5")
     rules = Autoscaling(max_replicas=2, metrics=[metric, ScalingMetric(type="OngoingRequests", target="5"), metric])
     assert [found.name for found in loads(rules, signals())] == ["RequestRate 1", "OngoingRequests", "RequestRate 2"]
+
+
+@pytest.mark.parametrize("use", [NodeUse(cores=math.nan, gpus=(math.nan,)), NodeUse(cores=math.inf, gpus=(math.inf,))])
+@pytest.mark.parametrize("kind", ["CPU", "GPU"])
+def test_a_node_that_tells_no_number_scales_nothing_and_crashes_nothing(kind: str, use: NodeUse) -> None:
+    found = load({"type": kind, "target": "70%"}, signals(pods=PODS, use=dict.fromkeys(PODS, use)))
+    assert all(value is None or math.isfinite(value) for value in found.pods)
+
+
+TARGETS = {Unit.COUNT: "5", Unit.PERCENT: "70%", Unit.SECONDS: "200ms"}
+
+
+def accepted(kind: str, target: str, model: type[BaseModel] = Autoscaling) -> bool:
+    more = {"server": "http://p:9090", "query": "q"} if kind == "Prometheus" else {}
+    metrics = [{"type": kind, "target": target, **more}]
+    try:
+        model.model_validate({"maxReplicas": 2, "metrics": metrics})
+    except ValidationError:
+        return False
+    return True
+
+
+def test_the_table_of_metrics_is_that_of_the_api() -> None:
+    """Types, forms of targets, and what can be told of one Serve deployment."""
+    assert list(METRICS) == list(get_args(ScalingMetric.model_fields["type"].annotation))
+    for kind, metric in METRICS.items():
+        for unit, target in TARGETS.items():
+            assert accepted(kind, target) is (metric.unit is unit), (kind, target)
+        inside = metric.needs_inside is not None
+        assert accepted(kind, TARGETS[metric.unit], DeploymentAutoscaling) is inside, kind
+
+
+@pytest.mark.parametrize(
+    ("unit", "target", "value", "text"),
+    [
+        (Unit.COUNT, "5", 7.46, "7.5"),
+        (Unit.COUNT, "5", 123.4, "123"),
+        (Unit.COUNT, "5", 1e12, "1e+12"),
+        (Unit.PERCENT, "70%", 0.731, "73%"),
+        (Unit.SECONDS, "1m30s", 0.0125, "12.5ms"),
+    ],
+)
+def test_a_unit_reads_targets_and_writes_values(unit: Unit, target: str, value: float, text: str) -> None:
+    assert unit.text(value) == text
+    assert unit.read(target) == {"5": 5.0, "70%": 0.7, "1m30s": 90.0}[target]

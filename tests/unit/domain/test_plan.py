@@ -46,7 +46,7 @@ def test_a_new_object_comes_to_answer() -> None:
 
 def test_no_weight_before_the_first_answer() -> None:
     world = World()
-    while world.status.versions == [] or world.status.versions[0].stable is None:
+    while not world.status.versions or world.status.versions[0].stable is None:
         world.step()
         if world.status.versions[0].stable is None:
             assert set(weights(world).values()) == {0}

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions import AskProvider
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.web import WebQuery
 from unit.domain.test_rollout import at_weight, canary, rollout, until
 from unit.domain.world import World
 
@@ -54,6 +56,8 @@ def test_a_question_names_the_rollout() -> None:
     world.run(15)
     prometheus, other = (action.query for action in asked(world)[:2])
     new, old = rollout(world).to, rollout(world).from_
+    assert isinstance(prometheus, PrometheusQuery)
+    assert isinstance(other, WebQuery)
     assert prometheus.promql == f'loss{{revision="{new}"}} - loss{{revision="{old}"}}'
     told = {"name": "m", "namespace": "ns", "version": "default", "candidate": new, "stable": old}
     assert (other.url, other.path, dict(other.about)) == ("http://judge/ask", "data.score", told)
@@ -63,7 +67,7 @@ def test_failures_are_counted_as_those_of_the_router_are() -> None:
     world = judged(LOSS, failureLimit=2)
     world.provider = 1.0
     until(world, lambda: rollout(world).phase == "Aborted")
-    assert [m.failed for m in rollout(world).analysis or []] == [3]
+    assert [m.failed for m in rollout(world).analysis] == [3]
 
 
 def test_beside_the_routers_figures_each_has_its_own_time() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eagleray.api.status import RolloutStatus
 from eagleray.domain.observed import Container
+from eagleray.domain.state.rollout import RolloutState
 from unit.domain.test_plan import settle, weights
 from unit.domain.world import World, model
 
@@ -26,7 +26,7 @@ def canary(steps: list[dict[str, Any]] | None = None, **rollout: Any) -> World:
     return world
 
 
-def rollout(world: World) -> RolloutStatus:
+def rollout(world: World) -> RolloutState:
     assert world.status.rollouts, world.status.rollout
     return world.status.rollouts[0]
 

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eagleray.api.start_status import StartPhase, StartStatus
+from eagleray.api.start_status import StartPhase
 from eagleray.domain.observed import Pod, Role
 from eagleray.domain.ray_cluster.pods import Cluster
 from eagleray.domain.ray_cluster.starting import start_phase, timed
+from eagleray.domain.state.revision import StartState
 from unit.domain.world import World
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +44,7 @@ def test_the_first_thing_that_is_missing_is_what_it_waits_for(
 
 def test_parts_add_up_to_the_whole_whatever_the_fractions() -> None:
     phases = [StartPhase.SCHEDULE, StartPhase.HEAD, StartPhase.HEAD, StartPhase.WORKER, StartPhase.HEAD, None, None]
-    known: StartStatus | None = None
+    known: StartState | None = None
     for i, phase in enumerate(phases):
         known = timed(known, 1, phase, NOW + timedelta(seconds=1.7 * i))
     assert known is not None
@@ -53,10 +54,10 @@ def test_parts_add_up_to_the_whole_whatever_the_fractions() -> None:
 
 
 def test_another_cluster_begins_anew_and_one_that_answered_is_left_alone() -> None:
-    done = StartStatus(incarnation=1, since=NOW, seconds={"head": 7})
+    done = StartState(incarnation=1, since=NOW, seconds={"head": 7})
     assert timed(done, 1, StartPhase.LOAD, NOW) == done
     again = timed(done, 2, StartPhase.SCHEDULE, NOW)
-    assert again == StartStatus(incarnation=2, phase="schedule", since=NOW)
+    assert again == StartState(incarnation=2, phase="schedule", since=NOW)
     assert timed(None, 1, None, NOW) is None
 
 

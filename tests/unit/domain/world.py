@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.actions import (
     Action,
     AskProvider,
@@ -26,10 +25,12 @@ from eagleray.domain.installation import Installation
 from eagleray.domain.observed import Observed, Pod, Role, RouterPod
 from eagleray.domain.plan import plan
 from eagleray.domain.problem import Outcome, PeerTrouble
+from eagleray.domain.providers.query import ProviderQuery, Reading
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus, NodeUse
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.evidence import ProviderQuery, Reading
-from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.rollout.samples import Sample, record
+from eagleray.domain.state.model import State
+from eagleray.domain.status.codec import read, write
 from eagleray.domain.traffic.router import RouterStats
 from unit.domain.ray_world import START, RayWorld
 from unit.domain.requests import Requests
@@ -60,7 +61,7 @@ class World(RayWorld):
         super().__init__()
         self.spec: dict[str, Any] = {}
         self.generation = 0
-        self.status = ModelDeploymentStatus()
+        self.status = State()
         self.use: dict[str, NodeUse] = {}
         self.services: set[str] = set()
         self.annotations: dict[str, str] = {}
@@ -101,7 +102,7 @@ class World(RayWorld):
         heads = [p for p in self.pods.values() if p.role is Role.HEAD and p.live and p.started]
         up = [h for h in heads if (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
         seen = {f"r{i}": self._stats() for i in range(2)} if self.routers_answer else {}
-        self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1))
+        self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1), set(self.revisions))
         return Observed(
             status=self.status,
             pods=tuple(self.pods.values()),
@@ -158,8 +159,8 @@ class World(RayWorld):
         else:
             failed = self._do_parts(decision)
             said = plan(desired, replace(observed, outcomes=dict(self.outcomes)), self.now) if failed else decision
-            self.writes += said.status != self.status
-            self.status = ModelDeploymentStatus.model_validate(said.status.as_written())
+            self.writes += said.status != write(self.status)
+            self.status = read(said.status.as_written())
         self.history.append(decision)
         return decision
 

@@ -311,10 +311,23 @@ def test_an_object_and_its_children_cost_60_kb_at_most() -> None:
     assert held / objects < 60e3
 
 
-def test_what_no_watch_tells_of_is_not_held() -> None:
+def test_what_no_watch_tells_of_and_nobody_of_ours_controls_is_not_held() -> None:
+    theirs = made(SERVICE, "churn", 5)
+    store = filled(MODEL, theirs)
+    assert store.get(Ref.of(theirs)) is None
+    orphaned = pod("p", MODEL, 5)
+    store.put(orphaned)
+    assert store.put(at(orphaned, 6, labels={}, ownerReferences=[])) == ONLY_CHURN
+    assert store.get(Ref.of(orphaned)) is None
+
+
+def test_a_child_that_lost_the_labels_by_which_it_is_watched_is_there_all_the_same() -> None:
+    """Its watch says that it was deleted; taken for gone, its requests would go elsewhere."""
     mine = pod("p", MODEL, 5)
     store = filled(MODEL, mine)
-    assert store.put(at(mine, 6, labels={})) == ONLY_CHURN, "its owner is told"
+    assert store.remove(at(mine, 6, labels={})) == ONLY_CHURN
+    held = store.get(Ref.of(mine))
+    assert held is not None
+    assert held.labels == {}
+    assert store.remove(at(mine, 7, labels={}, deletionTimestamp="2026-01-01T00:00:00Z")) == ONLY_CHURN
     assert store.get(Ref.of(mine)) is None
-    store.put(at(mine, 7))
-    assert store.get(Ref.of(mine)) is not None, "it has its labels back"

@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.rollout.evidence import ProviderQuery
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.query import ProviderQuery
+from eagleray.domain.providers.web import WebQuery
 from eagleray.peers import provider
 from eagleray.peers.errors import HostileError, PeerError, RejectedError, UnreachableError
 from eagleray.peers.http import PROVIDERS
@@ -34,10 +36,10 @@ class Server:
         return web.Response(**self.answer)
 
     def prometheus(self) -> ProviderQuery:
-        return ProviderQuery(self.url, promql=PROMQL)
+        return PrometheusQuery(self.url, PROMQL)
 
     def other(self, path: str = "value") -> ProviderQuery:
-        return ProviderQuery(f"{self.url}ask", path=path, about=ABOUT)
+        return WebQuery(f"{self.url}ask", path, ABOUT)
 
     def says(self, answer: Any, **more: Any) -> None:
         self.answer = {"text": answer if isinstance(answer, str) else json.dumps(answer), **more}
@@ -143,7 +145,7 @@ async def test_what_is_no_answer_is_named(
     ],
 )
 async def test_a_url_says_where_a_server_is_and_no_more(server: Server, url: str, said: str) -> None:
-    for query in (ProviderQuery(url, promql=PROMQL), ProviderQuery(url, path="value")):
+    for query in (PrometheusQuery(url, PROMQL), WebQuery(url, "value", ())):
         with pytest.raises(RejectedError, match=said) as caught:
             await server.peers.ask("ns/m", query)
         assert "pa55word" not in str(caught.value)
@@ -151,13 +153,13 @@ async def test_a_url_says_where_a_server_is_and_no_more(server: Server, url: str
 
 async def test_metadata_services_are_not_asked(server: Server) -> None:
     with pytest.raises(UnreachableError, match="Permission denied"):
-        await server.peers.ask("ns/m", ProviderQuery("http://169.254.169.254/latest/meta-data", path="value"))
+        await server.peers.ask("ns/m", WebQuery("http://169.254.169.254/latest/meta-data", "value", ()))
 
 
 async def test_who_is_slow_or_not_there_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider, "SECONDS", 0.05)
     with Hostile("silent") as slow, pytest.raises(UnreachableError, match="no answer within"):
-        await server.peers.ask("ns/m", ProviderQuery(f"http://127.0.0.1:{slow.port}/", path="value"))
+        await server.peers.ask("ns/m", WebQuery(f"http://127.0.0.1:{slow.port}/", "value", ()))
     monkeypatch.undo()
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1: POST /: Connection refused"):
-        await server.peers.ask("ns/m", ProviderQuery("http://127.0.0.1:1", path="value"))
+        await server.peers.ask("ns/m", WebQuery("http://127.0.0.1:1", "value", ()))

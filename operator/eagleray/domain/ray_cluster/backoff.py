@@ -6,8 +6,8 @@ gets a whole new incarnation after a minute, doubling up to ten.
 
 from datetime import datetime, timedelta
 
-from eagleray.api.status import Failure
 from eagleray.domain.problem import Problem
+from eagleray.domain.state.revision import FailureState
 
 BASE_SECONDS = 10.0
 MAX_SECONDS = 300.0
@@ -26,26 +26,26 @@ def delay(count: int) -> float:
     return min(BASE_SECONDS * 2.0 ** min(count - 2, 10), MAX_SECONDS)
 
 
-def application_retry(failure: Failure) -> datetime:
+def application_retry(failure: FailureState) -> datetime:
     """When a whole new incarnation is due for an application that Serve has given up on."""
     seconds = min(APPLICATION_BASE_SECONDS * 2.0 ** min(failure.count - 1, 10), APPLICATION_MAX_SECONDS)
     return failure.at + timedelta(seconds=seconds)
 
 
-def next_try(failure: Failure | None) -> datetime | None:
+def next_try(failure: FailureState | None) -> datetime | None:
     """When the next try is due, or None where nothing failed."""
     return failure.at + timedelta(seconds=delay(failure.count)) if failure else None
 
 
-def note(failure: Failure | None, problem: Problem, now: datetime) -> Failure:
+def note(failure: FailureState | None, problem: Problem, now: datetime) -> FailureState:
     """The record of one more failure; Pods that fail together are one."""
     if failure is not None and (now - failure.at).total_seconds() < TOGETHER_SECONDS:
         return failure
     count = failure.count + 1 if failure else 1
-    return Failure(reason=problem.reason, message=problem.message, at=now, count=count)
+    return FailureState(reason=problem.reason, message=problem.message, at=now, count=count)
 
 
-def forgotten_at(failure: Failure, answered_at: datetime | None) -> datetime:
+def forgotten_at(failure: FailureState, answered_at: datetime | None) -> datetime:
     """From when on the failure counts no more, if the revision is well then.
 
     Waiting for the next try is not being well, and neither is starting: the time runs from the later of the two ends.

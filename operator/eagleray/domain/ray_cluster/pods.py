@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Failure
 from eagleray.domain.actions import Action, CreateHead, CreateWorker, DeletePod, Wake
 from eagleray.domain.observed import Observed, Pod, Role
 from eagleray.domain.problem import Problem
@@ -23,6 +22,7 @@ from eagleray.domain.ray_cluster.pod_health import pod_problem
 from eagleray.domain.ray_cluster.ray_nodes import NodeState
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
+from eagleray.domain.state.revision import FailureState
 
 _GONE = "its containers have ended"
 
@@ -110,7 +110,7 @@ class PodsDecision:
     """
 
     actions: tuple[Action, ...]
-    failure: Failure | None
+    failure: FailureState | None
     problem: Problem | None
     wakes: tuple[Wake, ...] = ()
 
@@ -121,7 +121,7 @@ def decide_pods(
     cluster: Cluster,
     serve: ServeState | None,
     nodes: Mapping[str, NodeState],
-    failure: Failure | None,
+    failure: FailureState | None,
     now: datetime,
 ) -> PodsDecision:
     """Bring the Pods of each worker group of `revision` to what its replicas need."""

@@ -1,9 +1,11 @@
 """How long each part of a revision's start takes: which part it is in at each look, added up in its record."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from eagleray.api.start_status import StartPhase, StartStatus
+from eagleray.api.start_status import StartPhase
 from eagleray.domain.ray_cluster.pods import Cluster
+from eagleray.domain.state.revision import StartState
 
 
 def start_phase(cluster: Cluster, *, reachable: bool, runs: bool) -> StartPhase:
@@ -26,7 +28,7 @@ def start_phase(cluster: Cluster, *, reachable: bool, runs: bool) -> StartPhase:
     return StartPhase.WARM_UP if runs else StartPhase.LOAD
 
 
-def timed(known: StartStatus | None, incarnation: int, phase: StartPhase | None, now: datetime) -> StartStatus | None:
+def timed(known: StartState | None, incarnation: int, phase: StartPhase | None, now: datetime) -> StartState | None:
     """Note how a start goes on.
 
     Args:
@@ -37,9 +39,9 @@ def timed(known: StartStatus | None, incarnation: int, phase: StartPhase | None,
     """
     now = now.replace(microsecond=0)
     if known is None or known.incarnation != incarnation:
-        return known if phase is None else StartStatus(incarnation=incarnation, phase=phase, since=now)
+        return known if phase is None else StartState(incarnation=incarnation, phase=phase, since=now)
     if known.phase is None or known.phase == phase:
         return known
     took = round((now - known.since).total_seconds())
     seconds = {**known.seconds, known.phase: known.seconds.get(known.phase, 0) + took}
-    return known.model_copy(update={"phase": phase, "since": now, "seconds": seconds})
+    return replace(known, phase=phase, since=now, seconds=seconds)

@@ -5,15 +5,14 @@ The statistics, and what they assume, are in docs/adr/0009-analysis-statistics.m
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
-from typing import Literal
 
 from eagleray.api.analysis import ERROR_RATE, MIRROR_AGREEMENT, Analysis, AnalysisMetric
-from eagleray.api.status import MetricStatus
 from eagleray.api.units import parse_duration
 from eagleray.domain.rollout.signals import Histogram, Window, Windows
+from eagleray.domain.state.rollout import FigureState, FigureVerdict
 
 # Chance that one look at one figure calls a candidate bad that is just at its limit. A rollout is looked at hundreds of
 # times, and each look is a chance to be wrong: 1,000 looks at two windows are wrong in at most 2 of 100 rollouts.
@@ -31,12 +30,12 @@ class Measurement:
 
     Attributes:
         name: name of the metric.
-        verdict: as in `MetricStatus`.
+        verdict: `NoData` where there are too few requests to say anything.
         message: value, limit and number of requests, for people.
     """
 
     name: str
-    verdict: Literal["Successful", "Failed", "Inconclusive", "NoData"]
+    verdict: FigureVerdict
     message: str
 
 
@@ -153,7 +152,7 @@ def judge(metric: AnalysisMetric, candidate: Windows, stable: Windows, least: in
     return Measurement(metric.name, "Inconclusive" if above else "Successful", (above or overall[0]).message)
 
 
-def take(status: Sequence[MetricStatus], measurements: Sequence[Measurement], now: datetime) -> list[MetricStatus]:
+def take(status: Sequence[FigureState], measurements: Sequence[Measurement], now: datetime) -> tuple[FigureState, ...]:
     """Add measurements to what is known; figures without a new one, or still without data, stay as they are."""
     merged = {s.name: s for s in status}
     for measurement in measurements:
@@ -161,7 +160,7 @@ def take(status: Sequence[MetricStatus], measurements: Sequence[Measurement], no
         verdict = measurement.verdict
         if before and verdict == "NoData" and (before.verdict, before.message) == (verdict, measurement.message):
             continue
-        merged[measurement.name] = MetricStatus(
+        merged[measurement.name] = FigureState(
             name=measurement.name,
             verdict=verdict,
             message=measurement.message,
@@ -170,39 +169,39 @@ def take(status: Sequence[MetricStatus], measurements: Sequence[Measurement], no
             failed=(before.failed if before else 0) + (verdict == "Failed"),
             inconclusive=(before.inconclusive if before else 0) + (verdict == "Inconclusive"),
         )
-    return list(merged.values())
+    return tuple(merged.values())
 
 
-def restart(status: Sequence[MetricStatus]) -> list[MetricStatus]:
+def restart(status: Sequence[FigureState]) -> tuple[FigureState, ...]:
     """What is known when the candidate's share changes: failures stay, all else is to be shown again."""
-    return [s.model_copy(update={"successful": 0, "inconclusive": 0}) for s in status]
+    return tuple(replace(s, successful=0, inconclusive=0) for s in status)
 
 
-def failed(analysis: Analysis, status: Sequence[MetricStatus]) -> MetricStatus | None:
+def failed(analysis: Analysis, status: Sequence[FigureState]) -> FigureState | None:
     """The first figure that failed more often than it may."""
     limit = failure_limit(analysis)
     return next((s for s in _of(analysis, status) if s.failed > limit), None)
 
 
-def undecided(analysis: Analysis, status: Sequence[MetricStatus]) -> MetricStatus | None:
+def undecided(analysis: Analysis, status: Sequence[FigureState]) -> FigureState | None:
     """The first figure above its limit without proof more often than it may; None where there is no such limit."""
     limit = analysis.inconclusive_limit
     return None if limit is None else next((s for s in _of(analysis, status) if s.inconclusive > limit), None)
 
 
-def passed(analysis: Analysis, status: Sequence[MetricStatus]) -> bool:
+def passed(analysis: Analysis, status: Sequence[FigureState]) -> bool:
     """Whether every figure passed often enough, and passed last."""
     return not waiting(analysis, status)
 
 
-def waiting(analysis: Analysis, status: Sequence[MetricStatus]) -> str:
+def waiting(analysis: Analysis, status: Sequence[FigureState]) -> str:
     """What the analysis waits for, for people; "" where it has passed."""
     known = {s.name: s for s in status}
     reasons = (_reason(metric.name, known.get(metric.name), wanted_count(analysis)) for metric in analysis.metrics)
     return next((reason for reason in reasons if reason), "")
 
 
-def _reason(name: str, status: MetricStatus | None, wanted: int) -> str:
+def _reason(name: str, status: FigureState | None, wanted: int) -> str:
     if status is None:
         return f"{name} is not measured yet"
     if status.verdict == "Successful":
@@ -212,7 +211,7 @@ def _reason(name: str, status: MetricStatus | None, wanted: int) -> str:
     return f"{status.message}: {'failed' if status.verdict == 'Failed' else 'above, but not yet proven'}"
 
 
-def _of(analysis: Analysis, status: Sequence[MetricStatus]) -> Iterator[MetricStatus]:
+def _of(analysis: Analysis, status: Sequence[FigureState]) -> Iterator[FigureState]:
     names = {metric.name for metric in analysis.metrics}
     return (s for s in status if s.name in names)
 

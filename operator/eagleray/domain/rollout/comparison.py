@@ -1,10 +1,11 @@
 """How far a mirrored version agrees with what users got: the words of the comparers, taken together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eagleray.api.mirror_status import MirrorSample, MirrorStatus
+from eagleray.api.mirror_status import MirrorSample
+from eagleray.domain.state.model import MirrorState
 from eagleray.domain.traffic.router import RouterMirror
 
 # The figures move with every request; written each time they would be most of what the API server hears of the object.
@@ -41,9 +42,9 @@ def mirror_status(
     mirror: RouterMirror | None,
     version: str,
     found: Iterable[Comparison],
-    before: MirrorStatus | None,
+    before: MirrorState | None,
     now: datetime,
-) -> MirrorStatus | None:
+) -> MirrorState | None:
     """Describe a comparison.
 
     Args:
@@ -62,7 +63,7 @@ def mirror_status(
     compared = sum(c.compared for c in parts)
     agreed = sum(c.agreed for c in parts)
     samples = sorted((s for c in parts for s in c.samples), key=lambda s: s.at, reverse=True)
-    said = MirrorStatus(
+    said = MirrorState(
         version=version,
         revision=mirror.revision,
         at=now,
@@ -73,9 +74,9 @@ def mirror_status(
         skipped=sum(c.skipped for c in parts),
         latency=_mean_ms(sum(c.user_seconds for c in parts), compared),
         mirror_latency=_mean_ms(sum(c.mirror_seconds for c in parts), compared),
-        samples=samples[:MAX_SAMPLES] or None,
+        samples=tuple(samples[:MAX_SAMPLES]),
     )
-    unchanged = before is not None and same and said == before.model_copy(update={"at": now})
+    unchanged = before is not None and same and said == replace(before, at=now)
     return before if unchanged else said
 
 

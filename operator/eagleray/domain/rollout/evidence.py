@@ -1,59 +1,14 @@
 """What a candidate is judged by: what the routers counted, and what others answered."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from eagleray.api.analysis import Analysis, AnalysisMetric
-from eagleray.api.status import MetricStatus, RolloutStatus
+from eagleray.domain.providers.query import Readings
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.analysis import initial_delay_seconds, interval_seconds
-from eagleray.domain.rollout.signals import Sample
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderQuery:
-    """One question to a server that knows a figure.
-
-    Attributes:
-        url: where it answers.
-        promql: what a Prometheus server is asked; "" for any other server.
-        path: where in the answer of any other server the number is.
-        about: what any other server is told, as pairs of name and value.
-    """
-
-    url: str
-    promql: str = ""
-    path: str = ""
-    about: tuple[tuple[str, str], ...] = ()
-
-
-def prometheus_query(server: str, query: str, about: Mapping[str, str]) -> ProviderQuery:
-    """A question to a Prometheus server.
-
-    Args:
-        server: where it answers.
-        query: PromQL, in which `$(name)` stands for what `about` says of it.
-        about: by name, what is to stand there.
-    """
-    for name, value in about.items():
-        query = query.replace(f"$({name})", value)
-    return ProviderQuery(server, promql=query)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An answer.
-
-    Attributes:
-        at: when it was given.
-        value: the number; None where there was none.
-        error: why there was none.
-    """
-
-    at: datetime
-    value: float | None
-    error: str = ""
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.state.rollout import FigureState, RolloutState
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +30,7 @@ class Evidence:
     compared: int
     agreed: int
     samples: tuple[Sample, ...]
-    readings: Mapping[ProviderQuery, Reading]
+    readings: Readings
     now: datetime
 
 
@@ -92,9 +47,9 @@ class Inquiry:
     """
 
     analysis: Analysis
-    known: tuple[MetricStatus, ...]
+    known: tuple[FigureState, ...]
     since: datetime
-    record: RolloutStatus
+    record: RolloutState
     evidence: Evidence
 
     @property

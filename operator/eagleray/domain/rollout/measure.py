@@ -1,52 +1,73 @@
 """Takes the measurements of a rollout when they are due."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from eagleray.api.analysis import Analysis
-from eagleray.api.status import MetricStatus, RolloutStatus
+from eagleray.domain.actions import Wake
+from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.rollout import agreement, providers
 from eagleray.domain.rollout import analysis as figures
-from eagleray.domain.rollout.evidence import Evidence, Inquiry, ProviderQuery
+from eagleray.domain.rollout.course import Course
+from eagleray.domain.rollout.evidence import Evidence, Inquiry
 from eagleray.domain.rollout.signals import windows
-from eagleray.domain.rollout.steps import Course
+from eagleray.domain.state.rollout import FigureState, RolloutState
 
 
-def step_analysis(course: Course, step: int) -> Analysis | None:
-    """The figures that are the step's own; those of the whole rollout count beside them."""
-    return course.steps[step].analysis if step < len(course.steps) else None
-
-
-def measure(record: RolloutStatus, course: Course, evidence: Evidence) -> RolloutStatus:
+def measure(record: RolloutState, course: Course, evidence: Evidence) -> RolloutState:
     """Take a measurement of every figure that is due.
 
     Only what was answered since the candidate has had its present share counts; for a step's own figures, since the
     step began. Before it has any share a step's figures are measured as soon as it answers: they are about copies of
     requests, or known to others.
     """
-    left_out: dict[str, None] = {} if course.analysis else {"analysis": None}
-    taken = {where: _taken(inquiry) for where, inquiry in _inquiries(record, course, evidence)}
-    return record.model_copy(update={**left_out, **taken})
+    whole, own = _whole(record, course, evidence), _own(record, course, evidence)
+    return replace(
+        record,
+        analysis=_taken(whole) if whole else record.analysis if course.analysis else (),
+        step_analysis=_taken(own) if own else record.step_analysis,
+    )
 
 
-def due_queries(record: RolloutStatus, course: Course, evidence: Evidence) -> tuple[ProviderQuery, ...]:
+def due_queries(record: RolloutState, course: Course, evidence: Evidence) -> tuple[ProviderQuery, ...]:
     """What to ask others now, so that a later look can take their answers for measurements."""
-    found = (query for _, inquiry in _inquiries(record, course, evidence) for query in providers.due_queries(inquiry))
-    return tuple(dict.fromkeys(found))
+    inquiries = _inquiries(record, course, evidence)
+    return tuple(dict.fromkeys(query for inquiry in inquiries for query in providers.due_queries(inquiry)))
 
 
-def _inquiries(record: RolloutStatus, course: Course, evidence: Evidence) -> Iterator[tuple[str, Inquiry]]:
+def next_measurements(record: RolloutState, course: Course, evidence: Evidence) -> Iterator[Wake]:
+    """When figures are to be measured next; those of others come with their answers."""
+    for inquiry in _inquiries(record, course, evidence):
+        own = figures.routers_own(inquiry.analysis)
+        for metric in inquiry.analysis.metrics:
+            due = inquiry.due(*(own if metric in own else (metric,)))
+            yield Wake(due, f"{metric.name} is to be measured")
+
+
+def _inquiries(record: RolloutState, course: Course, evidence: Evidence) -> list[Inquiry]:
+    both = (_whole(record, course, evidence), _own(record, course, evidence))
+    return [inquiry for inquiry in both if inquiry is not None]
+
+
+def _whole(record: RolloutState, course: Course, evidence: Evidence) -> Inquiry | None:
+    """The figures of the whole rollout, while the candidate has a share that is in force."""
     since = record.weight_changed_at if record.weight else None
-    if course.analysis is not None and since is not None:
-        yield "analysis", Inquiry(course.analysis, tuple(record.analysis or ()), since, record, evidence)
-    own = step_analysis(course, record.step)
-    if own is not None and (since is not None or (not record.weight and evidence.ready)):
-        begin = max(since or record.step_started_at, record.step_started_at)
-        yield "step_analysis", Inquiry(own, tuple(record.step_analysis or ()), begin, record, evidence)
+    if course.analysis is None or since is None:
+        return None
+    return Inquiry(course.analysis, record.analysis, since, record, evidence)
 
 
-def _taken(inquiry: Inquiry) -> list[MetricStatus]:
-    found = [*_measured(inquiry), *agreement.measured(inquiry), *providers.measurements(inquiry)]
-    return figures.take(inquiry.known, found, inquiry.evidence.now)
+def _own(record: RolloutState, course: Course, evidence: Evidence) -> Inquiry | None:
+    """The figures of the present step."""
+    since, analysis = record.weight_changed_at if record.weight else None, course.step_analysis(record.step)
+    if analysis is None or (since is None and (record.weight or not evidence.ready)):
+        return None
+    begin = max(since or record.step_started_at, record.step_started_at)
+    return Inquiry(analysis, record.step_analysis, begin, record, evidence)
+
+
+def _taken(inquiry: Inquiry) -> tuple[FigureState, ...]:
+    taken = [*_measured(inquiry), *agreement.measured(inquiry), *providers.measurements(inquiry)]
+    return figures.take(inquiry.known, taken, inquiry.evidence.now)
 
 
 def _measured(inquiry: Inquiry) -> list[figures.Measurement]:

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from eagleray.api.analysis import AnalysisMetric, Prometheus, Web
-from eagleray.api.status import RolloutStatus
+from eagleray.domain.providers.prometheus import PrometheusQuery
+from eagleray.domain.providers.query import ProviderQuery, Reading
+from eagleray.domain.providers.web import WebQuery
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.analysis import Measurement
-from eagleray.domain.rollout.evidence import Inquiry, ProviderQuery, Reading, prometheus_query
+from eagleray.domain.rollout.evidence import Inquiry
+from eagleray.domain.state.rollout import RolloutState
 
-DEFAULT_PATH = "value"
 
-
-def query_of(provider: Prometheus | Web, record: RolloutStatus, candidate: Revision) -> ProviderQuery:
+def query_of(provider: Prometheus | Web, record: RolloutState, candidate: Revision) -> ProviderQuery:
     """What a provider is asked about a rollout.
 
     Args:
@@ -28,8 +29,8 @@ def query_of(provider: Prometheus | Web, record: RolloutStatus, candidate: Revis
         "stable": record.from_,
     }
     if isinstance(provider, Web):
-        return ProviderQuery(provider.url, path=provider.path or DEFAULT_PATH, about=tuple(about.items()))
-    return prometheus_query(provider.server, provider.query, about)
+        return WebQuery.of(provider.url, provider.path, about)
+    return PrometheusQuery.of(provider.server, provider.query, about)
 
 
 def due_queries(inquiry: Inquiry) -> Iterator[ProviderQuery]:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from eagleray.api.conditions import ConditionType, Reason
-from eagleray.api.scaling_status import ScalingMetricStatus, ScalingStatus
+from eagleray.domain.problem import known_reason
+from eagleray.domain.state.scaling import MetricState, ScalingState
 from eagleray.domain.status.conditions import Verdict, Verdicts
 
 
-def scaling_verdicts(records: Sequence[ScalingStatus]) -> Verdicts:
+def scaling_verdicts(records: Sequence[ScalingState]) -> Verdicts:
     """Judge how scaling goes; nothing where nothing is scaled by its load.
 
     Args:
@@ -23,22 +24,24 @@ def scaling_verdicts(records: Sequence[ScalingStatus]) -> Verdicts:
     return {ConditionType.SCALING_ACTIVE: _active(awake), ConditionType.SCALING_LIMITED: _limited(awake)}
 
 
-def _active(records: Sequence[ScalingStatus]) -> Verdict:
-    missing = [(r, m) for r in records for m in r.metrics or [] if m.missing_since]
+def _active(records: Sequence[ScalingState]) -> Verdict:
+    missing = [(r, m) for r in records for m in r.metrics if m.missing_since]
     if missing:
         return Verdict("False", Reason.FAILED_GET_METRIC, "; ".join(_missing(r, m) for r, m in missing))
     return Verdict("True", Reason.VALID_METRIC_FOUND, "every metric is known")
 
 
-def _missing(record: ScalingStatus, metric: ScalingMetricStatus) -> str:
+def _missing(record: ScalingState, metric: MetricState) -> str:
     return (
         f"{metric.name} of {record.subject} is not known in full since {metric.missing_since:%Y-%m-%d %H:%M:%S} UTC,"
         f" so nothing is scaled down: {metric.message or 'no figures'}"
     )
 
 
-def _limited(records: Sequence[ScalingStatus]) -> Verdict:
+def _limited(records: Sequence[ScalingState]) -> Verdict:
     limited = next((r for r in records if r.reason != Reason.DESIRED_WITHIN_RANGE), None)
     if limited is None or limited.reason == Reason.FAILED_GET_METRIC:
         return Verdict("False", Reason.DESIRED_WITHIN_RANGE, "there are as many replicas as the metrics ask for")
-    return Verdict("True", Reason(limited.reason), f"{limited.subject}: {limited.message}")
+    return Verdict(
+        "True", known_reason(limited.reason, Reason.DESIRED_WITHIN_RANGE), f"{limited.subject}: {limited.message}"
+    )

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from eagleray.api.autoscaling import ScalingPolicy, ScalingRules
-from eagleray.api.scaling_status import Recommendation, ScalingChange
 from eagleray.api.units import parse_quantity
+from eagleray.domain.state.scaling import ChangeState, RecommendationState
 
 DEFAULT_TOLERANCE = 0.1
 UP_WINDOW_SECONDS, DOWN_WINDOW_SECONDS = 0, 300
@@ -25,7 +25,7 @@ _EPSILON = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Tolerance:
+class ToleratedRatio:
     """Deviations of the ratio from 1 that change nothing.
 
     Attributes:
@@ -41,12 +41,12 @@ class Tolerance:
         return 1 - self.down - _EPSILON <= ratio <= 1 + self.up + _EPSILON
 
 
-def tolerance(up: ScalingRules | None, down: ScalingRules | None) -> Tolerance:
+def tolerance(up: ScalingRules | None, down: ScalingRules | None) -> ToleratedRatio:
     """Read the tolerance of each direction."""
     given = (
         float(parse_quantity(r.tolerance)) if r and r.tolerance is not None else DEFAULT_TOLERANCE for r in (down, up)
     )
-    return Tolerance(*given)
+    return ToleratedRatio(*given)
 
 
 def ceil(number: float) -> int:
@@ -54,7 +54,7 @@ def ceil(number: float) -> int:
     return math.ceil(number - _EPSILON)
 
 
-def by_total(total: float, target: float, current: int, allowed: Tolerance) -> int:
+def by_total(total: float, target: float, current: int, allowed: ToleratedRatio) -> int:
     """Replicas for a figure over all of them (`AverageValue` of an external metric).
 
     Args:
@@ -66,7 +66,7 @@ def by_total(total: float, target: float, current: int, allowed: Tolerance) -> i
     return current if allowed.holds(total / (target * current)) else ceil(total / target)
 
 
-def by_utilization(percents: Sequence[float | None], target: float, current: int, allowed: Tolerance) -> int:
+def by_utilization(percents: Sequence[float | None], target: float, current: int, allowed: ToleratedRatio) -> int:
     """Replicas for what each Pod uses of what it requests, where some do not tell.
 
     What is missing is taken for what keeps from changing much: for all of the request, or the target where that is
@@ -117,7 +117,7 @@ def window_seconds(rules: ScalingRules | None, default: int) -> int:
     return default if given is None else given
 
 
-def in_window(history: Sequence[Recommendation], now: datetime, seconds: int) -> list[int]:
+def in_window(history: Sequence[RecommendationState], now: datetime, seconds: int) -> list[int]:
     """What was asked for at some time within the last `seconds`; each recommendation holds until the next."""
     begin = now - timedelta(seconds=seconds)
     ends = [*(r.at for r in history[1:]), now]
@@ -125,7 +125,7 @@ def in_window(history: Sequence[Recommendation], now: datetime, seconds: int) ->
 
 
 def limit_up(
-    current: int, desired: int, rules: ScalingRules | None, changes: Sequence[ScalingChange], now: datetime
+    current: int, desired: int, rules: ScalingRules | None, changes: Sequence[ChangeState], now: datetime
 ) -> int:
     """How far a growth to `desired` may go now."""
     if rules is not None and rules.select_policy == "Disabled":
@@ -137,7 +137,7 @@ def limit_up(
 
 
 def limit_down(
-    current: int, desired: int, rules: ScalingRules | None, changes: Sequence[ScalingChange], now: datetime
+    current: int, desired: int, rules: ScalingRules | None, changes: Sequence[ChangeState], now: datetime
 ) -> int:
     """How far a decrease to `desired` may go now."""
     if rules is not None and rules.select_policy == "Disabled":
@@ -148,23 +148,23 @@ def limit_down(
     return max(desired, min(current, max(limits) if least else min(limits)))
 
 
-def _up(policy: ScalingPolicy, current: int, changes: Sequence[ScalingChange], now: datetime) -> int:
+def _up(policy: ScalingPolicy, current: int, changes: Sequence[ChangeState], now: datetime) -> int:
     start = _start(policy, current, changes, now)
     return start + policy.value if policy.type == "Pods" else ceil(start * (1 + policy.value / 100))
 
 
-def _down(policy: ScalingPolicy, current: int, changes: Sequence[ScalingChange], now: datetime) -> int:
+def _down(policy: ScalingPolicy, current: int, changes: Sequence[ChangeState], now: datetime) -> int:
     start = _start(policy, current, changes, now)
     return start - policy.value if policy.type == "Pods" else math.trunc(start * (1 - policy.value / 100) + _EPSILON)
 
 
-def _start(policy: ScalingPolicy, current: int, changes: Sequence[ScalingChange], now: datetime) -> int:
+def _start(policy: ScalingPolicy, current: int, changes: Sequence[ChangeState], now: datetime) -> int:
     """Replicas at the beginning of the period: without what was added, with what was removed."""
     begin = now - timedelta(seconds=policy.period_seconds)
     return current - sum(c.to - c.from_ for c in changes if c.at > begin)
 
 
-def longest_period(*rules: ScalingRules | None) -> int:
-    """How far back the policies look, in seconds."""
-    given = [p.period_seconds for r in rules for p in (r.policies if r else None) or ()]
-    return max([15, *given])
+def periods(up: ScalingRules | None, down: ScalingRules | None) -> frozenset[int]:
+    """How far back each of the policies looks, in seconds."""
+    policies = ((up and up.policies) or UP_POLICIES, (down and down.policies) or DOWN_POLICIES)
+    return frozenset(policy.period_seconds for both in policies for policy in both)

@@ -1,11 +1,13 @@
 """The bounds of scaling that hold now: those of the schedule that began last, or the version's own."""
 
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from eagleray.api.autoscaling import Scaling, ScalingSchedule
+from eagleray.domain.actions import Wake
 from eagleray.domain.problem import InvalidSpecError
 from eagleray.domain.scaling.decision import Bounds
 
@@ -45,6 +47,19 @@ def bounds(rules: Scaling, now: datetime) -> Bounds:
     if last is not None:
         least, most = last.min_replicas or least, last.max_replicas or most
     return Bounds(least=min(least, most), most=most)
+
+
+def schedule_wakes(rules: Scaling, now: datetime) -> Iterator[Wake]:
+    """When each schedule begins next; one whose cron never comes about again does not.
+
+    Args:
+        rules: the spec; its schedules have been checked.
+        now: the time, with a time zone.
+    """
+    for schedule in rules.schedules or []:
+        begin = next(CronSim(schedule.cron, now.astimezone(_zone(schedule))), None)
+        if begin is not None:
+            yield Wake(begin, f"schedule {schedule.name} begins")
 
 
 def _zone(schedule: ScalingSchedule) -> tzinfo:

@@ -1,16 +1,19 @@
 """To zero and back: when a version without requests is taken down, and when it is woken."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from eagleray.api.autoscaling import Idle
-from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.units import parse_duration
+from eagleray.domain.actions import Wake
 from eagleray.domain.observed import Observed
-from eagleray.domain.rollout.signals import Sample
-from eagleray.domain.scaling.decision import changed
+from eagleray.domain.ray_cluster.pods import sort_out
+from eagleray.domain.revision_state import answering
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.scaling.history import changed
+from eagleray.domain.state.scaling import ScalingState
 from eagleray.domain.traffic.router import Hold
 
 DEFAULT_HOLD_SECONDS = 120.0
@@ -37,9 +40,9 @@ class Circumstances:
 
 
 def rest(
-    record: ScalingStatus, idle: Idle | None, observed: Observed, now: datetime, circumstances: Circumstances
-) -> ScalingStatus:
-    """Send a revision to sleep, or wake it.
+    record: ScalingState, idle: Idle | None, observed: Observed, now: datetime, circumstances: Circumstances
+) -> ScalingState:
+    """Send a revision to sleep, wake it, or end its waking.
 
     Args:
         record: what scaling decided about it just now.
@@ -48,21 +51,26 @@ def rest(
         now: the time of the decision.
         circumstances: what else counts.
     """
-    if idle is None:
-        return _woken(record, now, "idle was taken out of spec") if record.idle_since else record
     if record.idle_since is not None:
-        if held(record.revision, observed):
-            return _woken(record, now, "a request waits")
-        if circumstances.needed:
-            return _woken(record, now, circumstances.needed)
-        return record.model_copy(update={"message": f"no request for {idle.after}"})
+        if why := _wake_reason(record, idle, observed, circumstances):
+            woken = changed(record, max(1, record.min_replicas), now, why)
+            return replace(woken, idle_since=None, wakes_since=now, active_at=now)
+        return replace(record, message=f"no request for {idle.after}") if idle else record
+    record = _awake(record, observed, now)
+    if idle is None:
+        return record
     record = _active(record, parse_duration(idle.after), observed, now, copied=circumstances.copied)
-    since = record.active_at or now
     stays = bool(circumstances.needed or circumstances.blind) or record.wakes_since is not None
-    if stays or (now - since).total_seconds() < parse_duration(idle.after):
+    if stays or now < _sleeps_at(record, idle, now):
         return record
     asleep = changed(record, 0, now, f"no request for {idle.after}")
-    return asleep.model_copy(update={"idle_since": now})
+    return replace(asleep, idle_since=now)
+
+
+def sleep_wakes(record: ScalingState, idle: Idle | None, now: datetime) -> Iterator[Wake]:
+    """When it is to sleep, unless a request comes."""
+    if idle is not None and record.idle_since is None:
+        yield Wake(_sleeps_at(record, idle, now), f"no request for {idle.after}")
 
 
 def held(revision: str, observed: Observed) -> int:
@@ -70,23 +78,7 @@ def held(revision: str, observed: Observed) -> int:
     return sum(router.held.get(revision, 0) for router in observed.routers)
 
 
-def awake(record: ScalingStatus, answered_at: datetime | None, now: datetime) -> ScalingStatus:
-    """The record of a revision that has woken: all its replicas answer.
-
-    Args:
-        record: its record.
-        answered_at: when its present Ray cluster answered first; one that had not gone yet says nothing about a start.
-        now: the time.
-    """
-    if record.wakes_since is None:
-        return record
-    took = (now - record.wakes_since).total_seconds()
-    started = answered_at is not None and answered_at >= record.wakes_since
-    known = {"start_seconds": max(1, round(took))} if started else {}
-    return record.model_copy(update={"wakes_since": None, "active_at": now, **known})
-
-
-def hold(record: ScalingStatus, idle: Idle | None) -> Hold | None:
+def hold(record: ScalingState, idle: Idle | None) -> Hold | None:
     """How requests wait for a revision that sleeps or wakes; None for one that answers."""
     if idle is None or (record.idle_since is None and record.wakes_since is None):
         return None
@@ -102,22 +94,54 @@ def hold_seconds(idle: Idle) -> float:
     return parse_duration(idle.hold_timeout) if idle.hold_timeout else DEFAULT_HOLD_SECONDS
 
 
-def _woken(record: ScalingStatus, now: datetime, why: str) -> ScalingStatus:
-    woken = changed(record, max(1, record.min_replicas), now, why)
-    return woken.model_copy(update={"idle_since": None, "wakes_since": now, "active_at": now})
+def _wake_reason(record: ScalingState, idle: Idle | None, observed: Observed, circumstances: Circumstances) -> str:
+    if idle is None:
+        return "idle was taken out of spec"
+    return "a request waits" if held(record.revision, observed) else circumstances.needed
 
 
-def _active(record: ScalingStatus, after: float, observed: Observed, now: datetime, *, copied: bool) -> ScalingStatus:
+def _sleeps_at(record: ScalingState, idle: Idle, now: datetime) -> datetime:
+    return (record.active_at or now) + timedelta(seconds=parse_duration(idle.after))
+
+
+def _awake(record: ScalingState, observed: Observed, now: datetime) -> ScalingState:
+    """It has woken when it has answered real requests and a replica of it answers; a start is measured till then.
+
+    A Ray cluster that had not gone yet says nothing about a start.
+    """
+    if record.wakes_since is None or not answering(record.revision, observed):
+        return record
+    answered = _answered_at(record.revision, observed, now)
+    if answered is None:
+        return record
+    took = max(1, round((now - record.wakes_since).total_seconds()))
+    start = took if answered >= record.wakes_since else record.start_seconds
+    return replace(record, wakes_since=None, active_at=now, start_seconds=start)
+
+
+def _answered_at(revision: str, observed: Observed, now: datetime) -> datetime | None:
+    """When its present Ray cluster first answered real requests; None before."""
+    known = observed.status.revision(revision)
+    cluster = sort_out(revision, observed, known.incarnation if known else -1)
+    if cluster.head is None:
+        return None
+    if known is not None and known.answered_incarnation == cluster.incarnation:
+        return known.answered_at or now
+    probe = observed.probes.get(revision)
+    return now if probe is not None and probe.ok and probe.incarnation == cluster.incarnation else None
+
+
+def _active(record: ScalingState, after: float, observed: Observed, now: datetime, *, copied: bool) -> ScalingState:
     """Note when a request was seen last, if that is news."""
     samples = observed.samples
     busy = bool(samples) and any(s.of(record.revision).active for s in samples[-1].stats.values())
     seen = samples[-1].at if busy and not copied else _last_request(samples, record.revision)
     known = record.active_at
     if known is None:
-        return record.model_copy(update={"active_at": now})
+        return replace(record, active_at=now)
     if seen is None or (seen - known).total_seconds() < after / WRITES:
         return record
-    return record.model_copy(update={"active_at": seen})
+    return replace(record, active_at=seen)
 
 
 def _last_request(samples: Sequence[Sample], revision: str) -> datetime | None:

@@ -1,14 +1,16 @@
 """The conditions, as kstatus and Argo CD read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
-from eagleray.api.status import Condition, RolloutPhase, RolloutStatus
+from eagleray.api.status import Condition, RolloutPhase
 from eagleray.domain.observed import Pod
 from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
+from eagleray.domain.state.rollout import RolloutState
 from eagleray.domain.status.text import clean
 from eagleray.domain.versions import Versions, VersionView
 
@@ -111,10 +113,10 @@ def _readiness(standing: Standing) -> Verdict:
     return ready
 
 
-def write(verdicts: Verdicts, before: list[Condition], generation: int, now: datetime) -> list[Condition]:
+def write(verdicts: Verdicts, before: Sequence[Condition], generation: int, now: datetime) -> tuple[Condition, ...]:
     """Turn verdicts into conditions; a transition time moves only when the status flips."""
     known = {c.type: c for c in before}
-    return [_condition(kind, verdict, known.get(kind), generation, now) for kind, verdict in verdicts.items()]
+    return tuple(_condition(kind, verdict, known.get(kind), generation, now) for kind, verdict in verdicts.items())
 
 
 def _condition(
@@ -133,12 +135,12 @@ def _condition(
 
 def _ready(versions: Versions) -> Verdict:
     """Whether those versions answer that are to have requests."""
-    weighted = tuple(v for v in versions if v.version.weight)
+    weighted = tuple(v for v in versions if v.lane.weight)
     stable = [v.stable for v in weighted if v.stable]
     if not stable:
         return _not_yet(weighted)
     views = [view for v in weighted for view in v.serving]
-    if all(v.version.replicas == 0 for v in weighted):
+    if all(v.goal.replicas == 0 for v in weighted):
         return Verdict("False", Reason.SCALED_TO_ZERO, "spec.replicas is 0: requests are answered with 503")
     if all(view.wanted == 0 for view in views):
         return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, "the old revision has gone, the new one starts")
@@ -153,10 +155,10 @@ def _ready(versions: Versions) -> Verdict:
 
 def _resting(versions: Versions) -> Verdict | None:
     """Nothing answers at once, and no request is lost; but while one waits in vain that is worth the truth."""
-    weighted = [v for v in versions if v.version.weight]
+    weighted = [v for v in versions if v.lane.weight]
     if not all(v.hold for v in weighted):
         return None
-    waking = [v.stable for v in weighted if v.stable and not v.version.asleep]
+    waking = [v.stable for v in weighted if v.stable and not v.goal.asleep]
     broken = next((view for view in waking if view.problem), None)
     if broken is not None and broken.problem is not None:
         return Verdict("False", broken.problem.reason, broken.problem.message)
@@ -214,9 +216,9 @@ def _waiting(versions: Versions) -> Verdict | None:
 def _at_rest(standing: Standing) -> Verdict:
     if standing.refused:
         return Verdict("False", Reason.INVALID_SPEC, standing.refused)
-    back = next((v for v in standing.versions if v.version.wanted != v.version.revision.name), None)
+    back = next((v for v in standing.versions if v.lane.wanted != v.lane.revision.name), None)
     if back is not None:
-        lane = back.version
+        lane = back.lane
         what = f"version {lane.name} went back to {lane.revision.name}; spec asks for {lane.wanted}"
         return Verdict("False", Reason.ROLLED_BACK, what)
     overdue = "".join(f"; {_overdue(pod)}" for pod in standing.overdue)
@@ -233,8 +235,8 @@ def _moving_version(version: VersionView) -> Verdict | None:
         return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, told(rollout))
     if candidate and stable is None:
         return Verdict("True", _phase(candidate), f"revision {candidate.revision.name}: {_said(candidate, 'starts')}")
-    if version.version.departing:
-        said = f"version {version.version.name} goes when the new ones answer"
+    if version.departing:
+        said = f"version {version.lane.name} goes when the new ones answer"
         return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, said)
     moves = rollout is None or rollout.phase is RolloutPhase.ABORTED
     if stable is not None and not stable.settled and moves:
@@ -250,11 +252,11 @@ def _paused(versions: Versions) -> Verdict:
     return Verdict("True", Reason.ROLLOUT_PAUSED, told(paused))
 
 
-def _in_phase(versions: Versions, phase: RolloutPhase) -> RolloutStatus | None:
+def _in_phase(versions: Versions, phase: RolloutPhase) -> RolloutState | None:
     return next((v.rollout for v in versions if v.rollout and v.rollout.phase is phase), None)
 
 
-def told(rollout: RolloutStatus) -> str:
+def told(rollout: RolloutState) -> str:
     """One rollout in a sentence."""
     if rollout.phase is RolloutPhase.ABORTED:
         return f"revision {rollout.to} was taken back: {rollout.message}; change spec, or retry"
@@ -285,7 +287,7 @@ def _degraded(standing: Standing) -> Verdict:
 
 def _shifted(versions: Versions) -> str:
     """Which version has lost its share to the others, and why; one that still starts for the first time has not."""
-    weighted = [v for v in versions if v.version.weight]
+    weighted = [v for v in versions if v.lane.weight]
     if not any(view.serves for v in weighted for view in v.views):
         return ""
     for version in weighted:
@@ -293,7 +295,7 @@ def _shifted(versions: Versions) -> str:
         lost = version.stable is not None or any(view.problem for view in views)
         if lost and version.hold is None and all(view.serves is False for view in views):
             why = next((f": {view.problem.message}" for view in views if view.problem), "")
-            name, weight = version.version.name, version.version.weight
+            name, weight = version.lane.name, version.lane.weight
             return f"no replica of version {name} answers, others have its {weight}% of the requests{why}"
     return ""
 

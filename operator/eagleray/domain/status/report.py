@@ -1,18 +1,10 @@
 """What the operator says on the object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from eagleray.api.mirror_status import MirrorStatus
-from eagleray.api.status import (
-    ModelDeploymentStatus,
-    Outcome,
-    RevisionStatus,
-    RolloutPhase,
-    ShareStatus,
-    VersionStatus,
-)
+from eagleray.api.status import ModelDeploymentStatus, Outcome, RolloutPhase
 from eagleray.domain.actions import ROUTER_PART
 from eagleray.domain.desired import Desired
 from eagleray.domain.labels import selector
@@ -22,12 +14,13 @@ from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.rollout.comparison import mirror_status
 from eagleray.domain.scaling.conditions import scaling_verdicts
+from eagleray.domain.state.model import MirrorState, ShareState, State, VersionState
+from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
+from eagleray.domain.status.codec import write
 from eagleray.domain.status.text import clean
 from eagleray.domain.traffic.router import RouterConfig
 from eagleray.domain.versions import Versions, VersionView
-
-COLUMN_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +61,27 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
     )
     scaling = [record for version in versions for record in version.scaling]
     verdicts = conditions.judge(standing) | scaling_verdicts(scaling)
-    said = tuple(_version(v, decided.weights[v.version.name]) for v in versions)
-    wanted = sum(wanted_replicas(v) for v in versions if not v.version.departing)
-    ready = sum(v.ready_replicas for v in said)
-    return ModelDeploymentStatus(
+    told = tuple(_version(v, decided.weights[v.lane.name]) for v in versions)
+    wanted = sum(wanted_replicas(v) for v in versions if not v.departing)
+    ready = sum(v.ready_replicas for v in told)
+    state = State(
         observed_generation=desired.generation,
         conditions=conditions.write(verdicts, observed.status.conditions, desired.generation, now),
         url=f"http://{desired.name}.{desired.namespace}.svc",
-        replicas=sum(v.replicas for v in said),
+        replicas=sum(v.replicas for v in told),
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",
         selector=selector(desired.name),
-        traffic=clean(" · ".join(f"{v.name} {v.effective_weight}%" for v in said), COLUMN_LENGTH),
+        traffic=" · ".join(f"{v.name} {v.effective_weight}%" for v in told),
         rollout=_rollout(versions),
-        versions=list(said),
+        versions=told,
         revisions=_revisions(decided, observed, now),
-        rollouts=[v.rollout for v in versions if v.rollout] or None,
+        rollouts=tuple(v.rollout for v in versions if v.rollout),
         mirror=_mirror(desired, router, observed, now),
-        scaling=scaling or None,
-        split=[ShareStatus(revision=s.revision, slots=s.slots) for s in router.split] if router.sticky else None,
+        scaling=tuple(scaling),
+        split=tuple(ShareState(s.revision, s.slots) for s in router.split) if router.sticky else (),
     )
+    return write(state)
 
 
 def _failed(part: str, observed: Observed) -> Problem | None:
@@ -105,19 +99,19 @@ def describe_deleting(observed: Observed, generation: int, now: datetime) -> Mod
     """
     before = observed.status
     written = conditions.write(conditions.deleting(), before.conditions, generation, now)
-    return before.model_copy(update={"observed_generation": generation, "conditions": written})
+    return write(replace(before, observed_generation=generation, conditions=written))
 
 
-def _revisions(decided: Decided, observed: Observed, now: datetime) -> list[RevisionStatus]:
+def _revisions(decided: Decided, observed: Observed, now: datetime) -> tuple[RevisionState, ...]:
     """Each that exists; what is known of one that cannot be read is kept for an operator that can."""
     views = [_outcome(view, version, now) for version in decided.versions for view in version.views]
     records = [*views, *(gone.record for gone in decided.leaving)]
     names = {record.name for record in records}
     kept = (observed.status.revision(name) for name in sorted(set(observed.unreadable) - names))
-    return [*records, *(record for record in kept if record is not None)]
+    return (*records, *(record for record in kept if record is not None))
 
 
-def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: datetime) -> MirrorStatus | None:
+def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: datetime) -> MirrorState | None:
     traffic = desired.spec.traffic
     if traffic is None or traffic.mirror is None or not router.compares:
         return None
@@ -125,16 +119,16 @@ def _mirror(desired: Desired, router: RouterConfig, observed: Observed, now: dat
     return mirror_status(router.mirror, traffic.mirror.version, found, observed.status.mirror, now)
 
 
-def _version(version: VersionView, weight: int) -> VersionStatus:
+def _version(version: VersionView, weight: int) -> VersionState:
     stable, candidate = version.stable, version.candidate
     ready = ready_replicas(version)
     running = sum(view.running for view in version.serving)
     answers = version.hold is not None or any(view.serves is not False for view in version.serving)
-    return VersionStatus(
-        name=version.version.name,
-        weight=version.version.weight,
+    return VersionState(
+        name=version.lane.name,
+        weight=version.lane.weight,
         effective_weight=weight if answers else 0,
-        wanted=version.version.wanted,
+        wanted=version.lane.wanted,
         stable=stable.revision.name if stable else None,
         candidate=candidate.revision.name if candidate and not version.aborted else None,
         replicas=max(running, ready),
@@ -151,10 +145,10 @@ def ready_replicas(version: VersionView) -> int:
 
 def wanted_replicas(version: VersionView) -> int:
     """Replicas that are to answer users when all is as spec says; none of what sleeps."""
-    lane, view = version.version, version.stable or version.candidate
+    replicas, view = version.goal.replicas, version.stable or version.candidate
     if view is None:
-        return lane.replicas
-    return lane.scale(view.revision, lane.replicas).groups.get(view.app.ingress, lane.replicas)
+        return replicas
+    return version.scale(view.revision, replicas).groups.get(view.app.ingress, replicas)
 
 
 def _message(version: VersionView) -> str | None:
@@ -166,19 +160,18 @@ def _message(version: VersionView) -> str | None:
     return view.problem.message if view.problem else view.waiting or None
 
 
-def _outcome(view: RevisionView, version: VersionView, now: datetime) -> RevisionStatus:
+def _outcome(view: RevisionView, version: VersionView, now: datetime) -> RevisionState:
     if view is version.stable:
         served = view.record.served_at or now
-        return view.record.model_copy(update={"outcome": Outcome.SERVING, "served_at": served})
+        return replace(view.record, outcome=Outcome.SERVING, served_at=served)
     failed = version.aborted or view.problem
     attempts = version.rollout.attempt if version.rollout else view.record.attempts
     outcome = Outcome.FAILED if failed else Outcome.PENDING
-    return view.record.model_copy(update={"outcome": outcome, "attempts": attempts})
+    return replace(view.record, outcome=outcome, attempts=attempts)
 
 
 def _rollout(versions: Versions) -> str | None:
-    said = [_short(v) for v in versions if v.rollout]
-    return clean("; ".join(said), COLUMN_LENGTH) or None
+    return clean("; ".join(_short(v) for v in versions if v.rollout)) or None
 
 
 def _short(version: VersionView) -> str:

@@ -48,7 +48,7 @@ def route(
     """
     traffic = desired.spec.traffic or Traffic()
     targets = [_target(view, v.hold if view is v.stable else None) for v in versions for view in v.views]
-    names = {v.version.name for v in versions}
+    names = {v.lane.name for v in versions}
     idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
     targets += [
         _endpoints(observed.revisions[gone.record.name], gone.pods)
@@ -60,7 +60,7 @@ def route(
         namespace=desired.namespace,
         targets=tuple(targets),
         split=_split(traffic, versions, weights, observed),
-        lanes=tuple(RouterLane(v.version.name, _lane(v)) for v in versions),
+        lanes=tuple(RouterLane(v.lane.name, _lane(v)) for v in versions),
         rules=tuple(rule for rule in traffic.rules or () if rule.version in names),
         sticky=traffic.sticky,
         mirror=_mirror(traffic, versions, weights),
@@ -68,6 +68,7 @@ def route(
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
         unavailable=_unavailable(desired, versions),
+        model=all(v.revision.template.model for v in desired.versions),
         holds=bool(idles),
         hold_timeout=max(map(hold_seconds, idles), default=0.0),
         logged_percent=desired.logged_percent,
@@ -82,14 +83,14 @@ def effective_weights(versions: Versions, observed: Observed) -> dict[str, int]:
     no router can be asked everything stays as it was. While versions are there that spec has no more, those that had
     requests keep them: the new ones are not ready before.
     """
-    none = {v.version.name: 0 for v in versions}
+    none = {v.lane.name: 0 for v in versions}
     before = {v.name: v.effective_weight for v in observed.status.versions}
-    departs = any(v.version.departing for v in versions)
-    lanes = [v for v in versions if v.version.departing or before.get(v.version.name) or not departs]
-    serving = {v.version.name: v.version.weight for v in lanes if _has_replicas(v) and v.version.weight}
+    departs = any(v.departing for v in versions)
+    lanes = [v for v in versions if v.departing or before.get(v.lane.name) or not departs]
+    serving = {v.lane.name: v.lane.weight for v in lanes if _has_replicas(v) and v.lane.weight}
     if not serving:
         return none
-    able = {v.version.name for v in lanes if _able(v, before)}
+    able = {v.lane.name for v in lanes if _able(v, before)}
     weights = {name: weight for name, weight in serving.items() if name in able} or serving
     return none | apportion(100, weights)
 
@@ -103,7 +104,7 @@ def _able(version: VersionView, before: Mapping[str, int]) -> bool:
     if version.hold is not None:
         return True
     if all(view.serves is None for view in version.serving):
-        return bool(before.get(version.version.name))
+        return bool(before.get(version.lane.name))
     return any(view.serves for view in version.serving)
 
 
@@ -112,11 +113,11 @@ def _split(traffic: Traffic, versions: Versions, weights: Mapping[str, int], obs
 
     With sticky callers the places that they have are kept as far as the weights allow.
     """
-    parts = {s.revision: s.slots * weights[v.version.name] // 100 for v in versions for s in _lane(v)}
+    parts = {s.revision: s.slots * weights[v.lane.name] // 100 for v in versions for s in _lane(v)}
     shares = {revision: slots for revision, slots in parts.items() if slots}
     if not shares:
         return ()
-    before = [Share(s.revision, s.slots) for s in observed.status.split or []] if traffic.sticky else []
+    before = [Share(s.revision, s.slots) for s in observed.status.split] if traffic.sticky else []
     return resplit(before, shares)
 
 
@@ -144,14 +145,14 @@ def _mirrored(named: VersionView, versions: Versions, weights: Mapping[str, int]
     candidate = named.candidate
     if candidate is not None and candidate.answered and not named.aborted and not named.share:
         return candidate
-    others = any(weights[v.version.name] for v in versions if v is not named)
+    others = any(weights[v.lane.name] for v in versions if v is not named)
     return named.stable if others else None
 
 
 def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) -> RouterMirror | None:
     if traffic.mirror is None:
         return None
-    named = next((v for v in versions if v.version.name == traffic.mirror.version), None)
+    named = next((v for v in versions if v.lane.name == traffic.mirror.version), None)
     mirrored = _mirrored(named, versions, weights) if named else None
     if mirrored is None or mirrored.serves is False:
         return None
@@ -186,7 +187,7 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
 def _unavailable(desired: Desired, versions: Versions) -> str:
     if desired.spec.suspend:
         return f"{Reason.SUSPENDED}: spec.suspend is true"
-    if all(v.version.replicas == 0 for v in versions if v.version.weight):
+    if all(v.goal.replicas == 0 for v in versions if v.lane.weight):
         return f"{Reason.SCALED_TO_ZERO}: spec.replicas is 0"
     if any(v.stable and v.stable.wanted == 0 for v in versions):
         return f"{Reason.ROLLOUT_IN_PROGRESS}: the old revision has gone, the new one starts"

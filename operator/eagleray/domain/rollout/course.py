@@ -3,12 +3,15 @@
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eagleray.api.analysis import Analysis
 from eagleray.api.rollout import Pause, Rollout, RolloutStep
 from eagleray.api.units import format_duration, parse_share
 from eagleray.domain.rollout.analysis import interval_seconds
+from eagleray.domain.rollout.step import Step, share_of
+from eagleray.domain.rollout.steps.table import step_of
 
 DEFAULT_LADDER = (5, 25, 50)
 MEASUREMENTS_A_STEP = 6
@@ -22,6 +25,7 @@ class Course:
 
     Attributes:
         steps: what the candidate goes through; after the last it takes over.
+        steps_hash: hash of the steps as spec has them, so that other ones are noticed.
         analysis: figures that it is judged by all along, or None.
         surge: replicas above the wanted number, or None for no bound.
         deadline: seconds that the candidate may wait for replicas that answer.
@@ -29,12 +33,17 @@ class Course:
         recreate: whether the stable revision goes before the candidate comes.
     """
 
-    steps: tuple[RolloutStep, ...] = ()
+    steps: tuple[Step, ...] = ()
+    steps_hash: str = ""
     analysis: Analysis | None = None
     surge: int | None = None
     deadline: float = DEFAULT_DEADLINE_SECONDS
     abort_delay: float = DEFAULT_ABORT_DELAY_SECONDS
     recreate: bool = False
+
+    def step_analysis(self, number: int) -> Analysis | None:
+        """The figures that are a step's own; those of the whole rollout count beside them."""
+        return self.steps[number].analysis if number < len(self.steps) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,12 @@ def course_of(rollout: Rollout | None, replicas: int, *, again: bool) -> Course:
         again: whether the candidate has served before: then it takes over without steps, as rolling back must be quick.
     """
     if rollout is None:
-        return Course()
+        return Course(steps_hash=_hash(()))
     canary = rollout.strategy in {None, "Canary"} and not again
+    steps = _steps(rollout) if canary else ()
     return Course(
-        steps=_steps(rollout) if canary else (),
+        steps=tuple(step_of(step) for step in steps),
+        steps_hash=_hash(steps),
         analysis=rollout.analysis if canary else None,
         surge=None if rollout.max_surge is None else parse_share(rollout.max_surge, replicas),
         deadline=float(rollout.progress_deadline_seconds or DEFAULT_DEADLINE_SECONDS),
@@ -85,9 +96,8 @@ def _steps(rollout: Rollout) -> tuple[RolloutStep, ...]:
     return tuple(step for weight in DEFAULT_LADDER for step in (RolloutStep(set_weight=weight), wait))
 
 
-def steps_hash(course: Course) -> str:
-    """Hash the steps, so that other ones are noticed."""
-    text = json.dumps([s.model_dump(mode="json", exclude_none=True) for s in course.steps], sort_keys=True)
+def _hash(steps: Sequence[RolloutStep]) -> str:
+    text = json.dumps([s.model_dump(mode="json", exclude_none=True) for s in steps], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -95,8 +105,7 @@ def weight_at(course: Course, step: int) -> int:
     """The candidate's share that `step` aims at, in percent; 100 when all steps are done."""
     if step >= len(course.steps):
         return 100
-    weights = [s.set_weight for s in course.steps[: step + 1] if s.set_weight is not None]
-    return weights[-1] if weights else 0
+    return next((s.aim.weight for s in reversed(course.steps[: step + 1]) if s.aim.weight is not None), 0)
 
 
 def replicas_for(weight: int, replicas: int) -> int:
@@ -112,8 +121,8 @@ def candidate_goal(course: Course, step: int, replicas: int) -> int:
     if step >= len(course.steps):
         return replicas
     needed = replicas_for(weight_at(course, step), replicas)
-    fixed = [s.set_replicas for s in course.steps[: step + 1] if s.set_replicas is not None]
-    return max(needed, fixed[-1]) if fixed else needed
+    fixed = (s.aim.replicas for s in reversed(course.steps[: step + 1]) if s.aim.replicas is not None)
+    return max(needed, next(fixed, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +169,3 @@ def sides(course: Course, step: int, room: Room) -> Sides:
         coming = min(goal, max(before, room.answering + max(per_pod, surge)))
     stable = max(1, (replicas + surge - coming) // per_pod * per_pod)
     return Sides(min(replicas, stable), max(before, min(coming, replicas + surge - room.leaving)), goal)
-
-
-def share_of(candidate: int, replicas: int, aim: int) -> int:
-    """The share in percent that so many replicas of the candidate answer, on the way to `aim`."""
-    return min(aim, 100 * candidate // replicas) if replicas else aim

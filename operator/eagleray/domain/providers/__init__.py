@@ -1,0 +1,1 @@
+"""Servers that know a figure: each kind is one class, which analysis and scaling share."""
