@@ -78,7 +78,8 @@ def _rollout(cluster: Cluster, n: int) -> None:
 
 
 def _verb(cluster: Cluster, n: int) -> None:
-    rollouts = cluster.model().get("status", {}).get("rollouts") or []
+    live = cluster.server.find(_M) or {}
+    rollouts = live.get("status", {}).get("rollouts") or []
     if rollouts:
         attempt = f"{rollouts[0]['to']}/{rollouts[0].get('attempt', 1)}"
         verbs = {"promote": f"{attempt}/full", "abort": attempt, "retry": attempt, "pause": attempt}
@@ -199,7 +200,10 @@ def _child_is_deleted(cluster: Cluster, n: int) -> None:
 
 
 def _deleted_and_made_again(cluster: Cluster, n: int) -> None:
-    spec = cluster.model()["spec"]
+    live = cluster.server.find(_M)
+    if live is None:
+        return
+    spec = live["spec"]
     cluster.delete(_M, ["Background", "Foreground", "Orphan"][n % 3])
     if cluster.server.find(_M) is None:
         cluster.apply("m", **spec)
