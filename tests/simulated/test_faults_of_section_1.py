@@ -5,12 +5,11 @@ import pytest
 from simulated import cases_children, cases_cost, cases_parts
 from simulated.cases import CASES
 from simulated.cluster import play
-from simulated.not_yet import NOT_YET
 
 assert cases_children, cases_cost
 assert cases_parts
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_YET])
+@pytest.mark.parametrize("name", CASES)
 def test_case(name: str) -> None:
     play(CASES[name], seed=1)

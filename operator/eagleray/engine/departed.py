@@ -65,9 +65,12 @@ class Departed:
             return None
 
     async def _end_soon(self, key: Key, pod: Held) -> None:
-        ends = pod.body["metadata"].get("deletionTimestamp")
+        meta = pod.body["metadata"]
+        ends = meta.get("deletionTimestamp")
         if ends and datetime.fromisoformat(ends) < self.tools.now() and _is_worker(pod.ref.name):
             await self._end_raylet(key, pod)
+            return
+        if ends and meta.get("deletionGracePeriodSeconds", 0) <= IDLE_GRACE_SECONDS:
             return
         try:
             # It may have been orphaned on purpose, of which no event has told yet; its owner goes after that.

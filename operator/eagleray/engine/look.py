@@ -73,7 +73,7 @@ class Engine:
         """Observe, plan, do, and say what is true, whatever could not be done."""
         manifest, now = held.body, self._tools.now()
         await self._guardian.adopt(key, held.uid, memory)
-        world = World.of(self._tools.store, key, held.uid)
+        world = World.of(self._tools.store, key, held)
         status = read(manifest.get("status"))
         sight = self._observer.look(world, status, memory)
         desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
@@ -91,7 +91,7 @@ class Engine:
         await memory.poller.close()
         manifest, now = held.body, self._tools.now()
         status = read(manifest.get("status"))
-        sight = self._observer.look(World.of(self._tools.store, key, held.uid), status, memory)
+        sight = self._observer.look(World.of(self._tools.store, key, held), status, memory)
         said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
         await self._speaker.say(manifest, write(status), said)
         pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]

@@ -129,6 +129,14 @@ async def test_one_that_was_orphaned_of_which_no_event_has_told_yet_stays() -> N
     assert bench.deleted == []
 
 
+@pytest.mark.parametrize(("grace", "asked_again"), [(110, True), (IDLE_GRACE_SECONDS, False)])
+async def test_one_that_ends_soon_already_is_not_asked_again(grace: int, asked_again: bool) -> None:  # noqa: FBT001
+    ends = (NOW + timedelta(seconds=grace)).isoformat()
+    bench = Bench(pod(WORKER, "old", deletionTimestamp=ends, deletionGracePeriodSeconds=grace))
+    await bench.departed.let_go(KEY, bench.pods())
+    assert bench.deleted == ([WORKER] if asked_again else [])
+
+
 async def test_where_the_collector_was_faster_the_raylet_is_ended_when_the_shorter_period_is_over() -> None:
     ends = (NOW - timedelta(seconds=1)).isoformat()
     bench = Bench(pod(WORKER, "old", deletionTimestamp=ends))
