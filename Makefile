@@ -7,7 +7,7 @@ CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
+.PHONY: help demo demo-down test test-cluster test-no-cluster test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +18,15 @@ demo: ## from this machine to a served model, on the cluster eagleray-demo
 demo-down: ## remove the demo's cluster
 	@$(KIND) down eagleray-demo
 
-test: lint types imports test-unit test-e2e ## everything that must hold; brings its own cluster, eagleray-test
+test: lint imports ## everything that must hold; brings its own cluster, eagleray-test
+	@$(MAKE) --no-print-directory --jobs=2 test-cluster test-no-cluster
+	@$(MAKE) --no-print-directory test-e2e
+
+# The cluster comes up meanwhile: that mostly waits, for the network and for nodes.
+test-no-cluster: types test-unit
+
+test-cluster:
+	@$(KIND) exec eagleray-test test true
 
 test-unit: venv ## the tests that need no cluster
 	@$(BIN)/python -m pytest -q -n auto -m "not e2e"
@@ -29,8 +37,8 @@ simulate: venv ## thousands of random rollouts, ten minutes; HISTORIES=2000 unle
 simulate-scaling: venv ## autoscalers compared on the same requests; writes a table and a picture into docs/benchmarks.md
 	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m simulation
 
-test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some
-	@$(KIND) exec eagleray-test $(BIN)/python -m pytest -m e2e --durations=40 --durations-min=10 tests/golden/helm tests/e2e $(ARGS)
+test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some, WORKERS=0 runs one at a time
+	@$(KIND) exec eagleray-test test $(BIN)/python -m e2e $(ARGS)
 
 test-down: ## remove the tests' cluster
 	@$(KIND) down eagleray-test
@@ -59,8 +67,9 @@ format: venv ## let ruff write
 	@$(BIN)/ruff check --fix $(CODE) examples
 	@$(BIN)/ruff format $(CODE) examples
 
-bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test
-	@$(KIND) exec eagleray-test $(BIN)/python -m bench $(ARGS)
+bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale needs no cluster
+	@$(if $(findstring --scale,$(ARGS)),PYTHONPATH=operator:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test bench) \
+	  $(BIN)/python -m bench $(ARGS)
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes
 	@$(MAKE) bench ARGS=--batching

@@ -1,9 +1,10 @@
-"""python -m bench [--mirror | --batching | --vision | --servers]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--mirror | --batching | --vision | --servers | --scale]: measures and writes docs/benchmarks.md."""
 
 import argparse
 import sys
 
 from bench import batching, mirror, report, router, servers, shift, start, vision
+from bench.scale import run as scale
 from e2e.cluster import Cluster
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import Then
@@ -20,7 +21,12 @@ def main() -> None:
     parser.add_argument("--batching", action="store_true", help="only what batching is worth")
     parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
     parser.add_argument("--servers", action="store_true", help="only our server beside MLServer")
+    parser.add_argument("--scale", action="store_true", help="only what many models cost; needs no cluster")
+    parser.add_argument("--objects", type=int, action="append", help="with --scale: how many, once or more often")
     args = parser.parse_args()
+    if args.scale:
+        scale.run(args.objects or scale.OBJECTS)
+        return
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
     given.operator()

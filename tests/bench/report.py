@@ -41,13 +41,15 @@ def ratio(hand: list[Start], eagleray: list[Start]) -> float:
     return median(s.seconds for s in eagleray) / median(s.seconds for s in hand)
 
 
-def where() -> str:
-    """When, and on what machine."""
+def where(cluster: str = "three-node kind cluster") -> str:
+    """When, and on what machine.
+
+    Args:
+        cluster: what ran on it.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     day = datetime.now(UTC).date().isoformat()
-    return (
-        f"Measured on {day}: three-node kind cluster on {os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}."
-    )
+    return f"Measured on {day}: {cluster} on {os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}."
 
 
 def _start_table(hand: list[Start], eagleray: list[Start]) -> str:

@@ -11,10 +11,11 @@ from e2e.client import LOCKED_DOWN, MODELS, RESTRICTED, Client
 from e2e.cluster import Manifest
 from e2e.given import CHURN_NAMESPACE, CLAIM, Given, example
 from kind.bring_up import machine_ready
-from kind.images import Image, ensure_extra
+from kind.build import ensure
+from kind.images import reference
 
 COMMAND = "make bench ARGS=--servers"
-IMAGE = Image("mlserver", "tests/bench/mlserver/Dockerfile", base="lightgbm")
+IMAGE = "mlserver"
 PORT = 8080
 PATH = "/v2/models/fraud/infer"
 ROWS = 64
@@ -39,7 +40,7 @@ class Found:
 
 def measure(given: Given) -> Found:
     """Measure all servers in turns, with one row in a request and with many."""
-    image = ensure_extra(machine_ready(), IMAGE)
+    image = reference(IMAGE, ensure(machine_ready(), [IMAGE])[IMAGE])
     client = given.model_claim()
     rows = [row for row in train_fraud(client) if None not in row.values()][:ROWS]
     manifest = example("fraud", CHURN_NAMESPACE)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from . import api
+
 Manifest = dict[str, Any]
 
 REPO = Path(__file__).resolve().parents[2]
@@ -100,6 +104,9 @@ class Cluster:
 
     def find(self, kind: str, name: str, namespace: str = "") -> Manifest | None:
         """Read one object, or None where there is none."""
+        if namespace and kind in api.PATHS:
+            found: Manifest | None = self._read(kind, namespace, name=name)
+            return found
         text = self.kubectl("get", kind, name, *_in(namespace), "-o", "json", "--ignore-not-found")
         return json.loads(text) if text.strip() else None
 
@@ -111,10 +118,19 @@ class Cluster:
 
     def list(self, kind: str, namespace: str = "", selector: str = "") -> list[Manifest]:
         """Read the objects of a kind, or of kinds separated by commas; of all namespaces without `namespace`."""
+        if namespace and kind in api.PATHS:
+            found: list[Manifest] = self._read(kind, namespace, selector=selector)["items"]
+            return found
         where = _in(namespace) or ["--all-namespaces"]
         chosen = ["-l", selector] if selector else []
         items: list[Manifest] = json.loads(self.kubectl("get", kind, *where, *chosen, "-o", "json"))["items"]
         return items
+
+    def _read(self, kind: str, namespace: str, **what: str) -> Any:
+        try:
+            return api.read(api.connection(self.kubeconfig), kind, namespace, **what)
+        except httpx.HTTPError as e:
+            raise CommandError(f"GET {kind} of {namespace}", f"{type(e).__name__}: {e}") from e
 
     def apply(self, *manifests: Manifest) -> str:
         """Apply manifests as a user would, and return what kubectl says of each.
@@ -139,7 +155,7 @@ def _in(namespace: str) -> list[str]:
     return ["-n", namespace] if namespace else []
 
 
-def run(command: list[str], *, stdin: str | None = None, timeout: float = 60) -> str:
+def run(command: list[str], *, stdin: str | None = None, timeout: float = 60, env: dict[str, str] | None = None) -> str:
     """Run a command and return its standard output.
 
     Raises:
@@ -149,7 +165,9 @@ def run(command: list[str], *, stdin: str | None = None, timeout: float = 60) ->
         Path(command[0]).name if i == 0 else word for i, word in enumerate(command) if "kubeconfig" not in word
     )
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, env=env
+        )
     except subprocess.TimeoutExpired:
         raise CommandError(shown, f"no answer within {timeout:.0f} s") from None
     if done.returncode:

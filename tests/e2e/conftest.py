@@ -4,35 +4,42 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import modules
 from e2e.cluster import Cluster
 from e2e.diagnostics import describe
 from e2e.given import Given
+from e2e.images import Images
+from e2e.sharing import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
 from e2e.then import Then
 from e2e.when import When
 
-# Objects are shared, so that the suite takes minutes. Rollouts first, while nothing else takes the cluster's cores;
-# then what needs the most of a shared object, and what removes things last.
-ORDER = (
-    "test_examples", "test_frameworks", "test_object_store", "test_image_classifier", "test_vision_stream",
-    "test_recommender", "test_own_apps", "test_versions", "test_rollout", "test_autoscaling",
-    "test_app_deployments", "test_placement", "test_nodes", "test_zero", "test_churn", "test_square", "test_scale",
-    "test_template_change", "test_chaos", "test_settled", "test_bad_input", "test_one_namespace", "test_deletion",
-)  # fmt: skip
+__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_xdist_make_scheduler"]
+IMAGES = Images()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder and put their files into order."""
-    ours = [item for item in items if item.path.parent.name == "e2e"]
-    for item in ours:
-        item.add_marker(pytest.mark.e2e)
-    ours.sort(key=lambda item: ORDER.index(item.path.stem))
-    others = [item for item in items if item.path.parent.name != "e2e"]
-    items[:] = others + ours
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to build what the chosen tests need; one worker does it for all."""
+    chosen = [item.path.stem for item in session.items if item.path.parent.name == "e2e"]
+    names = modules.images(chosen)
+    worker = getattr(session.config, "workerinput", {"workerid": "gw0"})["workerid"]
+    if names and worker == "gw0" and not session.config.option.collectonly:
+        IMAGES.begin(names)
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing running."""
+    IMAGES.end()
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     return Cluster.from_harness()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def images_there(request: pytest.FixtureRequest) -> None:
+    """The images of this module are on the nodes before anything else of it begins."""
+    IMAGES.ensure(modules.MODULES[request.path.stem].images)
 
 
 @pytest.fixture(scope="session")

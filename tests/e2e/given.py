@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from kind import cache
+
 from .client import MODELS, Client
 from .cluster import OPERATOR_NAMESPACE, REPO, Cluster, Manifest
 from .deployment import ModelDeployment
@@ -76,7 +78,9 @@ class Given:
         if namespace not in self._clients:
             self.namespace(namespace)
             client = Client(self.cluster, namespace, claim)
-            client.start()
+            # Another worker may want the same Pod.
+            with cache.lock(f"client-{namespace}"):
+                client.start()
             self._clients[namespace] = client
         return self._clients[namespace]
 

@@ -5,11 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from .cluster import OPERATOR_NAMESPACE, RELEASE, REPO, Cluster, CommandError, Manifest
 from .deployment import name_of
 from .wait import NotYetError, eventually
 
 CHART = REPO / "helm" / "eagleray"
+METRICS_PORT = 8080
 
 # The operator's requests are told apart by the API server itself: the first of these that matches a request counts it.
 # Precedences lie in front of those that Kubernetes brings along for service accounts.
@@ -87,6 +90,13 @@ class Operator:
             text = self.cluster.kubectl("logs", "-n", self.namespace, pod)
             lines += [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         return sorted(lines, key=lambda line: str(line.get("ts", "")))
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """What the operator that leads tells in one of its metrics; None where it tells nothing of these labels."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.leader()}:{METRICS_PORT}/proxy/metrics"
+        families = text_string_to_metric_families(self.cluster.kubectl("get", "--raw", path))
+        samples = (s for family in families for s in family.samples if s.name == name)
+        return next((s.value for s in samples if labels.items() <= s.labels.items()), None)
 
     def count_writes(self) -> None:
         """Make the API server count this operator's writes from now on."""

@@ -61,7 +61,7 @@ class Case:
     spec: dict[str, Any]
     reason: str
     saying: str
-    within: float = 120.0
+    within: float = 180.0
 
     def manifest(self, images: dict[str, str]) -> Manifest:
         """The object."""

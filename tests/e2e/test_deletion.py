@@ -50,4 +50,3 @@ def test_deleting_leaves_no_child(given: Given, when: When, then: Then) -> None:
 
     when.deleted(square.md)
     then.nothing_left(square.md)
-    operator.install()

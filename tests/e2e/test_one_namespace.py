@@ -15,7 +15,7 @@ NAMESPACE = "e2e-tenant"
 @pytest.fixture(scope="module")
 def tenants_operator(given: Given) -> Iterator[Operator]:
     """In place of the usual one, which would serve the namespace too."""
-    usual = given.operator()
+    usual = Operator(given.cluster)
     usual.uninstall()
     given.namespace(NAMESPACE)
     operator = Operator(given.cluster, namespace=NAMESPACE, release="eagleray-tenant")

@@ -71,18 +71,20 @@ def test_the_split_is_what_the_weights_say(ab: Served, when: When) -> None:
     assert_split(ab.client.count(ab.url, 3_000), 60, 30, 10)
 
 
-def test_weights_are_in_force_within_two_seconds(ab: Served, when: When, then: Then) -> None:
+def test_weights_are_in_force_within_two_seconds(given: Given, when: When, then: Then) -> None:
     """The version that loses its whole share answers nobody later than that, and the other has all from then on."""
-    changed(ab, when, 0, 100, 0)
-    loser = ab.md.stable_revision("v2")
-    with when.loaded(ab, 50) as load:
-        when.changed(ab.md, {"versions": three(100, 0, 0)})
+    given.operator()
+    pair = given.knobs("pair", versions=three(0, 100), replicas=2)
+    loser = pair.md.stable_revision("v2")
+    with when.loaded(pair, 50) as load:
+        when.changed(pair.md, {"versions": three(100, 0)})
         patched = time.time()
-        changed(ab, when, 100, 0, 0)
-    winner = ab.md.stable_revision("v1")
+        changed(pair, when, 100, 0)
+    winner = pair.md.stable_revision("v1")
     assert load.result.revisions[loser]["last"] - patched <= FORCE_SECONDS
     assert load.result.revisions[winner]["first"] - patched <= FORCE_SECONDS
     then.no_request_failed(load.result, at_least=50)
+    given.cluster.delete("md", pair.md.name, pair.md.namespace)
 
 
 def test_a_change_of_weights_under_load_loses_nothing(ab: Served, when: When, then: Then) -> None:

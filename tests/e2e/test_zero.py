@@ -12,7 +12,6 @@ from e2e.then import ROUTERS, SETTLED_SECONDS, Then
 from e2e.wait import NotYetError, eventually
 from e2e.when import When
 
-ROUNDS = 10
 HELD = 50
 WAIT_SECONDS = 120
 
@@ -66,20 +65,20 @@ def test_one_request_wakes_it_and_fifty_wait_at_a_router(sleeper: Served) -> Non
     assert sum(found.retry_after.values()) == 5
 
 
-def test_ten_rounds_and_whoever_is_killed_leave_nothing_behind(sleeper: Served, operator: Operator, when: When) -> None:
+def test_rounds_and_whoever_is_killed_leave_nothing_behind(sleeper: Served, operator: Operator, when: When) -> None:
     asleep(sleeper)
     before = children(sleeper)
-    for number in range(ROUNDS):
-        if number == 2:  # while it falls asleep
+    for killed in ("nobody", "while it falls asleep", "while it wakes"):
+        if killed == "while it falls asleep":
             eventually("it is to sleep", lambda: falling(sleeper), within=60, poll=0.1)
             when.operator_killed(*operator.pods())
         asleep(sleeper)
         with ThreadPoolExecutor() as pool:
             answers = pool.submit(ask, sleeper, 3)
-            if number == 4:  # while it wakes
+            if killed == "while it wakes":
                 eventually("it wakes", lambda: waking(sleeper), within=60, poll=0.1)
                 when.operator_killed(*operator.pods())
-            assert answers.result().statuses == {"200": 3}, f"round {number}"
+            assert answers.result().statuses == {"200": 3}, killed
     asleep(sleeper)
     assert children(sleeper) == before
 

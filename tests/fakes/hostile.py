@@ -77,6 +77,24 @@ def _informed() -> Iterator[bytes]:
         yield b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000
 
 
+def _crumbs() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    while True:
+        yield b"1\r\nx\r\n" * 10_000
+
+
+def _extended() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;"
+    while True:
+        yield _CHUNK
+
+
+def _trailers() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    while True:
+        yield b"X-Trailer: " + b"y" * 1000 + b"\r\n"
+
+
 def _broken() -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"
 
@@ -100,6 +118,9 @@ WAYS: dict[str, Callable[[], Iterator[bytes]]] = {
     "headers": _headers,
     "header": _header,
     "informed": _informed,
+    "crumbs": _crumbs,
+    "extended": _extended,
+    "trailers": _trailers,
     "broken": _broken,
     "nonsense": _nonsense,
     "old-ray": _old_ray,
@@ -183,4 +204,4 @@ class Hostile:
 
 
 if __name__ == "__main__":
-    Hostile(*sys.argv[2:3], host="::", port=int(sys.argv[1])).serve()
+    Hostile("".join(sys.argv[2:3]), "::", int(sys.argv[1])).serve()

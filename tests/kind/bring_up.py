@@ -1,6 +1,8 @@
 """The order in which things are brought up, for every command that needs a cluster."""
 
-from . import cache, cluster, images, registry, shell, toolchain
+from collections.abc import Sequence
+
+from . import build, cache, cluster, images, registry, shell, toolchain
 from .machine import Mode, prepare
 from .progress import HarnessError, say
 
@@ -21,20 +23,31 @@ def machine_ready() -> Mode:
     return mode
 
 
-def cluster_and_images(name: str, mode: Mode) -> tuple[cluster.Cluster, dict[str, str]]:
-    """A cluster whose nodes have the images of this checkout, which are made meanwhile.
+def cluster_and_images(name: str, mode: Mode, command: str) -> tuple[cluster.Cluster, dict[str, str]]:
+    """A cluster whose nodes have the images that a command begins with, which are made meanwhile.
+
+    Args:
+        name: The cluster.
+        mode: Where base images come from.
+        command: One of `images.NEEDS`.
 
     Returns:
-        The cluster, and the tag of each image.
+        The cluster, and the tag of each image of the project.
     """
     # Programs are bound by the processor, images by the network: side by side they take little more than one.
-    shell.together(lambda: cluster.ensure(name, mode), lambda: images.ensure(mode))
+    names = images.NEEDS[command]
+    shell.together(lambda: cluster.ensure(name, mode), lambda: build.ensure(mode, names))
     up = cluster.Cluster(name)
-    tags = images.ensure(mode)
-    images.warm(up.nodes(), tags)
-    return up, tags
+    return up, more_images(up, mode, names)
 
 
-def up(name: str) -> tuple[cluster.Cluster, dict[str, str]]:
-    """All of it."""
-    return cluster_and_images(name, machine_ready())
+def more_images(up: cluster.Cluster, mode: Mode, names: Sequence[str]) -> dict[str, str]:
+    """Images, built where they are missing, on the nodes of a cluster that is up; the tag of each of the project's."""
+    tags = build.ensure(mode, names)
+    build.warm(up.nodes(), tags, names)
+    return tags
+
+
+def up(name: str, command: str) -> tuple[cluster.Cluster, dict[str, str]]:
+    """All of it, for one of the commands of `images.NEEDS`."""
+    return cluster_and_images(name, machine_ready(), command)

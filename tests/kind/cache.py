@@ -79,7 +79,7 @@ def lock(name: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.stdout.write(f"        waiting: another run is busy with {name}\n")
+            sys.stdout.write(f"        waiting: {name} is in the hands of another\n")
             sys.stdout.flush()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -20,12 +20,11 @@ CRASHES = 2
 
 
 def values(tags: dict[str, str]) -> dict[str, object]:
-    """The chart's values that this cluster needs: where its images are."""
-    names = ("operator", "router", "base", "lightgbm", "onnx", "sklearn", "torch", "xgboost")
+    """The chart's values that this cluster needs: where its images are, or will be as soon as they are built."""
     return {
         "images": {
             "registry": registry.ADDRESS,
-            **{name: {"repository": images.repository(name), "tag": tags[name]} for name in names},
+            **{name: {"repository": images.repository(name), "tag": tags[name]} for name in images.CHART},
         }
     }
 

@@ -42,23 +42,28 @@ class Cluster:
 
 
 def ensure(name: str, mode: Mode) -> Cluster:
-    """Bring a cluster up and return it."""
+    """Bring a cluster up and return it; and helm, which nothing needs before the cluster is up."""
     with cache.lock(f"cluster-{name}"):
-        toolchain.host_programs()
+        toolchain.host_programs(toolchain.KIND, toolchain.KUBECTL)
         image = node_image.ensure_node(mode)
-        cluster = Cluster(name)
-        wanted = cache.digest(CONFIG, image, cache.identity(), str(cache.folder()), str(CPUS))
-        _write_node_files()
-        if cluster.nodes():
-            if _mend(cluster, wanted):
-                say(f"Cluster {name} is up")
-            else:
-                delete(name)
-        if not cluster.nodes():
-            _create(cluster, image, wanted)
-        registry.write_hosts(mode)
-        _announce_gpus(cluster)
-        return cluster
+        # Nodes that start mostly wait.
+        shell.together(lambda: _bring_up(name, mode, image), lambda: toolchain.host_programs(toolchain.HELM))
+        return Cluster(name)
+
+
+def _bring_up(name: str, mode: Mode, image: str) -> None:
+    cluster = Cluster(name)
+    wanted = cache.digest(CONFIG, image, cache.identity(), str(cache.folder()), str(CPUS))
+    _write_node_files()
+    if cluster.nodes():
+        if _mend(cluster, wanted):
+            say(f"Cluster {name} is up")
+        else:
+            delete(name)
+    if not cluster.nodes():
+        _create(cluster, image, wanted)
+    registry.write_hosts(mode)
+    _announce_gpus(cluster)
 
 
 def delete(name: str) -> None:

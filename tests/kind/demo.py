@@ -27,7 +27,7 @@ def run() -> None:
     with steps.step("Machine: Docker, and where images come from"):
         mode = bring_up.machine_ready()
     with steps.step(f"Cluster {NAME} and images"):
-        cluster, tags = bring_up.cluster_and_images(NAME, mode)
+        cluster, tags = bring_up.cluster_and_images(NAME, mode, "demo")
     with steps.step("Operator, from its Helm chart"):
         chart.install(cluster, tags)
         chart.namespace(cluster, NAMESPACE)
@@ -218,6 +218,6 @@ Next:
   kubectl scale md churn --replicas=4            more replicas
   kubectl port-forward svc/churn 8080:80 &       then:
   curl localhost:8080/v2/models/churn            its inputs and outputs
-  kubectl apply -f examples/square/model.yaml    a Ray Serve application of one's own
+  make up CLUSTER={NAME}                  the images of the other frameworks, too
   make demo-down                                 remove the cluster
 """)

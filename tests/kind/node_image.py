@@ -16,7 +16,7 @@ STOCK_OS_BASE = "python:3.13-slim"
 def node_tag() -> str:
     """The name of the node image that is built here."""
     inputs: list[str | Path] = [BUILT / "node", BUILT / "manifests", BUILT / "node-base.sh", BUILT / "node-image.sh"]
-    for program in (*toolchain.NODE, toolchain.HOST[0]):
+    for program in (*toolchain.NODE, toolchain.KUBECTL):
         inputs += toolchain.inputs(program)
     return f"eagleray/node:{cache.digest(*inputs)}"
 
@@ -28,8 +28,9 @@ def ensure_node(mode: Mode) -> str:
     tag = node_tag()
     with cache.lock("node-image"):
         if not _exists(tag):
-            programs = toolchain.node_programs()
-            base = _ensure_node_base()
+            # Those are bound by the processor, this by the network.
+            shell.together(toolchain.node_programs, _ensure_node_base)
+            programs, base = toolchain.node_programs(), _ensure_node_base()
             shell.fresh_log("node-image")
             with timed("Node image"):
                 script: list[str | Path] = [BUILT / "node-image.sh", tag, base, toolchain.KUBERNETES, programs]

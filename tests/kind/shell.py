@@ -109,9 +109,14 @@ def fresh_log(name: str) -> None:
         path.replace(path.with_suffix(".log.1"))
 
 
-def together(*tasks: Callable[[], object]) -> None:
-    """Run tasks side by side; when one fails, end the programs of the others and raise its failure."""
-    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
+def together(*tasks: Callable[[], object], at_once: int = 0) -> None:
+    """Run tasks side by side; when one fails, end the programs of the others and raise its failure.
+
+    Args:
+        tasks: The tasks, of which the first begin first.
+        at_once: How many run at the same time; 0 for all.
+    """
+    with ThreadPoolExecutor(max_workers=at_once or len(tasks)) as pool:
         futures = [pool.submit(task) for task in tasks]
         done, _ = wait(futures, return_when=FIRST_EXCEPTION)
         first = next((e for f in done if (e := f.exception())), None)

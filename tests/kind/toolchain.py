@@ -15,6 +15,7 @@ from .progress import say, timed
 MODULES = cache.HERE / "built" / "modules"
 GO_PINS = cache.REPO / "requirements" / "go.txt"
 GO_AT_LEAST = (1, 26)  # what modules/etcd asks for
+QUICK = ("-gcflags=all=-dwarf=false",)  # a tenth of the time; what debuggers read is not linked in anyway
 KUBERNETES = "v1.34.4"  # the newest minor whose kubelet takes cgroup v1 as it comes
 
 
@@ -36,11 +37,9 @@ class Program:
 
 
 _COMMANDS = "k8s.io/kubernetes/cmd/"
-HOST = (
-    Program("kubectl", "kubernetes", (_COMMANDS + "kubectl",)),
-    Program("kind", "kind", ("sigs.k8s.io/kind",)),
-    Program("helm", "helm", ("helm.sh/helm/v3/cmd/helm",)),
-)
+KIND = Program("kind", "kind", ("sigs.k8s.io/kind",))
+KUBECTL = Program("kubectl", "kubernetes", (_COMMANDS + "kubectl",))
+HELM = Program("helm", "helm", ("helm.sh/helm/v3/cmd/helm",))
 NODE = (
     Program(
         "kubernetes",
@@ -62,6 +61,8 @@ NODE = (
     Program("local-path-provisioner", "local-path-provisioner", ("github.com/rancher/local-path-provisioner",)),
     Program("pause", "pause", (".",), "pause"),
 )
+KUBERAY_MODULE = "github.com/ray-project/kuberay/ray-operator"
+KUBERAY = Program("kuberay", "kuberay", (KUBERAY_MODULE,))
 
 
 def inputs(program: Program) -> list[str | Path]:
@@ -69,25 +70,38 @@ def inputs(program: Program) -> list[str | Path]:
     return [MODULES / program.module, *program.packages, program.output, _flags(program)]
 
 
-def host_programs() -> Path:
-    """A folder with kubectl, kind and helm, at a path that stays."""
-    link = cache.folder() / "bin"
-    _link(HOST, link)
-    return link
+def host_programs(*programs: Program) -> None:
+    """See that these are among the programs of this machine's cache, at a path that stays."""
+    _link(programs, cache.folder() / "bin")
 
 
 def node_programs() -> Path:
     """A folder with everything that a node image is made of."""
     link = cache.folder() / "node-bin"
-    _link((*NODE, HOST[0]), link)
+    _link((*NODE, KUBECTL), link)
     return link
+
+
+def ensure(program: Program, progress: str = "1/1") -> Path:
+    """The folder with what one build gives, made if need be.
+
+    Args:
+        program: what is built.
+        progress: which of how many, for people.
+    """
+    return cache.entry(program.name, inputs(program), partial(_build, program, progress))
+
+
+def source(program: Program, module: str) -> Path:
+    """The folder with the source of a module that a program is built from."""
+    asked = ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
+    return Path(shell.capture([str(_go()), "-C", str(MODULES / program.module), *asked]).strip())
 
 
 def _link(programs: tuple[Program, ...], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for number, program in enumerate(programs, 1):
-        progress = f"{number}/{len(programs)}"
-        entry = cache.entry(program.name, inputs(program), partial(_build, program, progress))
+        entry = ensure(program, f"{number}/{len(programs)}")
         for file in entry.iterdir():
             if file.name != ".complete":
                 fresh = folder / f".{file.name}.{os.getpid()}"
@@ -101,7 +115,8 @@ def _build(program: Program, progress: str, into: Path) -> None:
     target = f"{into}/{program.output}"
     with timed(f"go build {program.name} ({progress})"):
         shell.run(
-            [_go(), "build", "-trimpath", "-ldflags", _flags(program), "-o", target, *program.packages],
+            # What runs beside it mostly waits, for the network or for nodes, and goes first when it does not.
+            ["nice", _go(), "build", "-trimpath", *QUICK, "-ldflags", _flags(program), "-o", target, *program.packages],
             log=log,
             cwd=MODULES / program.module,
             env={"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"},

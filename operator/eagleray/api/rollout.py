@@ -27,7 +27,7 @@ _KINDS = ("setWeight", "setReplicas", "pause", "analysis")
 
 
 def _kinds(step: "RolloutStep") -> int:
-    return sum(v is not None for v in (step.set_weight, step.set_replicas, step.pause, step.analysis))
+    return sum(getattr(step, name) is not None for name in RolloutStep.model_fields)
 
 
 class RolloutStep(ApiModel):

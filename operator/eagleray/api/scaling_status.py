@@ -66,7 +66,7 @@ class ScalingStatus(ApiModel):
     message: str = Field("", max_length=512)
     """The last decision in a sentence."""
     metrics: list[ScalingMetricStatus] | None = Field(None, max_length=8)
-    """What each metric said."""
+    """What each metric said when that was decided; what it says now is in the metrics of the operator."""
     changes: list[ScalingChange] | None = Field(None, max_length=64)
     """The last changes, the latest first: ten, or as many as the policies look back to."""
     recommendations: list[Recommendation] | None = Field(None, max_length=64)

@@ -1,10 +1,11 @@
 """Who plays in a version: which revision is stable, which one is to take over."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from eagleray.api.status import RolloutPhase
 from eagleray.domain.desired import Version
-from eagleray.domain.observed import Observed
+from eagleray.domain.observed import Observed, Role
 from eagleray.domain.revisions import Revision
 
 
@@ -46,4 +47,16 @@ def cast(lane: Version, observed: Observed) -> Cast:
 def stable_of(version: str, observed: Observed) -> Revision | None:
     """The revision that has a version's traffic; None before the first has answered."""
     known = observed.status.version(version)
-    return observed.revisions.get(known.stable or "") if known else None
+    return observed.revisions.get(known.stable or "") if known else _inherited(version, observed)
+
+
+def _inherited(version: str, observed: Observed) -> Revision | None:
+    """The revision that an object of this name served, which was deleted and has left its Pods to this one."""
+    if observed.created_at is None:
+        return None
+    older = [
+        p for p in observed.pods if p.role is Role.WORKER and p.live and p.ready and p.created_at < observed.created_at
+    ]
+    pods = Counter(p.revision for p in older)
+    found = [r for r in observed.revisions.values() if r.version == version and pods[r.name]]
+    return max(found, key=lambda r: (pods[r.name], r.name), default=None)

@@ -11,7 +11,7 @@ from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
 from eagleray.domain.ray_cluster.serve import ServeState
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.rollout.samples import Sample
 from eagleray.domain.state.model import State
 from eagleray.domain.traffic.router import RouterStats
 
@@ -199,6 +199,7 @@ class Observed:
         readings: what others answered last.
         use: by worker Pod, what its replicas use and do; asked for only where that is a metric.
         outcomes: by part of the plan, how the last try to do it ended, where it did not end well.
+        created_at: when the object was created; older Pods were left to it by one of its name. None where unknown.
         overdue: Pods that should have gone; `set_apart` takes them out of `pods`.
     """
 
@@ -218,6 +219,7 @@ class Observed:
     readings: Readings = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    created_at: datetime | None = None
     overdue: tuple[Pod, ...] = ()
 
 

@@ -11,12 +11,12 @@ from eagleray.domain.cast import Cast, cast, stable_of
 from eagleray.domain.desired import Desired, Version
 from eagleray.domain.observed import Observed, Role
 from eagleray.domain.ray_cluster.groups import Scale
-from eagleray.domain.revision_state import RevisionView, answering, view_revision, view_sleeping, without_actions
+from eagleray.domain.revision_state import RevisionView, view_revision, view_sleeping, without_actions
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.advance import advance, begin, wakes
-from eagleray.domain.rollout.course import Course, Room, Sides, course_of, sides
-from eagleray.domain.rollout.evidence import Evidence
+from eagleray.domain.rollout.advance import advance, wakes
+from eagleray.domain.rollout.course import Course, Sides, course_of, sides
 from eagleray.domain.rollout.measure import due_queries
+from eagleray.domain.rollout.record import evidence_of, record_of, room_of, share_in_force, with_steps
 from eagleray.domain.rollout.step import Situation
 from eagleray.domain.scaling.goal import Goal, Question, goal
 from eagleray.domain.state.model import VersionState
@@ -197,12 +197,12 @@ def _view(desired: Desired, lane: Version, observed: Observed, now: datetime) ->
 
 def _roll(look: _Look, plays: Cast) -> VersionView:
     lane, aim, observed, stable = look.lane, look.goal, look.observed, plays.first
-    record = _record(look, stable)
+    record = record_of(lane, stable, look.desired.verbs, observed, look.now)
     course = course_of(look.desired.spec.rollout, aim.replicas, again=record.direct)
-    record = _with_steps(record, course, look.now)
+    record = with_steps(record, course, look.now)
     if record.phase is RolloutPhase.ABORTED:
         return _taken_back(look, stable, record, course)
-    room = sides(course, record.step, _room(look, stable, record))
+    room = sides(course, record.step, room_of(lane, stable, record, aim.replicas, observed))
     old, new = _views(look, stable, room, course)
     situation = Situation(
         analysis=course.analysis,
@@ -211,67 +211,16 @@ def _roll(look: _Look, plays: Cast) -> VersionView:
         replicas=aim.replicas,
         confirmed=routers_confirm(observed, [stable.name, lane.revision.name]),
         verbs=look.desired.verbs,
-        evidence=_evidence(new, observed, look.now),
+        evidence=evidence_of(new, observed, look.now),
     )
     step = advance(record, course, situation)
     if not step.done:
-        record = replace(step.record, effective_weight=_share(step.record, old, new))
+        record = replace(step.record, effective_weight=share_in_force(step.record, old, new))
         asked = tuple((record.to, query) for query in due_queries(record, course, situation.evidence))
         return VersionView(lane, aim, old, new, record, asked, tuple(wakes(record, course, situation)))
     replicas = max(aim.replicas, aim.candidate_replicas)
     full = aim.scale(lane, new.revision, replicas)
     return VersionView(lane, aim, new if new.scale == full else look.view(new.revision, replicas), None)
-
-
-def _evidence(candidate: RevisionView, observed: Observed, now: datetime) -> Evidence:
-    name = candidate.revision.name
-    comparisons = [c for router in observed.routers for c in router.comparisons if c.revision == name]
-    return Evidence(
-        candidate=candidate.revision,
-        ready=candidate.ready,
-        compared=sum(c.compared for c in comparisons),
-        agreed=sum(c.agreed for c in comparisons),
-        samples=observed.samples,
-        readings=observed.readings,
-        now=now,
-    )
-
-
-def _with_steps(record: RolloutState, course: Course, now: datetime) -> RolloutState:
-    """With other steps than those that it began with it begins anew, as an index means another step now."""
-    others = record.steps_hash not in {"", course.steps_hash} and record.phase is not RolloutPhase.ABORTED
-    record = replace(record, steps=len(course.steps), steps_hash=course.steps_hash)
-    return replace(record, step=0, step_started_at=now, step_analysis=()) if others else record
-
-
-def _room(look: _Look, stable: Revision, record: RolloutState) -> Room:
-    observed = look.observed
-    pods = [p for p in observed.pods if p.revision == stable.name and p.role is Role.WORKER and not p.terminated]
-    # A bound to the surge is for revisions with one worker group.
-    per_pod = stable.groups[0].replicas_per_pod
-    return Room(
-        replicas=look.goal.replicas,
-        per_pod=per_pod,
-        before=record.replicas,
-        answering=answering(look.lane.revision.name, observed) or 0,
-        leaving=len(pods) * per_pod,
-        weight=record.weight if record.weight_changed_at else 0,
-    )
-
-
-def _share(record: RolloutState, stable: RevisionView, candidate: RevisionView) -> int:
-    """The share that the candidate has now: that of its rollout, as long as a replica of it answers.
-
-    Where the stable revision has none that answers, the candidate has all; while no router can be asked, everything
-    stays as it was.
-    """
-    if not record.weight:
-        return 0
-    if candidate.serves is None:
-        return record.effective_weight
-    if not candidate.serves:
-        return 0
-    return record.weight if stable.serves else 100
 
 
 def _views(look: _Look, stable: Revision, room: Sides, course: Course) -> tuple[RevisionView, RevisionView]:
@@ -294,18 +243,3 @@ def _taken_back(look: _Look, stable: Revision, record: RolloutState, course: Cou
     new = look.view(look.lane.revision, record.replicas) if stays and pods else None
     record = replace(record, effective_weight=0)
     return VersionView(look.lane, look.goal, look.wanted(stable), new, record, clocks=(ends,))
-
-
-def _record(look: _Look, stable: Revision) -> RolloutState:
-    """The record of this rollout, or a new one: of other revisions, or of another attempt."""
-    version, wanted, observed = look.lane.name, look.lane.revision.name, look.observed
-    known = observed.status.rollout_of(version)
-    before = observed.status.revision(wanted)
-    attempt = before.attempts + 1 if before else 1
-    direct = before is not None and before.served_at is not None
-    if known is None or (known.from_, known.to) != (stable.name, wanted):
-        return begin(version, stable.name, wanted, look.now, attempt=attempt, direct=direct)
-    retried = known.phase is RolloutPhase.ABORTED and look.desired.verbs.retried(wanted, known.attempt)
-    if retried and not any(p.revision == wanted for p in observed.pods):
-        return begin(version, stable.name, wanted, look.now, attempt=known.attempt + 1, direct=direct)
-    return known

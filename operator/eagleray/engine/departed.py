@@ -11,8 +11,8 @@ from eagleray.domain.observed import Role
 from eagleray.engine.pods import ray_identity
 from eagleray.engine.tools import Tools
 from eagleray.kube.errors import ConflictError, NotFoundError
+from eagleray.kube.held import Held, controller_of
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, Key, Manifest, Ref
-from eagleray.kube.store import Held
 from eagleray.peers.errors import PeerError
 from eagleray.resources.secret import auth_token
 
@@ -70,8 +70,12 @@ class Departed:
         if ends and datetime.fromisoformat(ends) < self.tools.now() and _is_worker(pod.ref.name):
             await self._end_raylet(key, pod)
             return
+        if ends and meta.get("deletionGracePeriodSeconds", 0) <= IDLE_GRACE_SECONDS:
+            return
         try:
-            await self.tools.kube.delete(pod.ref, uid=pod.uid, grace_seconds=IDLE_GRACE_SECONDS)
+            # It may have been orphaned on purpose, of which no event has told yet; its owner goes after that.
+            if controller_of(await self.tools.kube.get(pod.ref)) == pod.controller:
+                await self.tools.kube.delete(pod.ref, uid=pod.uid, grace_seconds=IDLE_GRACE_SECONDS)
         except (NotFoundError, ConflictError):
             log.debug("Already gone", pod=pod.ref.name)
 

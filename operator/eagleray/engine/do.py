@@ -117,6 +117,7 @@ class Executor:
 
     async def _write(self, actions: Actions) -> None:
         """Do them in their order; the first failure ends it."""
+        guarded: set[str] = set()
         for action in actions:
             match action:
                 case EnsureRouter():
@@ -124,7 +125,9 @@ class Executor:
                 case EnsureRevision():
                     await self._ensure_revision(action)
                 case CreateHead() | CreateWorker():
-                    await self._create_token(action.revision)
+                    if action.revision not in guarded:
+                        await self._create_token(action.revision)
+                        guarded.add(action.revision)
                     await self._create_pod(self._pod(action))
 
     async def _ensure_router(self, action: EnsureRouter) -> None:

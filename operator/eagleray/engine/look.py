@@ -73,7 +73,7 @@ class Engine:
         """Observe, plan, do, and say what is true, whatever could not be done."""
         manifest, now = held.body, self._tools.now()
         await self._guardian.adopt(key, held.uid, memory)
-        world = World.of(self._tools.store, key, held.uid)
+        world = World.of(self._tools.store, key, held)
         status = read(manifest.get("status"))
         sight = self._observer.look(world, status, memory)
         desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
@@ -91,7 +91,7 @@ class Engine:
         await memory.poller.close()
         manifest, now = held.body, self._tools.now()
         status = read(manifest.get("status"))
-        sight = self._observer.look(World.of(self._tools.store, key, held.uid), status, memory)
+        sight = self._observer.look(World.of(self._tools.store, key, held), status, memory)
         said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
         await self._speaker.say(manifest, write(status), said)
         pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
@@ -138,9 +138,11 @@ def _with_outcomes(
 
 def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
     """Ask whom the plan wants asked, and forget what is known of what is gone."""
-    polling, observed = decision.polling, sight.observed
-    memory.load = polling.load
-    memory.rolling = any(r.phase is not RolloutPhase.ABORTED for r in decision.status.rollouts or [])
+    polling, observed, status = decision.polling, sight.observed, decision.status
+    rollouts = [r for r in status.rollouts or [] if r.phase is not RolloutPhase.ABORTED]
+    memory.load, memory.rolling = polling.load, bool(rollouts)
+    sides = {name for r in rollouts for name in (r.from_, r.to)}
+    memory.timed = frozenset(sides | {record.revision for record in status.scaling or []})
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
     workers = tuple(

@@ -11,7 +11,7 @@ from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.domain.observed import ProbeResult
 from eagleray.domain.problem import PeerTrouble
 from eagleray.domain.providers.query import ProviderQuery, Reading
-from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.rollout.samples import Sample, record
 from eagleray.domain.traffic.router import RouterStats
 from eagleray.engine.children import Applied
 from eagleray.engine.parts import PartLog
@@ -35,6 +35,7 @@ class Memory:
         again: has the object looked at again.
         load: whether somebody decides by what the routers say.
         rolling: whether a rollout does, which looks back further than scaling.
+        timed: revisions whose latencies somebody decides by.
         spec: the last spec that was accepted.
         parts: the parts of its plans that did not end well.
         applied: its children as they were written last.
@@ -52,6 +53,7 @@ class Memory:
     again: Callable[[], None]
     load: bool = False
     rolling: bool = False
+    timed: frozenset[str] = frozenset()
     spec: ModelDeploymentSpec | None = None
     parts: PartLog = field(default_factory=PartLog)
     applied: Applied = field(default_factory=Applied)
@@ -71,7 +73,7 @@ class Memory:
             stats: by uid of the Pod, what it said; one that did not answer is absent.
         """
         kept = SAMPLES_KEPT if self.rolling else LOAD_KEPT
-        self.samples = record(self.samples, Sample(now, stats), kept) if self.load else ()
+        self.samples = record(self.samples, Sample(now, stats), kept, self.timed) if self.load else ()
 
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""

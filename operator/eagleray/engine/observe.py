@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -35,6 +36,7 @@ class World:
     Attributes:
         key: the object.
         uid: its uid.
+        created_at: when it was created.
         pods: its Ray Pods.
         routers: its router Pods that are not being deleted.
         records: by name, its ControllerRevisions.
@@ -44,6 +46,7 @@ class World:
 
     key: Key
     uid: str
+    created_at: datetime
     pods: tuple[Manifest, ...]
     routers: tuple[Manifest, ...]
     records: Mapping[str, Manifest]
@@ -51,9 +54,9 @@ class World:
     router_version: str
 
     @classmethod
-    def of(cls, store: Store, key: Key, uid: str) -> "World":
+    def of(cls, store: Store, key: Key, model: Held) -> "World":
         """Read it from the store: what the object owns, directly or not."""
-        owned = store.owned(uid)
+        uid, owned = model.uid, store.owned(model.uid)
         config = store.get(Ref(CONFIG_MAP, key.namespace, router_name(key.name)))
         records = {held.ref.name: held.body for held in owned if held.ref.kind == CONTROLLER_REVISION}
         services = {held.ref.name for held in owned if held.ref.kind == SERVICE and not held.deleting}
@@ -61,6 +64,7 @@ class World:
         return cls(
             key=key,
             uid=uid,
+            created_at=datetime.fromisoformat(model.body["metadata"]["creationTimestamp"]),
             pods=tuple(held.body for held in pods if held.controller == uid and ray_identity(held.ref.name)),
             routers=tuple(held.body for held in pods if held.controller != uid and not held.deleting),
             records=records,
@@ -123,6 +127,7 @@ class Observer:
             samples=memory.samples,
             readings=dict(memory.readings),
             outcomes=memory.parts.outcomes,
+            created_at=world.created_at,
         )
         asked = tuple(_router_subject(manifest, pod) for manifest, pod in routers if pod.ip and pod.started)
         return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked))

@@ -42,7 +42,7 @@ class EventRecorder:
         self._client = client
         self._instance = instance
         self._now = now
-        self._last: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        self._last: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     async def record(self, md: Mapping[str, Any], type_: EventType, reason: str, message: str) -> None:
@@ -55,9 +55,9 @@ class EventRecorder:
             message: for people; cut at 1024 bytes.
         """
         uid = md["metadata"]["uid"]
-        if self._last.get((uid, type_)) == (reason, message):
+        if self._last.get(uid) == (type_, reason, message):
             return
-        _remember(self._last, (uid, type_), (reason, message))
+        _remember(self._last, uid, (type_, reason, message))
         manifest = self._manifest(md, type_, reason, message)
         try:
             await self._write(manifest)

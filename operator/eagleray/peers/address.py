@@ -36,10 +36,10 @@ def grpc_target(ip: str, port: int) -> str:
 
 def is_refused(address: str) -> bool:
     """Whether nobody may be asked at an address: metadata services and the like are on link-local ones."""
-    found: IPv4Address | IPv6Address | None = ipaddress.ip_address(address)
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    return found is None or found.is_link_local or found.is_multicast or found.is_unspecified
+    ip: IPv4Address | IPv6Address = ipaddress.ip_address(address)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return ip.is_link_local or ip.is_multicast or ip.is_unspecified
 
 
 def _checked(ip: str) -> IPv4Address | IPv6Address:

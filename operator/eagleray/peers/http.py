@@ -26,8 +26,9 @@ from eagleray.peers.errors import (
     UnknownError,
     UnreachableError,
 )
-from eagleray.peers.resolver import Resolver, connection
+from eagleray.peers.resolver import Resolver
 from eagleray.peers.shape import ShapeError
+from eagleray.peers.wire import Connector, TooMuchError
 
 _T = TypeVar("_T")
 
@@ -159,6 +160,8 @@ class Http:
             ) as response:
                 await _check(request, response)
                 return await _body(purpose, request, response, room)
+        except TooMuchError as e:
+            raise HostileError(f"{request}: much more is sent than an answer has") from e
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as e:
             raise UnreachableError(f"{request}: {_why(e)}") from e
         except aiohttp.ClientResponseError as e:
@@ -173,12 +176,8 @@ class Http:
 
 
 def _session(purpose: Purpose, resolver: Resolver) -> aiohttp.ClientSession:
-    # Without a limit of its own: a budget for each object is the limit, so that no object takes another's connections.
-    connector = aiohttp.TCPConnector(
-        limit=0, force_close=not purpose.keeps, resolver=resolver, socket_factory=connection
-    )
     return aiohttp.ClientSession(
-        connector=connector,
+        connector=Connector(resolver, keeps=purpose.keeps),
         headers={"User-Agent": _USER_AGENT},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),

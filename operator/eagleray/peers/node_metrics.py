@@ -75,10 +75,10 @@ def _samples(exported: str) -> Iterator[_Sample]:
     if len(lines) > MOST_SAMPLES:
         raise ShapeError(f"more than {MOST_SAMPLES} samples")
     for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None:
+        parts = _LINE.fullmatch(line)
+        if parts is None:
             raise ShapeError("a line is no sample")
-        name, labels, value = found.groups()
+        name, labels, value = parts.groups()
         yield _Sample(name, dict(_LABEL.findall(labels)), _value(value))
 
 

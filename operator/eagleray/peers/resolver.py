@@ -1,17 +1,12 @@
 """Names of servers that users name; looked up apart, so that one that hangs keeps nobody else's work waiting."""
 
 import asyncio
-import errno
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import AddrInfoType
-
-from eagleray.peers.address import is_refused
 
 _AT_ONCE: Final = 16
 
@@ -31,7 +26,7 @@ class Resolver(AbstractResolver):
             OSError: it is not known.
         """
         ask = partial(socket.getaddrinfo, host, port, family=family, type=socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        answers = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
         return [
             ResolveResult(
                 hostname=host,
@@ -41,21 +36,9 @@ class Resolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, protocol, _, address in found
+            for kind, _, protocol, _, address in answers
         ]
 
     async def close(self) -> None:
         """End the threads that look nothing up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def connection(info: AddrInfoType) -> socket.socket:
-    """A socket for an address, whatever name it came from.
-
-    Raises:
-        OSError: nobody may be asked there.
-    """
-    family, kind, protocol, _, address = info
-    if is_refused(str(address[0]).partition("%")[0]):
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-    return socket.socket(family, kind, protocol)

@@ -78,8 +78,8 @@ def parse_router_stats(body: bytes) -> RouterStats:
             _add_histograms(figures, stat["histograms"])
             continue
         name, value = text(stat.get("name"), "stats[].name"), stat.get("value")
-        if found := _CLUSTER.fullmatch(name):
-            figures[found[1]].add(found[2], value)
+        if cluster := _CLUSTER.fullmatch(name):
+            figures[cluster[1]].add(cluster[2], value)
         elif name == _ACTIVE:
             active = whole(value, name)
         elif name.endswith(_VERSION):
@@ -87,7 +87,7 @@ def parse_router_stats(body: bytes) -> RouterStats:
     if not versions:
         raise ShapeError("no configuration version")
     version = versions.pop() if len(versions) == 1 else ""
-    revisions = {name: found.stats() for name, found in sorted(figures.items()) if name not in _OWN_CLUSTERS}
+    revisions = {name: each.stats() for name, each in sorted(figures.items()) if name not in _OWN_CLUSTERS}
     return RouterStats(version, revisions, active)
 
 
@@ -107,13 +107,13 @@ class _Figures:
         elif name == _VERSION:
             self.config_version = text(value, name)
 
-    def add_bin(self, found: Any) -> None:  # noqa: ANN401 -- JSON
+    def add_bin(self, entry: Any) -> None:  # noqa: ANN401 -- JSON
         """Add answers that took about as long.
 
         Envoy counts whole milliseconds, rounded down, in bins whose lower edge is whole. The time of each is what Envoy
         itself takes for it: the harmonic mean of the bin's edges.
         """
-        low, width, count = _bin(found)
+        low, width, count = _bin(entry)
         self.answers += count
         self.sum_ms += count * 2 * low * (low + width) / (2 * low + width) if low else 0.0
         self.between_edges[bisect_right(LATENCY_EDGES_MS, round(low))] += count
@@ -134,17 +134,17 @@ class _Figures:
 def _add_histograms(figures: Mapping[str, _Figures], histograms: object) -> None:
     for entry in items(mapping(histograms, "histograms").get("details"), "histograms.details", MOST_STATS):
         histogram = mapping(entry, "histogram")
-        found = _CLUSTER.fullmatch(text(histogram.get("name"), "histogram.name"))
-        if found and found[2] == _TIME:
-            revision = figures[found[1]]
+        cluster = _CLUSTER.fullmatch(text(histogram.get("name"), "histogram.name"))
+        if cluster and cluster[2] == _TIME:
+            revision = figures[cluster[1]]
             for one in items(histogram.get("totals"), "histogram.totals", MOST_BINS):
                 revision.add_bin(one)
 
 
-def _bin(found: Any) -> tuple[float, float, int]:  # noqa: ANN401 -- JSON
+def _bin(entry: Any) -> tuple[float, float, int]:  # noqa: ANN401 -- JSON
     """Lower edge in ms, width, answers: hundreds a look, so that this is as short as it can be."""
     try:
-        low, width, count = found["lower_bound"], found["width"], found["count"]
+        low, width, count = entry["lower_bound"], entry["width"], entry["count"]
         if 0 <= low <= MOST and 0 <= width <= MOST and 0 <= count <= MOST and isinstance(count, int):
             return low, width, count
     except (TypeError, KeyError) as e:

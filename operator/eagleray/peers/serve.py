@@ -113,10 +113,10 @@ class Serve:
             version = await self._open(owner, ip, _VERSION, "ray_version")
         except UnauthorizedError:
             return ""
-        found = f"Ray {version} at {ip} takes orders from everybody, without a token"
+        fault = f"Ray {version} at {ip} takes orders from everybody, without a token"
         if mode:
-            return f"{found} (its authentication mode is {mode}); let RAY_AUTH_MODE=token reach its start"
-        return f"{found}; use an image with Ray 2.52 or later"
+            return f"{fault} (its authentication mode is {mode}); let RAY_AUTH_MODE=token reach its start"
+        return f"{fault}; use an image with Ray 2.52 or later"
 
     async def _open(self, owner: Hashable, ip: str, path: str, key: str) -> str:
         """Ask without a token."""

@@ -26,12 +26,13 @@ def assignment(target: RouterTarget) -> str:
 
 def endpoints_text(version: str, assigned: str) -> str:
     """The file of one `assignment`, as Envoy's DiscoveryResponse."""
-    return f'version_info:"{version}" resources{{[{TYPES}{_ASSIGNMENT}]{{{assigned}}}}}\n'
+    return f"version_info:'{version}' resources{{[{TYPES}{_ASSIGNMENT}]{{{assigned}}}}}\n"
 
 
 def _assignment(revision: str, addresses: tuple[str, ...], ports: tuple[int, ...]) -> str:
-    tails = [f'",port_value:{port}}}}}}}}}' for port in sorted(set(ports))]
-    heads = [f'{{endpoint{{address{{socket_address{{address:"{address}' for address in sorted(set(addresses))]
+    # Single quotes: a manifest is JSON, where double ones are two bytes.
+    heads = [f"{{endpoint{{address{{socket_address{{address:'{address}'" for address in sorted(set(addresses))]
+    tails = [f",port_value:{port}}}}}}}}}" for port in sorted(set(ports))]
     endpoints = ",".join(head + tail for head in heads for tail in tails)
     listed = f" endpoints{{lb_endpoints:[{endpoints}]}}" if endpoints else ""
-    return f'cluster_name:"{revision}"{listed}'
+    return f"cluster_name:'{revision}'{listed}"

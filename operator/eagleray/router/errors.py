@@ -1,8 +1,13 @@
-"""The body of every answer that the router gives by itself: `{"error": {"reason": ..., "message": ...}}`."""
+"""The body of every answer that the router gives by itself: `{"error": {"reason": ..., "message": ...}}`.
+
+But for one that is no error: what those are told who watch a model that sleeps.
+"""
 
 from typing import Any
 
 _REQUEST_ID = "%REQ(X-REQUEST-ID)%"
+# What whoever answers has to say.
+_SAID = "%LOCAL_REPLY_BODY%"
 # Envoy's response flags (config/observability/access_log): what went wrong, reason, sentence.
 _BY_FLAG = (
     ("UH", "NoHealthyReplica", "no replica of this revision answers its health check"),
@@ -18,25 +23,25 @@ _BY_FLAG = (
 
 def error_replies() -> dict[str, Any]:
     """Envoy's LocalReplyConfig."""
-    mappers = [_mapper({"response_flag_filter": {"flags": [flag]}}, *words) for flag, *words in _BY_FLAG]
+    mappers = [_mapper({"response_flag_filter": {"flags": [flag]}}, _error(*words)) for flag, *words in _BY_FLAG]
     return {
-        "mappers": [*mappers, *(_by_status(*row) for row in _BY_STATUS)],
-        "body_format": _body("%RESPONSE_CODE_DETAILS%", "%LOCAL_REPLY_BODY%"),
+        "mappers": [_by_status(200, _ASLEEP), *mappers, *(_by_status(s, _error(reason)) for s, reason in _BY_STATUS)],
+        "body_format": _error("%RESPONSE_CODE_DETAILS%"),
     }
 
 
 _BY_STATUS = ((413, "RequestTooLarge"), (404, "NotFound"), (503, "NotReady"))
+_ASLEEP = {"json_format": {"state": "Asleep", "message": _SAID}}
 
 
-def _by_status(status: int, reason: str) -> dict[str, Any]:
+def _by_status(status: int, body: dict[str, Any]) -> dict[str, Any]:
     comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": f"eagleray.status_{status}"}}
-    return _mapper({"status_code_filter": {"comparison": comparison}}, reason, "%LOCAL_REPLY_BODY%")
+    return _mapper({"status_code_filter": {"comparison": comparison}}, body)
 
 
-def _mapper(condition: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
-    return {"filter": condition, "body_format_override": _body(reason, message)}
+def _mapper(condition: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    return {"filter": condition, "body_format_override": body}
 
 
-def _body(reason: str, message: str) -> dict[str, Any]:
-    error = {"reason": reason, "message": message, "request_id": _REQUEST_ID}
-    return {"json_format": {"error": error}}
+def _error(reason: str, message: str = _SAID) -> dict[str, Any]:
+    return {"json_format": {"error": {"reason": reason, "message": message, "request_id": _REQUEST_ID}}}

@@ -12,6 +12,7 @@ from eagleray.domain.traffic.router import REVISION_HEADER, VERSION_HEADER, Rout
 from eagleray.router.clusters import VERSION_METADATA
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
 from eagleray.router.hold import on_hold
+from eagleray.router.monitors import monitors
 from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
 
 RETRIES = 3
@@ -54,8 +55,18 @@ def forward(
         waits: whether requests wait for a revision that is on hold.
     """
     held = {t.revision for t in config.targets if t.hold and waits}
-    common = {
-        "match": {**ANYWHERE, **match},
+    safe = {t.revision for t in config.targets if t.retry_in_flight}
+    attempts = _attempts(repeatable=all(s.revision in safe for s in shares))
+    awake = [share for share in shares if share.revision not in held]
+    common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, held)}
+    return [
+        *monitors(config, match, _shared(config, awake, held) if awake else None, attempts),
+        *(merged(common, *ways) for ways in product(_copies(config, mirror), _places(sticky), attempts)),
+    ]
+
+
+def _shared(config: RouterConfig, shares: Sequence[Share], held: Container[str]) -> Way:
+    return {
         "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
         "response_headers_to_add": _ANSWERED_BY,
         "route": {
@@ -64,9 +75,6 @@ def forward(
             "priority": "HIGH",
         },
     }
-    safe = {t.revision for t in config.targets if t.retry_in_flight}
-    attempts = _attempts(repeatable=all(s.revision in safe for s in shares))
-    return [merged(common, *ways) for ways in product(_copies(config, mirror), _places(sticky), attempts)]
 
 
 def _share(share: Share, held: Container[str]) -> Way:

@@ -1,6 +1,7 @@
 """The operator process: stand by, lead, watch, work, and leave in good order."""
 
 import asyncio
+import resource
 import signal
 import uuid
 from collections.abc import Awaitable, Callable
@@ -62,6 +63,7 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
     Raises:
         Exception: a watch failed for good; the process should end with an error and be restarted.
     """
+    _allow_connections()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -225,6 +227,12 @@ class Operator:
             instance=s.pod_name,
             token_key=await ensure_token_key(self._client, s.namespace),
         )
+
+
+def _allow_connections() -> None:
+    """Take as many file descriptors as the process may have: each router Pod and head has a connection of its own."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _serve(servers: ExitStack, settings: Settings, health: Health, metrics: Metrics) -> None:

@@ -40,7 +40,7 @@ def test_what_spec_said_before_counts_at_first() -> None:
     world.run(40)
     world.set(replicas=1, autoscaling={"maxReplicas": 8})
     world.step()
-    assert world.status.scaling is not None
+    assert world.status.scaling
     assert world.status.scaling[0].desired == 6
 
 
@@ -202,7 +202,7 @@ def test_a_request_wakes_it_and_is_held_until_it_answers() -> None:
     assert world.condition("Ready") == ("True", "Answering")
     assert not world.traffic.failed
     assert not world.traffic.held
-    assert world.status.scaling is not None
+    assert world.status.scaling
     assert world.status.scaling[0].start_seconds
 
 

@@ -56,6 +56,12 @@ def test_each_has_its_own_number_and_its_own_pods() -> None:
     assert (world.status.replicas, world.status.ready_replicas, world.status.ready) == (2, 2, "2/2")
 
 
+def test_the_router_is_told_whether_it_serves_a_model() -> None:
+    model, application = World(), pipeline(FRONT)
+    model.run(3)
+    assert [world.router and world.router.model for world in (model, application)] == [True, False]
+
+
 def test_the_number_of_one_makes_no_new_revision_and_leaves_the_others_alone() -> None:
     world = pipeline(FRONT, SCORER)
     world.set(app=app(FRONT, SCORER | {"replicas": 6}))

@@ -13,7 +13,8 @@ from eagleray.domain.providers.prometheus import PrometheusQuery
 from eagleray.domain.providers.query import Reading
 from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.signals import Sample, window
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.rollout.signals import window
 from eagleray.domain.scaling.metrics.metric import WINDOW_SECONDS, Load, Signals, Unit
 from eagleray.domain.scaling.metrics.ongoing import in_progress
 from eagleray.domain.scaling.metrics.table import METRICS, due_queries, loads

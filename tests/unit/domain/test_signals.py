@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.rollout.signals import OLDER, RECENT, Histogram, Sample, record, window, windows
+from eagleray.domain.rollout.samples import FINEST, Sample, record
+from eagleray.domain.rollout.signals import Histogram, window, windows
 from eagleray.domain.traffic.router import RevisionStats, RouterStats
+from eagleray.router.bootstrap import LATENCY_EDGES_MS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -148,18 +151,63 @@ def test_samples_stay_in_order_and_within_the_time(steps: list[float], keep: int
     now = 0.0
     for step in steps:
         now += step
-        kept = record(kept, Sample(at(now), {}), timedelta(seconds=keep))
+        kept = record(kept, Sample(at(now), {}), timedelta(seconds=keep), set())
         assert kept[-1].at == at(now)
         assert all(a.at < b.at for a, b in pairwise(kept))
         assert kept[-1].at - kept[0].at <= timedelta(seconds=keep)
 
 
-def test_samples_are_bounded_in_number_and_thin_out_evenly() -> None:
-    keep = timedelta(minutes=30)
+def busy(second: int, revisions: int) -> RouterStats:
+    """All buckets are full, and all counts are new in every look."""
+    edges = [*LATENCY_EDGES_MS, math.inf]
+    buckets = tuple((float(edge), 1000 * second + i) for i, edge in enumerate(edges))
+    stats = RevisionStats(requests=10**6 + second, latency_count=10**6 + second, latency_buckets=buckets)
+    return RouterStats("v", {f"r{i}": stats for i in range(revisions)})
+
+
+def rollout_of(seconds: int, routers: int, revisions: int, every: int = 1) -> tuple[Sample, ...]:
+    """What is kept of a rollout that is looked at now and then."""
     kept: tuple[Sample, ...] = ()
-    for second in range(4000):
-        kept = record(kept, Sample(at(second), {}), keep)
-        assert len(kept) <= RECENT + OLDER + 1
-    assert [s.at for s in kept[-RECENT:]] == [at(n) for n in range(4000 - RECENT, 4000)]
-    assert max(b.at - a.at for a, b in pairwise(kept)) <= 2 * keep / OLDER
-    assert kept[-1].at - kept[0].at >= keep - 2 * keep / OLDER
+    timed = {f"r{i}" for i in range(revisions)}
+    for second in range(0, seconds, every):
+        told = busy(second, revisions)
+        kept = record(kept, Sample(at(second), {f"p{i}": told for i in range(routers)}), timedelta(hours=1), timed)
+    return kept
+
+
+def test_looks_are_no_further_apart_than_a_part_of_their_age() -> None:
+    kept = rollout_of(4000, routers=2, revisions=2)
+    gaps = [(a, b, (kept[-1].at - b.at).total_seconds()) for a, b in pairwise(kept)]
+    assert all((b.at - a.at).total_seconds() <= max(1.0, age / FINEST) + 1 for a, b, age in gaps)
+    assert [s.at for s in kept if s.at >= at(3980)] == [at(n) for n in range(3980, 4000)]
+    assert kept[-1].at - kept[0].at >= timedelta(hours=1) * (1 - 2 / FINEST)
+
+
+@pytest.mark.parametrize(("routers", "revisions", "every"), [(2, 2, 1), (10, 4, 5)])
+def test_an_hour_of_looks_takes_about_a_megabyte(routers: int, revisions: int, every: int) -> None:
+    tracemalloc.start()
+    try:
+        kept = rollout_of(3600, routers, revisions, every)
+        bytes_kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept
+    assert bytes_kept < 2**20 * (1 if routers == 2 else 2)
+
+
+def test_buckets_that_were_not_kept_before_are_not_taken_for_an_increase() -> None:
+    kept: tuple[Sample, ...] = ()
+    for second, timed in enumerate((set[str](), {"r"}, {"r"})):
+        kept = record(kept, Sample(at(second), {"a": counted(100 + second)}), timedelta(hours=1), timed)
+    assert window(kept, "r", NOW).requests == 2
+    assert window(kept, "r", NOW).latencies.total == 0
+    assert window(kept, "r", at(1)).latencies.total == 1
+
+
+def test_what_is_kept_says_what_was_told() -> None:
+    (kept,) = record((), Sample(NOW, {"a": counted(7, 2)}), timedelta(hours=1), {"r"})
+    told = counted(7, 2).of("r")
+    again = kept.stats["a"].of("r")
+    for name in ("active", "requests", "errors", "latency_sum_ms", "latency_count", "latency_buckets"):
+        assert getattr(again, name) == getattr(told, name)
+    assert kept.stats["a"].of("other").requests == 0

@@ -28,7 +28,7 @@ from eagleray.domain.problem import Outcome, PeerTrouble
 from eagleray.domain.providers.query import ProviderQuery, Reading
 from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus, NodeUse
 from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.signals import Sample, record
+from eagleray.domain.rollout.samples import Sample, record
 from eagleray.domain.state.model import State
 from eagleray.domain.status.codec import read, write
 from eagleray.domain.traffic.router import RouterStats
@@ -102,7 +102,7 @@ class World(RayWorld):
         heads = [p for p in self.pods.values() if p.role is Role.HEAD and p.live and p.started]
         up = [h for h in heads if (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
         seen = {f"r{i}": self._stats() for i in range(2)} if self.routers_answer else {}
-        self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1))
+        self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1), set(self.revisions))
         return Observed(
             status=self.status,
             pods=tuple(self.pods.values()),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kind import cache, chart, demo, images, machine, shell, toolchain
+from kind import cache, chart, demo, machine, shell, toolchain
 from kind.progress import HarnessError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,40 +31,6 @@ def test_go_version(text: str, version: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("bounding", "lacks"), [("000001ffffffffff", False), ("000001fffeffffff", True)])
 def test_missing_capabilities_are_seen(bounding: str, *, lacks: bool) -> None:
     assert machine.lacks_capabilities(f"CapEff:\t0\nCapBnd:\t{bounding}\n", 40) is lacks
-
-
-DOCKERFILE = """\
-ARG BASE=python
-FROM ${BASE} AS deps
-COPY --chown=1 requirements/a.txt \\
-    requirements/b.txt /tmp/
-FROM deps
-COPY --from=deps /x /y
-COPY src /opt/src
-"""
-
-
-def test_what_a_dockerfile_copies_is_read_from_it() -> None:
-    assert images.copied(DOCKERFILE) == ["requirements/a.txt", "requirements/b.txt", "src"]
-    assert images.copied(images.until(DOCKERFILE, "deps")) == ["requirements/a.txt", "requirements/b.txt"]
-
-
-def test_copy_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(ValueError, match="brackets"):
-        images.copied('COPY ["a", "b"]')
-
-
-def test_images_start_from_earlier_ones_and_their_inputs_exist() -> None:
-    seen: set[str] = set()
-    for image in images.IMAGES:
-        assert not image.base or image.base in seen
-        seen.add(image.name)
-    assert set(images.tags("os")) == seen
-
-
-def test_the_tag_of_an_image_changes_with_its_base() -> None:
-    one, other = images.tags("os:1"), images.tags("os:2")
-    assert all(one[name] != other[name] for name in one)
 
 
 def test_a_digest_sees_content_and_names_but_not_bytecode(tmp_path: Path) -> None:
@@ -131,13 +97,6 @@ def test_the_demo_waits_for_what_the_spec_says_now() -> None:
     assert demo.readiness(_model(1, 1, "False")) == (False, "Why: because.")
     assert not demo.readiness(_model(2, 1, "True"))[0]
     assert not demo.readiness({"metadata": {"generation": 1}})[0]
-
-
-def test_the_chart_knows_every_value_that_is_set() -> None:
-    defaults = yaml.safe_load((ROOT / "helm" / "eagleray" / "values.yaml").read_text())["images"]
-    given = chart.values(dict.fromkeys((i.name for i in images.IMAGES), "t"))["images"]
-    assert isinstance(given, dict)
-    assert given.keys() <= defaults.keys()
 
 
 def test_the_cluster_has_a_gpu_node_and_a_spot_node() -> None:

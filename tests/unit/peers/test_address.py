@@ -6,7 +6,7 @@ import pytest
 
 from eagleray.peers.address import grpc_target, http_url
 from eagleray.peers.errors import HostileError
-from eagleray.peers.resolver import connection
+from eagleray.peers.wire import connection
 
 
 @pytest.mark.parametrize(

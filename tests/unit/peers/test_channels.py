@@ -138,6 +138,16 @@ async def test_nobody_listens() -> None:
     await peers.close()
 
 
+async def test_heads_have_addresses_of_the_sixth_version_too() -> None:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(GCS, Ray().handlers()),))
+    peers = Peers(Ports(gcs=server.add_insecure_port("[::1]:0")))
+    await server.start()
+    assert len(await peers.node_states("ns/m", Head("::1", TOKEN))) == 3
+    await peers.close()
+    await server.stop(None)
+
+
 async def test_not_a_gcs() -> None:
     async with serving("another.Service", {}) as address:
         peers = Peers(Ports(gcs=int(address.split(":")[1])))

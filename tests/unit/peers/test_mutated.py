@@ -36,7 +36,7 @@ JSON_ANSWERS: dict[str, tuple[Callable[[bytes], object], Any]] = {
     "scalar": (PROMETHEUS, {"data": {"resultType": "scalar", "result": [1.0, "0.25"]}}),
     "web": (WEB, {"data": {"score": 0.5}}),
 }
-ODD = st.recursive(
+ODD: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([None, True, 0, -1, 1.5, 10**400, 2**63, "", "1", "NaN", "1e999", "\x1b[31m", [], {}, [[]]])
     | st.floats()
     | st.text(max_size=5),

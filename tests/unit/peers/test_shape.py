@@ -53,11 +53,14 @@ def test_values_are_read(how: str, value: object, read: object) -> None:
     assert READ[how](value) == read
 
 
+TOO_MANY: list[object] = [[1, 2, 3], {"a": 1, "b": 2, "c": 3}]
+
+
 @pytest.mark.parametrize(
     ("how", "value"),
     [
         *((how, None) for how in READ),
-        *((how, value) for how in READ for value in ([[]] * 3, {"a": 1, "b": 2, "c": 3})),
+        *((how, value) for how in READ for value in TOO_MANY),
         *((how, True) for how in READ),
         *((how, -1) for how in READ),
         ("mapping", []),
@@ -78,7 +81,7 @@ def test_values_of_another_type_are_refused(how: str, value: object) -> None:
         READ[how](value)
 
 
-JSON = st.recursive(
+JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
 )

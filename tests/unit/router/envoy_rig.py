@@ -31,7 +31,7 @@ from eagleray.router.config import rendered
 from fakes.ports import free_port
 from unit.router.replica import Replica
 
-BIN = Path(sys.executable).parent
+ENVOY = Path(sys.executable).parent / "envoy"
 START = Path(__file__).parents[3] / "model_images/router/start.py"
 PATIENCE = 60.0
 
@@ -118,8 +118,8 @@ class Router:
     async def start(self, config: RouterConfig) -> None:
         self.write(config)
         flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in (*START_ARGS, *ENVOY_ARGS)]
-        command = [*self._launcher, sys.executable, START, *flags]
-        path = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        command = [*self._launcher, sys.executable, str(START), *flags]
+        path = {**os.environ, "PATH": f"{ENVOY.parent}{os.pathsep}{os.environ['PATH']}"}
         with self.log.open("wb") as out, self._errors.open("wb") as err:
             self.process = await asyncio.create_subprocess_exec(*command, stdout=out, stderr=err, env=path)
 

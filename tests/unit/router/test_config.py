@@ -23,8 +23,9 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
+from eagleray.resources.children import ROUTER_CHILDREN, RouterContext
 from eagleray.resources.pod import PodSettings
-from eagleray.resources.router import COMPARER, HOLDER, build_router
+from eagleray.resources.router import COMPARER, HOLDER
 from eagleray.router.config import rendered
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -64,7 +65,8 @@ def read(name: str, text: str) -> Any:
 
 def objects(config: RouterConfig) -> list[dict[str, object]]:
     settings = PodSettings("IfNotPresent", ("pull",))
-    return build_router(config, rendered(config), "eagleray/router:1", OWNER, settings)
+    context = RouterContext(config, rendered(config), "eagleray/router:1", OWNER, settings)
+    return [child.build(context) for child in ROUTER_CHILDREN]
 
 
 @pytest.mark.parametrize("name", ["router-files.json", "router-objects.json"])
@@ -133,7 +135,9 @@ def splits(revisions: tuple[str, ...] = NAMES) -> st.SearchStrategy[tuple[Share,
 
 @st.composite
 def configs(draw: st.DrawFn) -> RouterConfig:
-    targets = [RouterTarget(name, name[-1], (), PORTS, draw(st.booleans())) for name in NAMES]
+    holds = draw(st.booleans())
+    hold = st.sampled_from([None, Hold(1, 1, 1)]) if holds else st.none()
+    targets = [RouterTarget(name, name[-1], (), PORTS, draw(st.booleans()), draw(hold)) for name in NAMES]
     lanes = draw(st.lists(st.builds(RouterLane, st.sampled_from("abcd"), splits()), unique_by=lambda x: x.version))
     match = ValueMatch(name="x", prefix="1")
     rules = [
@@ -151,6 +155,8 @@ def configs(draw: st.DrawFn) -> RouterConfig:
         mirror=draw(st.none() | st.builds(RouterMirror, st.sampled_from(NAMES), st.integers(1, 100))),
         compares=draw(st.booleans()),
         version_header=draw(st.booleans()),
+        model=draw(st.booleans()),
+        holds=holds,
     )
 
 
@@ -160,14 +166,21 @@ def routes_of(config: RouterConfig) -> list[dict[str, Any]]:
     return routes
 
 
+def watches(route: dict[str, Any]) -> bool:
+    return "request_headers_to_add" in route
+
+
 @given(configs())
 def test_what_is_rendered_is_stable_shares_out_everything_and_ends_in_a_route_for_all(config: RouterConfig) -> None:
     again = replace(config, targets=config.targets[::-1], lanes=config.lanes[::-1])
     assert files(config) == files(again)
     routes = routes_of(config)
-    groups = [r["route"]["weighted_clusters"]["clusters"] for r in routes if "route" in r]
+    groups = [r["route"]["weighted_clusters"]["clusters"] for r in routes if "route" in r and not watches(r)]
     assert [sum(c["weight"] for c in clusters) for clusters in groups] == [SLOTS] * len(groups)
     assert groups
+    watched = [c for r in routes if watches(r) for c in r["route"]["weighted_clusters"]["clusters"]]
+    assert bool(watched) == config.holds
+    assert [c for c in watched if "typed_per_filter_config" in c] == [], "who watches waits for nothing"
     last = routes[-1]["match"]
     assert (last["prefix"], last.get("headers", []), last.get("cookies", [])) == ("/", [], [])
     assert "runtime_fraction" not in last

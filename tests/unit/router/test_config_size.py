@@ -85,13 +85,12 @@ REVISIONS = st.tuples(
     revisions=st.lists(st.tuples(REVISIONS, REVISIONS), min_size=1, max_size=most(ModelDeploymentSpec, "versions")),
     rules=st.integers(0, most(Traffic, "rules")),
     sticky=st.sampled_from([None, Sticky(cookie="x" * 256), Sticky(header="x" * 256)]),
-    holds=st.booleans(),
-    compares=st.booleans(),
+    sides=st.tuples(st.booleans(), st.booleans()),
 )
 def test_what_the_api_allows_fits_into_a_config_map_or_is_refused_before_it_is_written(
-    revisions: list[tuple[tuple[int, int, str], ...]], rules: int, sticky: Sticky | None, **options: bool
+    revisions: list[tuple[tuple[int, int, str], ...]], rules: int, sticky: Sticky | None, sides: tuple[bool, bool]
 ) -> None:
-    hold = Hold(120.0, 10_000, 600) if options["holds"] else None
+    hold = Hold(120.0, 10_000, 600) if sides[0] else None
     each = [one for pair in revisions for one in pair]
     targets = tuple(
         target(n, replicas, per_pod=per_pod, family=family, hold=hold)
@@ -110,7 +109,9 @@ def test_what_the_api_allows_fits_into_a_config_map_or_is_refused_before_it_is_w
         rules=(dearest,) * rules,
         sticky=sticky,
         mirror=RouterMirror(targets[0].revision, 1),
-        **options,
+        compares=sides[1],
+        model=True,
+        holds=sides[0],
     )
     assert hash(config) == hash(replace(config))
     try:
@@ -136,6 +137,7 @@ def test_the_most_rules_versions_and_pieces_fit_in_their_dearest_form() -> None:
         rules=(rule,) * 16,
         sticky=Sticky(cookie="x" * 256),
         mirror=RouterMirror(targets[0].revision, 1),
+        model=True,
         holds=True,
     )
     assert manifest_bytes(whole) < CONFIG_MAP_BYTES
@@ -144,7 +146,12 @@ def test_the_most_rules_versions_and_pieces_fit_in_their_dearest_form() -> None:
 def test_what_is_equal_is_rendered_once_and_what_has_changed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     make: Any = endpoints._assignment
-    monkeypatch.setattr(endpoints, "_assignment", lambda *key: made.append(key[0]) or make(*key))
+
+    def noted(*key: Any) -> str:
+        made.append(key[0])
+        return str(make(*key))
+
+    monkeypatch.setattr(endpoints, "_assignment", noted)
     targets = tuple(target(n, 3) for n in range(70, 73))
     config = RouterConfig("m", "ns", targets)
     assert rendered(config) is rendered(replace(config, targets=tuple(replace(t) for t in targets)))

@@ -7,7 +7,7 @@ from eagleray.api.analysis import Analysis, AnalysisMetric
 from eagleray.domain.providers.query import Readings
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.analysis import initial_delay_seconds, interval_seconds
-from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.rollout.samples import Sample
 from eagleray.domain.state.rollout import FigureState, RolloutState
 
 

@@ -2,33 +2,22 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from eagleray.domain.traffic.router import RevisionStats, RouterStats
+from eagleray.domain.rollout.samples import Counted, Sample
+from eagleray.domain.traffic.router import RevisionStats
 
-# Samples that are all kept, and how many older ones there may be besides, evenly spread.
-RECENT = 199
-OLDER = 400
 # A router Pod without an answer for so long is taken for gone: what it counted until then is all there will be of it.
 SILENT_SECONDS = 30.0
 # A sudden change must be seen with little traffic as well: ten seconds alone are too few requests to prove anything.
 LATEST_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One look at the routers.
-
-    Attributes:
-        at: when.
-        stats: by name of the router Pod; one that did not answer is absent.
-    """
-
-    at: datetime
-    stats: Mapping[str, RouterStats]
+Figures = Counted | RevisionStats
+Stretch = tuple[Figures, Figures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +99,6 @@ class Windows:
     latest: Window
 
 
-def record(samples: Sequence[Sample], sample: Sample, keep: timedelta) -> tuple[Sample, ...]:
-    """Add a sample and let go of what is older than `keep`, or said almost the same by its neighbours.
-
-    The latest `RECENT` stay as they are, older ones thin out to `OLDER` in all; both edges of a time are still found to
-    within `keep / OLDER`. Where the clock was put back, samples from its future are dropped.
-
-    Args:
-        samples: what is known, oldest first.
-        sample: the new look.
-        keep: how far back a window may begin.
-    """
-    kept = [s for s in samples if sample.at - keep <= s.at < sample.at]
-    kept.append(sample)
-    leaving = len(kept) - RECENT - 1
-    if leaving > 0 and kept[leaving].at - kept[leaving - 1].at < keep / OLDER:
-        del kept[leaving]
-    return tuple(kept)
-
-
 def window(samples: Sequence[Sample], revision: str, since: datetime) -> Window:
     """What `revision` did between the first sample at or after `since` and the last.
 
@@ -178,9 +148,7 @@ def _pods(samples: Sequence[Sample]) -> list[str]:
     return sorted({pod for sample in samples for pod in sample.stats})
 
 
-def _steps(
-    samples: Sequence[Sample], begin: int, pod: str, revision: str
-) -> Iterator[tuple[RevisionStats, RevisionStats]]:
+def _steps(samples: Sequence[Sample], begin: int, pod: str, revision: str) -> Iterator[Stretch]:
     """Stretches in which the Pod's counters only grew: the figures before and after each."""
     first = start = _at_begin(samples, begin, pod, revision)
     seen = [s.stats[pod].of(revision) for s in samples[begin:] if pod in s.stats]
@@ -191,13 +159,13 @@ def _steps(
     yield start, seen[-1]
 
 
-def _went_down(before: RevisionStats, after: RevisionStats) -> bool:
+def _went_down(before: Figures, after: Figures) -> bool:
     return (
         after.requests < before.requests or after.errors < before.errors or after.latency_count < before.latency_count
     )
 
 
-def _at_begin(samples: Sequence[Sample], begin: int, pod: str, revision: str) -> RevisionStats:
+def _at_begin(samples: Sequence[Sample], begin: int, pod: str, revision: str) -> Figures:
     """The Pod's figures at the first sample; if it did not answer then, those before; zero for one not seen before."""
     known = next((s.stats[pod] for s in reversed(samples[: begin + 1]) if pod in s.stats), None)
     return known.of(revision) if known else RevisionStats()
@@ -209,14 +177,16 @@ def _is_missing(samples: Sequence[Sample]) -> bool:
     return not last.stats or any(pod not in last.stats for pod in _pods([*samples[-2:], *lately]))
 
 
-def _histogram(steps: Sequence[tuple[RevisionStats, RevisionStats]]) -> Histogram:
+def _histogram(steps: Sequence[Stretch]) -> Histogram:
+    """The increase of each bucket; a stretch that begins before the buckets were kept has none."""
+    steps = [(before, after) for before, after in steps if before.latency_buckets or not before.latency_count]
     bounds = sorted({bound for _, after in steps for bound, _ in after.latency_buckets})
     below = [sum(_below(after, b) - _below(before, b) for before, after in steps) for b in bounds]
     # A restart is not seen where the Pod has answered more since than before.
     return Histogram(tuple(bounds), tuple(max(n - m, 0) for m, n in pairwise([0, *below])))
 
 
-def _below(stats: RevisionStats, bound: float) -> int:
+def _below(stats: Figures, bound: float) -> int:
     """Requests below an edge; between two edges that are given there were none."""
     place = bisect_right(stats.latency_buckets, (bound, math.inf))
     return stats.latency_buckets[place - 1][1] if place else 0

@@ -11,7 +11,7 @@ from eagleray.domain.actions import Wake
 from eagleray.domain.observed import Observed
 from eagleray.domain.ray_cluster.pods import sort_out
 from eagleray.domain.revision_state import answering
-from eagleray.domain.rollout.signals import Sample
+from eagleray.domain.rollout.samples import Sample
 from eagleray.domain.scaling.history import changed
 from eagleray.domain.state.scaling import ScalingState
 from eagleray.domain.traffic.router import Hold

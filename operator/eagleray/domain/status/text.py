@@ -21,10 +21,10 @@ def strip_ansi(text: str) -> str:
     return _ODD.sub(_visible, _ESCAPES.sub("", text))
 
 
-def _visible(found: re.Match[str]) -> str:
-    if found[0].isprintable():
-        return found[0]
-    return "".join(c if c.isprintable() else " " for c in found[0] if c.isprintable() or c.isspace())
+def _visible(odd: re.Match[str]) -> str:
+    if odd[0].isprintable():
+        return odd[0]
+    return "".join(c if c.isprintable() else " " for c in odd[0] if c.isprintable() or c.isspace())
 
 
 def clean(text: str, limit: int = MAX_MESSAGE) -> str:

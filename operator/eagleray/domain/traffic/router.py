@@ -144,6 +144,7 @@ class RouterConfig:
         request_timeout: seconds until a complete answer; 0 = no limit.
         max_request_bytes: larger bodies are answered 413.
         unavailable: what a client is told (503) while the split is empty.
+        model: whether all its versions are models, which have paths that tell their health; an application has its own.
         holds: whether a holder in the router's Pods lets requests wait. Set also while none is to wait, as `compares`.
         hold_timeout: the longest that a request may wait, in seconds; 0 without a holder.
         logged_percent: share of the requests that were answered well that get a line in the log.
@@ -166,6 +167,7 @@ class RouterConfig:
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
     unavailable: str = "no revision of this model is ready yet"
+    model: bool = False
     holds: bool = False
     hold_timeout: float = 0.0
     logged_percent: float = 100.0
@@ -229,7 +231,7 @@ class RouterLayout:
     report_port: int = REPORT_PORT
     checks_port: int = CHECKS_PORT
     held_port: int = HELD_PORT
-    bind_ipv4: str = "0.0.0.0"  # noqa: S104 -- a Pod is reached by its own address
+    bind_ipv4: str = field(default="0.0.0.0", kw_only=True)  # noqa: S104 -- a Pod is reached by its own address
 
 
 @dataclass(frozen=True, slots=True)

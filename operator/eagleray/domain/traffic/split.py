@@ -68,6 +68,7 @@ def route(
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
         unavailable=_unavailable(desired, versions),
+        model=all(v.revision.template.model for v in desired.versions),
         holds=bool(idles),
         hold_timeout=max(map(hold_seconds, idles), default=0.0),
         logged_percent=desired.logged_percent,

@@ -14,7 +14,8 @@ from eagleray.domain.providers.query import ProviderQuery, Readings
 from eagleray.domain.ray_cluster.groups import WorkerGroup
 from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.domain.revisions import Revision
-from eagleray.domain.rollout.signals import Sample, Window, window
+from eagleray.domain.rollout.samples import Sample
+from eagleray.domain.rollout.signals import Window, window
 
 # Averages are taken over this long: HPA's interval between two decisions.
 WINDOW_SECONDS = 15.0
