@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -63,7 +64,8 @@ def mutated(draw: st.DrawFn, original: Any) -> bytes:
         inside, key = found[draw(st.integers(0, len(found) - 1))]
         how = draw(st.sampled_from(["replace", "remove", "rename", "repeat"]))
         if how == "replace":
-            inside[key] = draw(ODD)
+            # A copy: the next change may be one of it, and what is drawn is drawn again.
+            inside[key] = deepcopy(draw(ODD))
         elif how == "remove":
             del inside[key]
         elif isinstance(inside, dict):
