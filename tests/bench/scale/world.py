@@ -14,7 +14,8 @@ Manifest = dict[str, Any]
 Model = tuple[str, str]
 _ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 _VERSION, _REVISION, _ADDRESS = (
-    re.compile(rf'"?{field}"?\s*:\s*"([^"]+)"') for field in ("version_info", "cluster_name", r"\baddress")
+    re.compile(rf"""["']?{field}["']?\s*:\s*["']([^"']+)["']""")
+    for field in ("version_info", "cluster_name", r"\baddress")
 )
 
 

@@ -9,7 +9,7 @@ from bench.scale.api import Manifest
 from bench.scale.audit import Audit
 from bench.scale.world import RouterFiles, StubPod, World
 from eagleray.domain.traffic.router import RouterConfig, RouterTarget
-from eagleray.router.config import config_version, render
+from eagleray.router.config import rendered
 
 
 def line(user: str, verb: str, resource: str, **fields: str) -> bytes:
@@ -50,8 +50,9 @@ def test_the_stub_router_reads_what_the_operator_writes() -> None:
         RouterTarget("m-b", "v2", (), ()),
     )
     config = RouterConfig("m", "n", targets)
-    files = RouterFiles.read(render(config).values())
-    assert files == RouterFiles(config_version(config), {"m-a": ("127.64.0.1", "127.64.0.2"), "m-b": ()})
+    written = rendered(config)
+    files = RouterFiles.read(written.files.values())
+    assert files == RouterFiles(written.version, {"m-a": ("127.64.0.1", "127.64.0.2"), "m-b": ()})
 
 
 def test_the_stub_router_reads_protobuf_text_too() -> None:

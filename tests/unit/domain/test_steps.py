@@ -56,10 +56,9 @@ def test_the_hash_of_steps_tells_them_apart_and_stays_from_version_to_version() 
 
 def wakes(world: World) -> dict[str, float]:
     """Seconds from now, by what they are about."""
-    desired = parse(world.manifest(), Installation(IMAGES, FLEET), world.revisions)
+    desired = parse(world.manifest(), Installation(IMAGES, FLEET), world.observed())
     versions = view_versions(desired, world.observed(), world.now)
-    named = [wake for version in versions for wake in version.wakes(world.now)]
-    assert all(wake.at > world.now for wake in named)
+    named = [wake for version in versions for wake in version.wakes if wake.at > world.now]
     return {wake.why: round((wake.at - world.now).total_seconds()) for wake in reversed(named)}
 
 

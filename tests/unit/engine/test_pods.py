@@ -172,7 +172,7 @@ def test_a_sidecar_that_runs_does_not_hide_that_ray_has_ended() -> None:
 def test_an_init_container_that_is_restarted_is_a_sidecar() -> None:
     manifest = pod(REPO, "")
     manifest["spec"]["initContainers"] = [{"name": "fetch"}, {"name": "mesh", "restartPolicy": "Always"}]
-    states = {"fetch": {"running": {}}, "mesh": {"running": {}}}
+    states: dict[str, Any] = {"fetch": {"running": {}}, "mesh": {"running": {}}}
     manifest["status"]["initContainerStatuses"] = [{"name": n, "state": state} for n, state in states.items()]
     found = read_pod(manifest, WORKER, NodeBook(Fleet()))
     assert [c.name for c in found.containers if c.init] == ["fetch"]

@@ -15,7 +15,7 @@ from eagleray.engine.pollers import Poller
 from eagleray.engine.questions import Asked, Asker, HeadSubject, RouterSubject, Subjects
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import UnreachableError
-from eagleray.peers.peers import Head
+from eagleray.peers.places import Head
 from fakes.virtual_time import now, run
 
 KEY = Key("ns", "m")

@@ -3,7 +3,7 @@
 from eagleray.kube.kinds import CHILDREN, KINDS, POD, REPLICA_SET
 from eagleray.resources.children import RECORD, REVISION_CHILDREN, ROUTER_CHILDREN, TOKEN
 
-MADE = {child.kind for child in (*ROUTER_CHILDREN, RECORD, *REVISION_CHILDREN)}
+MADE = {child.kind for child in ROUTER_CHILDREN} | {child.kind for child in (RECORD, *REVISION_CHILDREN)}
 
 
 def test_every_child_that_may_be_read_is_watched_and_nothing_else_is_but_pods() -> None:

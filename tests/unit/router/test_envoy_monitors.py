@@ -115,7 +115,7 @@ async def test_of_several_versions_the_one_that_is_awake_tells_its_health(rig: R
         one = await router.ask("/v2/health/ready", "GET", headers={"x-eagleray-version": "a"})
         assert one.revision == "m-a"
         assert_told(await router.ask("/v2/health/ready", "GET", headers={"x-eagleray-version": "b"}))
-        assert await held(rig, router) == {}
+        assert await held(router) == {}
 
 
 @pytest.mark.parametrize("how", ["rule", "sticky"])
