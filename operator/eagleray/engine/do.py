@@ -45,8 +45,6 @@ log = structlog.get_logger(__name__)
 _FREES = (DeletePod, RetireRevision, DeleteRevision)
 _WRITES = (EnsureRouter, EnsureRevision, CreateHead, CreateWorker)
 _KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in KINDS.values()}
-# Of the Pods that a free deletes at a time.
-AT_ONCE = 16
 
 
 class Executor:
@@ -157,7 +155,8 @@ class Executor:
         context = RevisionContext(revision, reference_to(record), action.min_available)
         for child in REVISION_CHILDREN:
             await self._children.ensure(child.build(context))
-        if self._look.lacks_token(action.revision):
+        memory, now = self._look.memory, self._look.now
+        if self._look.lacks_token(action.revision) and memory.token_is_due(action.revision, now):
             await self._create_token(action.revision)
 
     async def _create_token(self, name: str) -> None:

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 SAMPLES_KEPT = timedelta(hours=1)
 # Scaling looks back less far.
 LOAD_KEPT = timedelta(minutes=2)
+# A Pod that waits for what its containers refer to may wait for something else than its token.
+TOKEN_AGAIN = timedelta(seconds=15)
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Memory:
         parts: the parts of its plans that did not end well.
         applied: its children as they were written last.
         marks: by uid, the labels that its Pods were made with.
+        tokens: by revision, when its token was made last because a Pod waited.
         probes: by revision, the last probe's outcome.
         troubles: by head Pod, why its last request failed.
         samples: what the routers said, the latest last.
@@ -58,6 +61,7 @@ class Memory:
     parts: PartLog = field(default_factory=PartLog)
     applied: Applied = field(default_factory=Applied)
     marks: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    tokens: dict[str, datetime] = field(default_factory=dict)
     probes: dict[str, ProbeResult] = field(default_factory=dict)
     troubles: dict[str, PeerTrouble] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
@@ -75,6 +79,14 @@ class Memory:
         kept = SAMPLES_KEPT if self.rolling else LOAD_KEPT
         self.samples = record(self.samples, Sample(now, stats), kept, self.timed) if self.load else ()
 
+    def token_is_due(self, revision: str, now: datetime) -> bool:
+        """Whether the token of a revision whose Pod waits is to be made again; notes that it is."""
+        before = self.tokens.get(revision)
+        due = before is None or not timedelta() <= now - before < TOKEN_AGAIN
+        if due:
+            self.tokens[revision] = now
+        return due
+
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""
         recent = {q: r for q, r in self.readings.items() if reading.at - r.at < SAMPLES_KEPT}
@@ -86,6 +98,7 @@ class Memory:
         self.marks = {uid: marks for uid, marks in self.marks.items() if uid in there}
         self.troubles = {head: trouble for head, trouble in self.troubles.items() if head in there}
         self.probes = {name: probe for name, probe in self.probes.items() if name in names}
+        self.tokens = {name: made for name, made in self.tokens.items() if name in names}
 
     def start(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Do `work` beside the looks, unless the same is under way; then look again."""
