@@ -69,7 +69,8 @@ class Inquirer:
         except PeerError as e:
             log.warning("Ray refused", revision=pod.revision, head=pod.name, error=str(e))
             memory.troubles[pod.name] = trouble_of(e)
-        memory.poller.ask_now("heads")
+        # Until the answer is there the same would be planned, and done, again.
+        await memory.poller.ask_anew("heads")
 
     async def _put(self, action: PutApplication, head: Head) -> None:
         revision = self._look.plan.revisions[action.revision]

@@ -55,10 +55,10 @@ class Poller:
             else:
                 rounds.reconsider()
 
-    def ask_now(self, name: str) -> None:
-        """Ask again at once: something was done that changes the answer."""
-        if name in self._rounds:
-            self._rounds[name].hasten()
+    async def ask_anew(self, name: str) -> None:
+        """Ask again at once, as something was done that changes the answer; return when it is there."""
+        if rounds := self._rounds.get(name):
+            await rounds.anew()
 
     async def close(self) -> None:
         """Ask nobody any more."""
@@ -117,12 +117,21 @@ class _Rounds:
         self._poller = poller
         self._hurried = False
         self._changed = asyncio.Event()
+        self._awaited: list[asyncio.Future[None]] = []
         self.task = asyncio.create_task(self._run(), name=f"ask {question.name}")
+        self.task.add_done_callback(lambda _: _release(self._awaited))
 
     def hasten(self) -> None:
         """Have the next round begin at once."""
         self._hurried = True
         self._changed.set()
+
+    async def anew(self) -> None:
+        """Have a round begin at once; return when it has ended, or the question is asked no more."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited.append(ended)
+        self.hasten()
+        await ended
 
     def reconsider(self) -> None:
         """Have the pace read again."""
@@ -133,11 +142,18 @@ class _Rounds:
         while True:
             begun, self._hurried = loop.time(), False
             try:
-                await self._poller.ask(self._question)
+                await self._round()
             except Exception:
                 log.exception("A question crashed", question=self._question.name)
                 await asyncio.sleep(CRASHED_SECONDS)
             await self._rest(begun)
+
+    async def _round(self) -> None:
+        awaited, self._awaited = self._awaited, []
+        try:
+            await self._poller.ask(self._question)
+        finally:
+            _release(awaited)
 
     async def _rest(self, begun: float) -> None:
         loop = asyncio.get_running_loop()
@@ -151,3 +167,9 @@ class _Rounds:
                 return
             if loop.time() >= due:
                 return
+
+
+def _release(awaited: list[asyncio.Future[None]]) -> None:
+    for ended in awaited:
+        if not ended.done():
+            ended.set_result(None)

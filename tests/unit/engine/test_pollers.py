@@ -117,6 +117,36 @@ def test_an_answer_that_may_change_one_wakes_once(stats: RouterStats) -> None:
     run(main())
 
 
+def test_what_was_asked_before_something_was_done_is_no_answer_to_it() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.peers.hangs.add("serve")
+        bench.follow(15)
+        await asyncio.sleep(1)
+        await bench.poller.ask_anew("heads")
+        assert (bench.peers.times("serve"), now()) == ([0, 3], 6)
+        await bench.poller.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("wait", [0, 1])
+def test_a_question_that_ends_keeps_nobody_waiting_for_its_answer(wait: float) -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.peers.hangs.add("serve")
+        bench.follow(15)
+        await asyncio.sleep(wait)
+        waiting = asyncio.create_task(bench.poller.ask_anew("heads"))
+        await asyncio.sleep(wait)
+        bench.follow(15, heads=())
+        await asyncio.wait_for(waiting, 1)
+        await bench.poller.ask_anew("heads")
+        await bench.poller.close()
+
+    run(main())
+
+
 def test_figures_of_load_wake_only_where_somebody_decides_by_them() -> None:
     async def main() -> None:
         bench = Bench()
