@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from eagleray.domain.observed import Role
-from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, SECRET, SERVICE, Manifest, Ref
+from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, SECRET, SERVICE, Kind, Manifest, Ref
 from simulated.admission import Quota
 from simulated.background import later
 from simulated.behaviours import Behaviour
 from simulated.cases import model
 from simulated.cluster import NAMESPACE, Cluster
 from simulated.deployments import is_ready
-from simulated.objects import is_ending, ref_of, refuse
+from simulated.objects import RefusedError, is_ending, ref_of, refuse
 
 Happening = Callable[[Cluster, int], None]
 LADDER: list[dict[str, Any]] = [
@@ -185,11 +185,18 @@ def _webhook_breaks(cluster: Cluster, n: int) -> None:
 
 
 def _child_is_edited(cluster: Cluster, n: int) -> None:
-    ref = Ref([CONFIG_MAP, DEPLOYMENT][n % 2], NAMESPACE, "m-router")
-    if cluster.server.find(ref) is not None and ref.kind == DEPLOYMENT:
-        cluster.change(ref, lambda live: {**live, "spec": {**live["spec"], "replicas": n % 2}})
-    elif cluster.server.find(ref) is not None:
-        cluster.change(ref, lambda live: {**live, "data": {**live["data"], "extra.json": "{}"}})
+    edits: list[tuple[Kind, str, Manifest]] = [
+        (CONFIG_MAP, "data", {"extra.json": "{}"}),
+        (DEPLOYMENT, "spec", {"replicas": n % 2}),
+    ]
+    kind, field, edit = edits[n % 2]
+    ref = Ref(kind, NAMESPACE, "m-router")
+    if cluster.server.find(ref) is None:
+        return
+    try:
+        cluster.change(ref, lambda live: {**live, field: {**live[field], **edit}})
+    except RefusedError as e:
+        cluster.story.tell("person", "is refused", e)  # a webhook that is broken refuses people too
 
 
 def _child_is_deleted(cluster: Cluster, n: int) -> None:
