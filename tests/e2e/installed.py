@@ -91,7 +91,7 @@ class Operator:
             lines += [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         return sorted(lines, key=lambda line: str(line.get("ts", "")))
 
-    def metric(self, name: str, **labels: str) -> float | None:
+    def metric(self, name: str, /, **labels: str) -> float | None:
         """What the operator that leads tells in one of its metrics; None where it tells nothing of these labels."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{self.leader()}:{METRICS_PORT}/proxy/metrics"
         families = text_string_to_metric_families(self.cluster.kubectl("get", "--raw", path))
