@@ -31,12 +31,14 @@ class Asked:
         lanes: its versions, resolved.
         refused: why it is not the one that was written, or "".
         accepted: the last spec that could be read whole, if one is known.
+        as_is: whether the lanes are what the status remembers, which says nothing of any content.
     """
 
     spec: ModelDeploymentSpec
     lanes: tuple[Lane, ...]
     refused: str = ""
     accepted: ModelDeploymentSpec | None = None
+    as_is: bool = False
 
 
 def read_asked(spec: Mapping[str, Any], observed: Observed, accepted: ModelDeploymentSpec | None) -> Asked:
@@ -56,7 +58,7 @@ def read_asked(spec: Mapping[str, Any], observed: Observed, accepted: ModelDeplo
         return Asked(accepted, accepted.lanes(), refused, accepted)
     fields = _readable(spec)
     lanes = tuple(lane for version in observed.status.versions if (lane := _lane(version, fields, observed)))
-    return Asked(_of(fields, frozenset(lane.name for lane in lanes)), lanes, refused)
+    return Asked(_of(fields, frozenset(lane.name for lane in lanes)), lanes, refused, as_is=True)
 
 
 def _readable(spec: Mapping[str, Any]) -> dict[str, Any]:

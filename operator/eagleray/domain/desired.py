@@ -119,7 +119,9 @@ def parse(
         meta, installation, {**observed.revisions, **stand_ins}, observed, read_verbs(meta.get("annotations") or {})
     )
     shared = replicas_by_weight(asked.spec.replicas, {lane.name: lane.weight for lane in asked.lanes if _shares(lane)})
-    outcomes = [lanes.resolve(lane, shared.get(lane.name, lane.replicas or 0)) for lane in asked.lanes]
+    outcomes = [
+        lanes.resolve(lane, shared.get(lane.name, lane.replicas or 0), as_is=asked.as_is) for lane in asked.lanes
+    ]
     refusals = [asked.refused, *(outcome.refused for outcome in outcomes)]
     return Desired(
         name=meta["name"],
@@ -178,17 +180,24 @@ class _Lanes:
     observed: Observed
     verbs: Verbs
 
-    def resolve(self, lane: Lane, replicas: int) -> _Resolved:
-        """Find the revision that a lane is to run, or the one that it keeps."""
-        wanted = revision_name(self.meta["name"], lane.name, lane.template)
-        template, refused = usable(lane.template)
+    def resolve(self, lane: Lane, replicas: int, *, as_is: bool) -> _Resolved:
+        """Find the revision that a lane is to run, or the one that it keeps.
+
+        Args:
+            lane: the lane.
+            replicas: how many it is to have.
+            as_is: whether it is to go on with what it has, whatever its content.
+        """
+        if as_is:
+            return self._resolved(lane, replicas, self._kept(lane.name), "")
         try:
-            revision: Revision | None = (
-                self._earlier(lane, wanted) or self.revisions.get(wanted) or self._new(lane, wanted)
-            )
+            return self._resolved(lane, replicas, self._asked_for(lane), "")
         except InvalidSpecError as e:
-            revision = self._kept(lane.name)
-            refused = str(e)
+            return self._resolved(lane, replicas, self._kept(lane.name), str(e))
+
+    def _resolved(self, lane: Lane, replicas: int, revision: Revision | None, refused: str) -> _Resolved:
+        template, schedules = usable(lane.template)
+        refused = "; ".join(filter(None, (refused, schedules)))
         if revision is None:
             return _Resolved(None, refused)
         version = Version(
@@ -196,11 +205,18 @@ class _Lanes:
             weight=lane.weight,
             replicas=replicas,
             revision=revision,
-            wanted=wanted,
+            wanted=self._name(lane),
             autoscaling=template.autoscaling,
             deployments=named_deployments(template),
         )
         return _Resolved(version, refused)
+
+    def _name(self, lane: Lane) -> str:
+        return revision_name(self.meta["name"], lane.name, lane.template)
+
+    def _asked_for(self, lane: Lane) -> Revision:
+        name = self._name(lane)
+        return self._earlier(lane, name) or self.revisions.get(name) or self._new(lane, name)
 
     def _earlier(self, lane: Lane, wanted: str) -> Revision | None:
         """The revision that a person went back to."""

@@ -302,7 +302,7 @@ class _Retry:
 
 def _retry(failure: FailureState | None, cluster: Cluster, app: ApplicationDecision, now: datetime) -> _Retry:
     head = cluster.head
-    if not app.failed or app.running or head is None or app.problem is None:
+    if not app.failed or any(app.running.values()) or head is None or app.problem is None:
         return _Retry(failure)
     if failure is None or failure.at < head.created_at:
         failure = note(failure, app.problem, now)

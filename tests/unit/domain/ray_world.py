@@ -103,16 +103,16 @@ class RayWorld:
         for name, pod in list(self.pods.items()):
             if pod.deleting and name not in self.stays:
                 del self.pods[name]
-            elif (
-                pod.phase == "Pending"
-                and not pod.deleting
-                and not pod.unschedulable
-                and pod.revision not in self.broken
-            ):
+            elif pod.phase == "Pending" and self._starts(pod):
                 digest = self.images[name].partition("@")[2] or self.bytes
                 self.pods[name] = replace(pod, phase="Running", scheduled=True, started=True, ready=True, digest=digest)
         for head in list(self.targets):
             self._place(head)
+
+    def _dead(self, name: str) -> bool:
+        """Whether a Pod is there in name alone."""
+        ends = self.pods[name].leaves_by
+        return ends is not None and ends < self.now
 
     def _starts(self, pod: Pod) -> bool:
         prepares = any(c.init and c.running for c in pod.containers)
@@ -120,8 +120,8 @@ class RayWorld:
 
     def _place(self, head: str) -> None:
         """Serve starts and stops replicas; those of a head that is gone go on where their Pods do."""
-        placed = {r: w for r, w in self.replicas[head].items() if w[1] in self.pods}
-        if head in self.pods:
+        placed = {r: w for r, w in self.replicas[head].items() if w[1] in self.pods and not self._dead(w[1])}
+        if head in self.pods and self.app_status is AppStatus.RUNNING:
             for deployment, target in self.targets[head].items():
                 own = [r for r, w in placed.items() if w[0] == deployment]
                 room = self._room(self.pods[head], deployment, [w for _, w in placed.values()])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eagleray.domain.status.report import COLUMN_LENGTH
 from eagleray.domain.traffic.shares import apportion, replicas_by_weight
 from unit.domain.test_plan import settle, weights
 from unit.domain.world import World
@@ -42,6 +43,17 @@ def test_the_share_of_a_version_without_replicas_goes_to_the_others_and_comes_ba
     world.broken.clear()
     world.run(90)
     assert [weights(world)[of(world, v)] for v in "abc"] == [60, 30, 10]
+
+
+def test_as_many_versions_as_may_be_rolling_at_once_fit_into_the_status() -> None:
+    shares = dict.fromkeys((f"a-name-as-long-as-{n:02}" for n in range(8)), 10) | {"a-name-as-long-as-00": 30}
+    steps = [{"setWeight": 10}, {"pause": {"duration": "1h"}}] * 10
+    world = World(replicas=10, versions=lanes(**shares), rollout={"steps": steps})
+    settle_versions(world)
+    world.set(versions=[{**lane, "env": [{"name": "LANE", "value": "new"}]} for lane in lanes(**shares)])
+    world.run(90)
+    assert len(world.status.rollouts) == len(shares)
+    assert len(world.status.traffic or "") <= len(world.status.rollout or "") == COLUMN_LENGTH
 
 
 @pytest.mark.parametrize("other", [{"v1": 80, "v2": 20}, {"default2": 100}])

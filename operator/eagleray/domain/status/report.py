@@ -22,6 +22,9 @@ from eagleray.domain.status.text import clean
 from eagleray.domain.traffic.router import RouterConfig
 from eagleray.domain.versions import Versions, VersionView
 
+# What `kubectl get` shows in one column.
+COLUMN_LENGTH = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -72,7 +75,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",
         selector=selector(desired.name),
-        traffic=" · ".join(f"{v.name} {v.effective_weight}%" for v in told),
+        traffic=clean(" · ".join(f"{v.name} {v.effective_weight}%" for v in told), COLUMN_LENGTH),
         rollout=_rollout(versions),
         versions=told,
         revisions=_revisions(decided, observed, now),
@@ -171,7 +174,7 @@ def _outcome(view: RevisionView, version: VersionView, now: datetime) -> Revisio
 
 
 def _rollout(versions: Versions) -> str | None:
-    return clean("; ".join(_short(v) for v in versions if v.rollout)) or None
+    return clean("; ".join(_short(v) for v in versions if v.rollout), COLUMN_LENGTH) or None
 
 
 def _short(version: VersionView) -> str:
