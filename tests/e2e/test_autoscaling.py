@@ -191,7 +191,7 @@ def test_a_silent_metric_scales_nothing_down_and_is_named(lanes: Served, when: W
         figures.say("4")
         when.changed(lanes.md, scaling(1, 6, {**figure, "server": figures.url}))
         answering(lanes, 4, 4, "b")
-        for word, said in (("", "answered 500"), ("NaN", "answered nan"), ("slow", "gave no answer")):
+        for word, said in (("", "answered 500"), ("NaN", "its value is nan"), ("slow", "no answer within")):
             figures.say(word)
             eventually(f"{said} is named", partial(inactive, lanes, said), within=60)
         assert record(lanes, "b")["changes"][0]["to"] == 4, "nothing was scaled down"

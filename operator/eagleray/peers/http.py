@@ -142,7 +142,7 @@ class Http:
             waited = "" if asked else f": {purpose.at_once} other questions of this object were under way"
             raise UnreachableError(f"{request}: no answer within {request.seconds:g} s{waited}") from e
         except ShapeError as e:
-            raise HostileError(f"{request}: the answer is not one of such a peer: {e}") from e
+            raise HostileError(f"{request}: the answer cannot be used: {e}") from e
 
     async def close(self) -> None:
         """Close every connection."""

@@ -67,5 +67,5 @@ def parse_value(query: ProviderQuery, body: bytes) -> float:
     except NoValueError as e:
         raise ShapeError(str(e)) from e
     if not math.isfinite(value):
-        raise ShapeError(f"it is {value}")
+        raise ShapeError(f"its value is {value}")
     return value

@@ -75,7 +75,7 @@ async def test_prometheus_is_asked_for_one_number(server: Server, answer: dict[s
     [
         (vector(), "0 series; write a query that gives one"),
         (vector("1", "2"), "2 series; write a query that gives one"),
-        (vector("NaN"), "it is nan"),
+        (vector("NaN"), "its value is nan"),
         ({"data": {"resultType": "matrix", "result": [{"metric": {}, "values": []}]}}, "instant vector or a scalar"),
         (["no"], "instant vector or a scalar"),
         ("<html>", "no JSON"),
