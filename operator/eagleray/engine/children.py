@@ -97,7 +97,7 @@ class Children:
             return None
 
     async def _apply(self, ref: Ref, manifest: Manifest, why: str) -> Manifest:
-        log.info("Setting a child right", ref=str(ref), field=why)
+        log.info("Applying child", ref=str(ref), difference=why)
         live = trim(await self.client.apply(manifest))
         self.applied.note(ref, live, manifest)
         return live
