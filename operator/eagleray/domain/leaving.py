@@ -8,7 +8,7 @@ from eagleray.domain.actions import Action, DeletePod, DeleteRevision, RetireRev
 from eagleray.domain.desired import Desired
 from eagleray.domain.observed import Observed, Pod
 from eagleray.domain.ray_cluster.pods import overdue_wakes
-from eagleray.domain.revision_state import new_record
+from eagleray.domain.records import new_record
 from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.traffic.confirm import routers_confirm
 

@@ -4,20 +4,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
-from eagleray.api.status import Outcome as RevisionOutcome
 from eagleray.domain.actions import Action, DeletePod, EnsureRevision, Probe, Wake
 from eagleray.domain.observed import Observed
 from eagleray.domain.problem import Outcome, Problem, known_reason
 from eagleray.domain.ray_cluster.application import ApplicationDecision, ServeAnswer, decide_application
-from eagleray.domain.ray_cluster.backoff import application_retry, forgotten_at, note
+from eagleray.domain.ray_cluster.backoff import forgotten_at
 from eagleray.domain.ray_cluster.capacity import pods_by_group, with_room
 from eagleray.domain.ray_cluster.groups import Counts, Scale
 from eagleray.domain.ray_cluster.images import pin
 from eagleray.domain.ray_cluster.pod_health import FETCH_CONTAINER
 from eagleray.domain.ray_cluster.pods import Cluster, decide_pods, overdue_wakes, sort_out
+from eagleray.domain.ray_cluster.retry import decide_retry
 from eagleray.domain.ray_cluster.starting import start_phase, timed
+from eagleray.domain.records import recorded
 from eagleray.domain.revisions import Revision
-from eagleray.domain.state.revision import FailureState, RevisionState
+from eagleray.domain.state.revision import RevisionState
+from eagleray.domain.traffic.reach import answering, router_problem, serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         observed: what was seen.
         now: the time of the decision.
     """
-    record = _record(revision, observed, now)
+    record = recorded(revision, observed, now)
     cluster = sort_out(revision.name, observed, record.incarnation)
     if revision.name in observed.unreadable:
         return _unreadable(revision, scale, cluster, record, observed)
@@ -140,7 +142,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
     )
     room = with_room(revision.groups, scale.groups, cluster.workers, refused=outcome is not None)
     app = decide_application(revision, room, cluster, answer, now)
-    retry = _retry(pods.failure, cluster, app, now)
+    retry = decide_retry(pods.failure, cluster, app, now)
     view = RevisionView(
         revision=revision,
         scale=scale,
@@ -155,7 +157,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         wakes=(*pods.wakes, *app.wakes, *retry.wakes, *overdue_wakes(cluster.pods)),
         room=room,
     )
-    view = replace(view, problem=view.problem or _remembered(view) or _router_problem(observed))
+    view = replace(view, problem=view.problem or _remembered(view) or router_problem(observed))
     return _timed(_forget(_probed(view, observed, now), now), now)
 
 
@@ -211,7 +213,7 @@ def view_sleeping(revision: Revision, observed: Observed, now: datetime, *, may_
         now: the time of the decision.
         may_go: whether its Pods may go now: nobody asks them any more.
     """
-    record = _record(revision, observed, now)
+    record = recorded(revision, observed, now)
     cluster = sort_out(revision.name, observed, record.incarnation)
     there = [p for p in cluster.pods if not p.deleting]
     none = dict.fromkeys((group.name for group in revision.groups), 0)
@@ -247,69 +249,9 @@ def _incarnation(cluster: Cluster, record: RevisionState) -> int:
     return cluster.head.incarnation if cluster.head else record.incarnation
 
 
-def answering(revision: str, observed: Observed) -> int | None:
-    """Endpoints of `revision` that answer, as seen by the router Pod that sees fewest; None where none can be asked."""
-    return min(_seen(revision, observed), default=None)
-
-
-def serves(revision: str, observed: Observed) -> bool | None:
-    """Whether a router Pod sees an endpoint of `revision` answering; None where none can be asked.
-
-    What one of them does not see is not gone yet: a share is taken away only where none sees any.
-    """
-    seen = _seen(revision, observed)
-    return any(seen) if seen else None
-
-
-def _seen(revision: str, observed: Observed) -> list[int]:
-    return [r.stats.of(revision).healthy_endpoints for r in observed.routers if r.ready and r.stats is not None]
-
-
-def new_record(revision: Revision, now: datetime) -> RevisionState:
-    """The record of a revision that is seen for the first time."""
-    return RevisionState(
-        name=revision.name,
-        version=revision.version,
-        hash=revision.name.rsplit("-", 1)[-1],
-        image=revision.image,
-        uri=revision.template.model.uri if revision.template.model else None,
-        created_at=now,
-    )
-
-
-def _record(revision: Revision, observed: Observed, now: datetime) -> RevisionState:
-    known = observed.status.revision(revision.name)
-    if known is not None:
-        if known.last_active_at:
-            known = replace(known, failure=None, answered_at=None, answered_incarnation=None)
-        return replace(known, last_active_at=None, removing_since=None, outcome=RevisionOutcome.PENDING)
-    return new_record(revision, now)
-
-
 def _ensure(revision: Revision, counts: Counts) -> EnsureRevision:
     pods = sum(pods_by_group(revision.groups, counts).values())
     return EnsureRevision(revision.name, max(0, pods - 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Retry:
-    """A whole new incarnation, after a while, when Serve has given up on the application."""
-
-    failure: FailureState | None
-    actions: tuple[Action, ...] = ()
-    wakes: tuple[Wake, ...] = ()
-
-
-def _retry(failure: FailureState | None, cluster: Cluster, app: ApplicationDecision, now: datetime) -> _Retry:
-    head = cluster.head
-    if not app.failed or any(app.running.values()) or head is None or app.problem is None:
-        return _Retry(failure)
-    if failure is None or failure.at < head.created_at:
-        failure = note(failure, app.problem, now)
-    due = application_retry(failure)
-    if now < due:
-        return _Retry(failure, wakes=(Wake(due, f"the application of {head.revision} is tried again"),))
-    return _Retry(failure, (DeletePod(head.name, head.uid, "Serve gave up on the application; it is tried again"),))
 
 
 def _remembered(view: RevisionView) -> Problem | None:
@@ -318,13 +260,6 @@ def _remembered(view: RevisionView) -> Problem | None:
     if failure is None or view.runs:
         return None
     return Problem(known_reason(failure.reason, Reason.NOT_ANSWERING), failure.message)
-
-
-def _router_problem(observed: Observed) -> Problem | None:
-    """Why nobody can reach the model, where no router Pod does its work."""
-    if any(r.stats is not None for r in observed.routers):
-        return None
-    return next((r.problem for r in observed.routers if r.problem), None)
 
 
 def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionView:

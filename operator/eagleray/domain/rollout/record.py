@@ -6,13 +6,14 @@ from datetime import datetime
 from eagleray.api.status import RolloutPhase
 from eagleray.domain.desired import Version
 from eagleray.domain.observed import Observed, Role
-from eagleray.domain.revision_state import RevisionView, answering
+from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.advance import begin
 from eagleray.domain.rollout.course import Course, Room
 from eagleray.domain.rollout.evidence import Evidence
 from eagleray.domain.rollout.verbs import Verbs
 from eagleray.domain.state.rollout import RolloutState
+from eagleray.domain.traffic.reach import answering
 
 
 def record_of(lane: Version, stable: Revision, verbs: Verbs, observed: Observed, now: datetime) -> RolloutState:

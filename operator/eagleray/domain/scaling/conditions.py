@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.domain.problem import known_reason
 from eagleray.domain.state.scaling import MetricState, ScalingState
-from eagleray.domain.status.conditions import Verdict, Verdicts
+from eagleray.domain.status.verdict import Verdict, Verdicts
 
 
 def scaling_verdicts(records: Sequence[ScalingState]) -> Verdicts:

@@ -10,10 +10,10 @@ from eagleray.api.units import parse_duration
 from eagleray.domain.actions import Wake
 from eagleray.domain.observed import Observed
 from eagleray.domain.ray_cluster.pods import sort_out
-from eagleray.domain.revision_state import answering
 from eagleray.domain.rollout.samples import Sample
 from eagleray.domain.scaling.history import changed
 from eagleray.domain.state.scaling import ScalingState
+from eagleray.domain.traffic.reach import answering
 from eagleray.domain.traffic.router import Hold
 
 DEFAULT_HOLD_SECONDS = 120.0

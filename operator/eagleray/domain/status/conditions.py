@@ -1,20 +1,15 @@
 """The conditions, as kstatus and Argo CD read them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
-from eagleray.api.status import Condition, RolloutPhase
+from eagleray.api.status import RolloutPhase
 from eagleray.domain.observed import Pod
 from eagleray.domain.problem import Problem
 from eagleray.domain.revision_state import RevisionView
 from eagleray.domain.state.rollout import RolloutState
-from eagleray.domain.status.text import clean
+from eagleray.domain.status.verdict import Verdict, Verdicts
 from eagleray.domain.versions import Versions, VersionView
-
-Truth = Literal["True", "False", "Unknown"]
 
 # Only a change of the spec, or of what it points to, makes these better.
 _NEED_A_PERSON = {
@@ -37,18 +32,6 @@ _STARTS = {
     Reason.STARTING,
 }
 _HOLDS = "its node or a finalizer holds it"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one condition is to say."""
-
-    status: Truth
-    reason: Reason
-    message: str
-
-
-Verdicts = dict[ConditionType, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +94,6 @@ def _readiness(standing: Standing) -> Verdict:
     if standing.router is not None and ready.reason in {Reason.ROUTER_STARTING, *_STARTS}:
         return Verdict(ready.status, standing.router.reason, standing.router.message)
     return ready
-
-
-def write(verdicts: Verdicts, before: Sequence[Condition], generation: int, now: datetime) -> tuple[Condition, ...]:
-    """Turn verdicts into conditions; a transition time moves only when the status flips."""
-    known = {c.type: c for c in before}
-    return tuple(_condition(kind, verdict, known.get(kind), generation, now) for kind, verdict in verdicts.items())
-
-
-def _condition(
-    kind: ConditionType, verdict: Verdict, before: Condition | None, generation: int, now: datetime
-) -> Condition:
-    same = before is not None and before.status == verdict.status
-    return Condition(
-        type=kind,
-        status=verdict.status,
-        reason=verdict.reason,
-        message=clean(verdict.message),
-        observed_generation=generation,
-        last_transition_time=before.last_transition_time if before is not None and same else now,
-    )
 
 
 def _ready(versions: Versions) -> Verdict:

@@ -19,6 +19,7 @@ from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
 from eagleray.domain.status.text import clean
+from eagleray.domain.status.verdict import write as write_conditions
 from eagleray.domain.traffic.router import RouterConfig
 from eagleray.domain.versions import Versions, VersionView
 
@@ -69,7 +70,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
     ready = sum(v.ready_replicas for v in told)
     state = State(
         observed_generation=desired.generation,
-        conditions=conditions.write(verdicts, observed.status.conditions, desired.generation, now),
+        conditions=write_conditions(verdicts, observed.status.conditions, desired.generation, now),
         url=f"http://{desired.name}.{desired.namespace}.svc",
         replicas=sum(v.replicas for v in told),
         ready_replicas=ready,
@@ -101,7 +102,7 @@ def describe_deleting(observed: Observed, generation: int, now: datetime) -> Mod
         now: the time.
     """
     before = observed.status
-    written = conditions.write(conditions.deleting(), before.conditions, generation, now)
+    written = write_conditions(conditions.deleting(), before.conditions, generation, now)
     return write(replace(before, observed_generation=generation, conditions=written))
 
 
