@@ -40,5 +40,5 @@ def test_workers_are_on_nodes_of_their_own_and_have_their_priority(spread: Serve
 
 def test_what_the_api_server_refuses_is_told_and_what_runs_goes_on(spread: Served, when: When, then: Then) -> None:
     when.changed(spread.md, {"placement": {"affinity": {"nodeAffinity": 5}}})
-    then.condition(spread.md, "Stalled", "True", reasons={"PodsRefused"}, saying="nodeAffinity", within=30)
+    then.condition(spread.md, "Degraded", "True", reasons={"PodsRefused"}, saying="nodeAffinity", within=30)
     assert spread.client.ask("POST", spread.url, spread.body).status == 200
