@@ -9,7 +9,6 @@ ROLE = "eagleray.dev/role"
 INCARNATION = "eagleray.dev/incarnation"
 # Of a worker: its worker group. Ray's node carries it too, so that replicas find it.
 GROUP = "eagleray.dev/group"
-HASH_ANNOTATION = "eagleray.dev/hash"
 # Of a worker: the accelerator that its node is to have.
 ACCELERATOR_ANNOTATION = "eagleray.dev/accelerator"
 # Of a worker that runs on no spot node, whatever its group may do.

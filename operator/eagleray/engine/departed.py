@@ -1,6 +1,5 @@
 """Pods of objects that are deleted: they are let go soon, and only where the owner is known to be gone."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ import structlog
 
 from eagleray.domain.observed import Role
 from eagleray.engine.pods import ray_identity
+from eagleray.engine.tasks import together
 from eagleray.engine.tools import Tools
 from eagleray.kube.errors import ConflictError, NotFoundError
 from eagleray.kube.held import Held, controller_of
@@ -51,10 +51,7 @@ class Departed:
         owner = await self._owner(key)
         going = [pod for pod in ray if _is_gone(pod.controller, owner)]
         workers_first = sorted(going, key=lambda pod: not _is_worker(pod.ref.name))
-        results = await asyncio.gather(*(self._end_soon(key, pod) for pod in workers_first), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await together(self._end_soon(key, pod) for pod in workers_first)
         return IDLE_GRACE_SECONDS + 1.0 if going else None
 
     async def _owner(self, key: Key) -> Manifest | None:

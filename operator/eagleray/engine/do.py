@@ -1,8 +1,6 @@
 """Do what a plan asks for, part by part: what frees room first, and no part stops another."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -23,6 +21,7 @@ from eagleray.engine.children import Children
 from eagleray.engine.context import Look
 from eagleray.engine.departed import IDLE_GRACE_SECONDS
 from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError
+from eagleray.engine.tasks import together
 from eagleray.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
 from eagleray.kube.held import controller_of
 from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, POD, Kind, Manifest, Ref
@@ -67,8 +66,8 @@ class Executor:
         """
         frees = [(part.name, _of(part, _FREES)) for part in parts]
         writes = [(part.name, _of(part, _WRITES)) for part in parts]
-        await _together([self._step(f"{name} frees", name, actions, self._free) for name, actions in frees])
-        await _together([self._step(f"{name} writes", name, actions, self._write) for name, actions in writes])
+        await together([self._step(f"{name} frees", name, actions, self._free) for name, actions in frees])
+        await together([self._step(f"{name} writes", name, actions, self._write) for name, actions in writes])
         for part in parts:
             self._inquirer.ask(action for action in part.actions if not isinstance(action, _FREES + _WRITES))
         self._look.memory.parts.keep([f"{part.name} {what}" for part in parts for what in ("frees", "writes")])
@@ -88,10 +87,7 @@ class Executor:
 
     async def _free(self, actions: Actions) -> None:
         """Do all of them, also where one fails: the first failure is raised in the end."""
-        results = await asyncio.gather(*(self._let_go(action) for action in actions), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await together(self._let_go(action) for action in actions)
 
     async def _let_go(self, action: Action) -> None:
         namespace = self._look.key.namespace
@@ -205,10 +201,3 @@ class Executor:
 
 def _of(part: Part, kinds: tuple[type, ...]) -> Actions:
     return tuple(action for action in part.actions if isinstance(action, kinds))
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it, and raise the first defect, if any, when all has ended."""
-    for result in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result

@@ -16,6 +16,7 @@ from eagleray.domain.traffic.router import RouterStats
 from eagleray.engine.children import Applied
 from eagleray.engine.parts import PartLog
 from eagleray.engine.pollers import Poller
+from eagleray.engine.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -119,8 +120,5 @@ class Memory:
 
     async def close(self) -> None:
         """End what is under way."""
-        tasks = list(self.running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(list(self.running.values()))
         await self.poller.close()

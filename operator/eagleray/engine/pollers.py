@@ -13,6 +13,7 @@ import structlog
 
 from eagleray.engine.answers import Answers, RouterAnswer
 from eagleray.engine.questions import QUESTIONS, Asked, Asker, Question
+from eagleray.engine.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -62,10 +63,7 @@ class Poller:
 
     async def close(self) -> None:
         """Ask nobody any more."""
-        tasks = [rounds.task for rounds in self._rounds.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([rounds.task for rounds in self._rounds.values()])
         self._rounds.clear()
 
     def pace(self, question: Question) -> float:

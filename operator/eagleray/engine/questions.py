@@ -9,7 +9,9 @@ import structlog
 
 from eagleray.domain.actions import Polling
 from eagleray.domain.problem import PeerTrouble
+from eagleray.domain.ray_cluster.ray_nodes import NodeUse
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
+from eagleray.engine.tasks import end
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import PeerError, RejectedError
 from eagleray.peers.peers import PeerClient
@@ -157,16 +159,16 @@ async def _node_states(asker: Asker, subject: HeadSubject) -> tuple[Any, ...]:
 
 async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
     workers = asked.subjects.workers
-    answers = await asyncio.gather(*(asker.peers.node_use(asker.key, ip) for _, ip in workers), return_exceptions=True)
-    told = {}
-    for (uid, ip), answer in zip(workers, answers, strict=True):
-        if isinstance(answer, PeerError):
-            log.info("No figures of a Ray node", ip=ip, error=str(answer))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            told[uid] = answer
-    return told
+    answers = await asyncio.gather(*(_node_use(asker, ip) for _, ip in workers))
+    return {uid: answer for (uid, _), answer in zip(workers, answers, strict=True) if answer is not None}
+
+
+async def _node_use(asker: Asker, ip: str) -> NodeUse | None:
+    try:
+        return await asker.peers.node_use(asker.key, ip)
+    except PeerError as e:
+        log.info("No figures of a Ray node", ip=ip, error=str(e))
+        return None
 
 
 async def _ask_routers(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, RouterAnswer]:
@@ -196,9 +198,7 @@ async def _listen(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Mappin
         done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return {tasks[task]: task.result() for task in done}
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def _held(asker: Asker, router: RouterSubject) -> Mapping[str, int]:

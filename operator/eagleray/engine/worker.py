@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from eagleray.engine.queue import QueueClosedError, WorkQueue
+from eagleray.engine.tasks import end
 from eagleray.kube.errors import KubeError
 from eagleray.kube.kinds import Key
 
@@ -73,9 +74,7 @@ class Workers:
             Whether everything was finished.
         """
         drained = await self._queue.drain(timeout)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         return drained
 
     async def _run(self) -> None:

@@ -109,15 +109,14 @@ class Store:
         Returns:
             What is to be looked at.
         """
+        keys: set[Key] = set()
         version, place = number(listed.version), (kind, namespace)
         if version is not None and version < self._listed.get(place, 0):
             log.warning("The API server's history began anew; its list is taken as it is", kind=kind.kind)
             version = None
             self._gone.clear()
             del self._listed[place]
-            keys = {key for held in self._of(kind, namespace) for key in self._take_out(held)}
-        else:
-            keys = set()
+            keys |= {key for held in self._of(kind, namespace) for key in self._take_out(held)}
         for item in listed.items:
             keys |= self.put(item)
         uids = {seen.uid for item in listed.items if (seen := Seen.of(item))}
