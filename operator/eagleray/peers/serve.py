@@ -59,15 +59,7 @@ class Serve:
             RejectedError: Serve refuses the body; the message has the first of its words.
             PeerError: another of its kinds, by what went wrong.
         """
-        request = Request(
-            peer=_name(head.ip),
-            url=http_url(head.ip, self._port, _APPLICATIONS),
-            seconds=PUT_SECONDS,
-            method="PUT",
-            headers=_authorization(head) | {"Content-Type": "application/json"},
-            body=json.dumps(body).encode(),
-            quotes=True,
-        )
+        request = self._order("PUT", head, _APPLICATIONS, body, PUT_SECONDS)
         await self._http.ask(DEPLOY, owner, request, _nothing)
 
     async def scale(self, owner: Hashable, head: Head, application: str, deployment: str, replicas: int) -> None:
@@ -79,16 +71,19 @@ class Serve:
             PeerError: another of its kinds, by what went wrong.
         """
         path = f"/api/v1/applications/{application}/deployments/{deployment}/scale"
-        request = Request(
+        request = self._order("POST", head, path, {"target_num_replicas": replicas}, GET_SECONDS)
+        await self._http.ask(CONTROL, owner, request, _nothing)
+
+    def _order(self, method: str, head: Head, path: str, body: Mapping[str, Any], seconds: float) -> Request:
+        return Request(
             peer=_name(head.ip),
             url=http_url(head.ip, self._port, path),
-            seconds=GET_SECONDS,
-            method="POST",
+            seconds=seconds,
+            method=method,
             headers=_authorization(head) | {"Content-Type": "application/json"},
-            body=json.dumps({"target_num_replicas": replicas}).encode(),
+            body=json.dumps(body).encode(),
             quotes=True,
         )
-        await self._http.ask(CONTROL, owner, request, _nothing)
 
     async def protection(self, owner: Hashable, ip: str) -> str:
         """Find out whether a head takes orders from whoever has no token, before it is given anything.
