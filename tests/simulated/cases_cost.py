@@ -52,6 +52,25 @@ async def a_long_pause_costs_nothing(cluster: Cluster) -> None:
 
 
 @case
+async def a_restart_writes_nothing(cluster: Cluster) -> None:
+    cluster.behaviours.by_content["pvc://models/m/a"] = Behaviour(latency_ms=100)
+    cluster.traffic.send(NAMESPACE, "m", 40)
+    versions = [
+        {"name": "a", "weight": 80, "model": model("a"), "autoscaling": _SCALED},
+        {"name": "b", "weight": 20, "model": model("b"), "replicas": 2},
+    ]
+    await served(cluster, versions=versions)
+    await settles(cluster)
+    for _ in range(3):
+        cluster.operator.kill()
+        cluster.start_operator()
+        await cluster.run(60)
+        spent = {call: n for call, n in cluster.operator.wire.counts.items() if call[0] not in {"get", "list"}}
+        assert not spent, f"a new operator writes {spent}"
+        assert cluster.operator.looks
+
+
+@case
 async def its_own_status_wakes_nobody(cluster: Cluster) -> None:
     await served(cluster, replicas=2)
     cluster.apply("m", model=model(2), replicas=3)

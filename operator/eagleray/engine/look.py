@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from eagleray.api.status import ModelDeploymentStatus, RolloutPhase
-from eagleray.domain.actions import DrainNode, Plan
+from eagleray.domain.actions import DrainNode, Plan, Polling
 from eagleray.domain.desired import Desired, parse
 from eagleray.domain.observed import Observed, Role
+from eagleray.domain.pace import MOVING_SECONDS
 from eagleray.domain.plan import plan, plan_deleting
 from eagleray.domain.status.codec import read, write
 from eagleray.engine.answers import RouterAnswer
@@ -28,6 +29,9 @@ from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Key, Ref
 from eagleray.kube.store import Held
 
 log = structlog.get_logger(__name__)
+
+# The peers of an object that runs have so long to answer a new operator before it decides without them.
+MEETING = timedelta(seconds=5)
 
 
 class Engine:
@@ -76,6 +80,8 @@ class Engine:
         world = World.of(self._tools.store, key, held)
         status = read(manifest.get("status"))
         sight = self._observer.look(world, status, memory)
+        if (meets := _meets(memory, sight, now)) is not None:
+            return meets
         desired = parse(manifest, self._tools.settings.installation, sight.observed, memory.spec)
         decision = plan(desired, sight.observed, now)
         await Executor(Look(self._tools, world, memory, sight.observed, decision, now)).do(decision.parts)
@@ -115,7 +121,7 @@ class Engine:
             memory.sample(self._tools.now(), stats)
 
         poller = Poller(Asker(key, self._tools.peers), lambda: self._tools.add(key), sampled)
-        memory = self._memories[key] = Memory(uid, poller, lambda: self._tools.add(key))
+        memory = self._memories[key] = Memory(uid, poller, lambda: self._tools.add(key), self._tools.now() + MEETING)
         return memory
 
     async def _forget(self, key: Key) -> None:
@@ -136,13 +142,36 @@ def _with_outcomes(
     return plan(desired, replace(observed, outcomes=outcomes), now).status
 
 
-def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
-    """Ask whom the plan wants asked, and forget what is known of what is gone."""
-    polling, observed, status = decision.polling, sight.observed, decision.status
+def _meets(memory: Memory, sight: Sight, now: datetime) -> float | None:
+    """Have the peers asked once before anything is decided about an object that an operator before this one has served.
+
+    Returns:
+        Seconds for which nothing is decided yet, unless they answer; None where they did, or had their time.
+    """
+    if memory.meets_until is None:
+        return None
+    status, left = sight.observed.status, memory.meets_until - now
+    met = not status.observed_generation or memory.poller.has_asked(sight.subjects)
+    if met or not timedelta() < left <= MEETING:
+        memory.meets_until = None
+        return None
+    _sample(memory, write(status), load=bool(status.scaling or status.rollouts))
+    memory.poller.follow(Asked(sight.subjects, Polling(MOVING_SECONDS, "the operator has just started", load=False)))
+    return left.total_seconds()
+
+
+def _sample(memory: Memory, status: ModelDeploymentStatus, *, load: bool) -> None:
+    """Keep of what the routers say what somebody decides by."""
     rollouts = [r for r in status.rollouts or [] if r.phase is not RolloutPhase.ABORTED]
-    memory.load, memory.rolling = polling.load, bool(rollouts)
+    memory.load, memory.rolling = load, bool(rollouts)
     sides = {name for r in rollouts for name in (r.from_, r.to)}
     memory.timed = frozenset(sides | {record.revision for record in status.scaling or []})
+
+
+def _follow(memory: Memory, sight: Sight, decision: Plan) -> None:
+    """Ask whom the plan wants asked, and forget what is known of what is gone."""
+    polling, observed = decision.polling, sight.observed
+    _sample(memory, decision.status, load=polling.load)
     if not any(isinstance(action, DrainNode) for part in decision.parts for action in part.actions):
         memory.draining.clear()
     workers = tuple(

@@ -36,6 +36,8 @@ class Memory:
         uid: the object's uid; another object of its name remembers nothing of it.
         poller: asks its peers.
         again: has the object looked at again.
+        meets_until: until then nothing is decided, as the peers of an object that runs were not asked yet; None once
+            they were.
         load: whether somebody decides by what the routers say.
         rolling: whether a rollout does, which looks back further than scaling.
         timed: revisions whose latencies somebody decides by.
@@ -55,6 +57,7 @@ class Memory:
     uid: str
     poller: Poller
     again: Callable[[], None]
+    meets_until: datetime | None
     load: bool = False
     rolling: bool = False
     timed: frozenset[str] = frozenset()

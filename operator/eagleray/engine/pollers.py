@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from eagleray.engine.answers import Answers, RouterAnswer
-from eagleray.engine.questions import QUESTIONS, Asked, Asker, Question
+from eagleray.engine.questions import QUESTIONS, Asked, Asker, Question, Subjects
 from eagleray.engine.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -55,6 +55,11 @@ class Poller:
                 rounds.hasten()
             else:
                 rounds.reconsider()
+
+    def has_asked(self, subjects: Subjects) -> bool:
+        """Whether each head and each router Pod was asked at least once; what failed is an answer too."""
+        heads, routers = {head.uid for head in subjects.heads}, {router.uid for router in subjects.routers}
+        return heads <= self.answers.heads.keys() and routers <= self.answers.routers.keys()
 
     async def ask_anew(self, name: str) -> None:
         """Ask again at once, as something was done that changes the answer; return when it is there."""

@@ -14,7 +14,7 @@ from eagleray.domain.providers.query import ProviderQuery
 from eagleray.domain.ray_cluster.groups import Counts, Scale, part_of
 from eagleray.domain.revisions import Revision
 from eagleray.domain.rollout.signals import covered
-from eagleray.domain.scaling.decision import Bounds, Subject, decide
+from eagleray.domain.scaling.decision import Bounds, Decision, Subject, decide
 from eagleray.domain.scaling.metrics.metric import Signals
 from eagleray.domain.scaling.metrics.table import by_nodes, due_queries, loads, reading_wakes
 from eagleray.domain.scaling.schedules import bounds, schedule_wakes
@@ -230,10 +230,19 @@ def _decide(part: _Part, look: _Look) -> _Decided:
     name, revision = look.lane.name, part.revision.name
     subject = Subject(name, revision, current, allowed, part.deployment, behavior, look.hold)
     signals = _signals(part, current, look)
-    decision = decide(subject, loads(rules, signals), known, now)
+    decision = _standing(decide(subject, loads(rules, signals), known, now), known, look)
     wakes = (*decision.wakes, *scheduled, *reading_wakes(rules, signals), *_start_wakes(look))
     questions = tuple((revision, query) for query in due_queries(rules, signals))
     return _Decided(decision.state, (decision.live,), wakes, questions)
+
+
+def _standing(decision: Decision, known: ScalingState | None, look: _Look) -> Decision:
+    """While too little is known of the load, a decision that changes no number is the one before."""
+    state = decision.state
+    if known is None or not (look.circumstances.blind and look.observed.samples):
+        return decision
+    numbers = ((s.desired, s.min_replicas, s.max_replicas) for s in (state, known))
+    return replace(decision, state=known) if len(set(numbers)) == 1 else decision
 
 
 def _start_wakes(look: _Look) -> Iterator[Wake]:
