@@ -29,9 +29,10 @@ test-cluster:
 	@$(KIND) exec eagleray-test test true
 
 test-unit: venv ## the tests that need no cluster
-	@$(BIN)/python -m pytest -q -n auto -m "not e2e"
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n auto -m "not e2e"
 
-simulate: venv ## thousands of random rollouts, ten minutes; HISTORIES=2000 unless told
+simulate: venv ## thousands of random histories, an hour; HISTORIES=2000 unless told
+	@PYTHONPATH=operator:model_images/serving:tests PYTHONHASHSEED=0 $(BIN)/python -m simulated --histories $(or $(HISTORIES),2000)
 	@EAGLERAY_HISTORIES=$(or $(HISTORIES),2000) $(BIN)/python -m pytest -q tests/property/test_rollout_histories.py
 
 simulate-scaling: venv ## autoscalers compared on the same requests; writes a table and a picture into docs/benchmarks.md

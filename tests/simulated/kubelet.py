@@ -142,7 +142,9 @@ class Life:
 
     def end(self) -> None:
         """The Pod is deleted: its grace is that of the first who deleted it."""
-        if self._ending is None and self.reachable:
+        if self._ending is not None and self._ending.done():
+            self._ended()  # its node was lost when it ended, and is back
+        elif self._ending is None and self.reachable:
             self._ending = spawn(self._end(float(self.pod["metadata"]["deletionGracePeriodSeconds"])))
 
     async def _end(self, grace: float) -> None:
@@ -157,6 +159,9 @@ class Life:
                 self._kubelets.story.tell("kubelet", "kills", self.ref.name, "after", grace, "s")
         self._stop_program()
         self.state.end_all(0)
+        self._ended()
+
+    def _ended(self) -> None:
         self.say()
         if self.ref.name not in self._kubelets.stuck and self.reachable:
             try:

@@ -1,6 +1,7 @@
 """What happened, one line an event, with virtual times; printed with the seed where something was wrong."""
 
 import asyncio
+import os
 from collections import deque
 
 _KEPT = 600
@@ -14,7 +15,7 @@ class Story:
     """The last events of one history.
 
     Args:
-        seed: all that is needed to have it again.
+        seed: with PYTHONHASHSEED, which orders sets, all that is needed to have it again.
     """
 
     def __init__(self, seed: int) -> None:
@@ -30,4 +31,7 @@ class Story:
 
     def __str__(self) -> str:
         lines = (f"{time:9.3f}  {who:<11} {' '.join(map(str, words))}" for time, who, words in self._events)
-        return f"seed {self.seed}; what happened, with seconds since the start:\n" + "\n".join(lines)
+        hashes = os.environ.get("PYTHONHASHSEED", "random: set it to have a history again")
+        return f"seed {self.seed}, PYTHONHASHSEED {hashes}; what happened, with seconds since the start:\n" + "\n".join(
+            lines
+        )
