@@ -10,7 +10,7 @@ from e2e.deployment import ModelDeployment
 from e2e.given import Served
 
 SCRIPTS = Path(__file__).parent / "client"
-# The operator's own range (operator/eagleray/domain/traffic/ports.py), as the cluster shows it.
+# The operator's own range (operator/eagleray/domain/facts/ports.py), as the cluster shows it.
 FIRST_PORT, LAST_PORT = 30000, 30007
 
 

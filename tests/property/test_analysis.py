@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.analysis import AnalysisMetric
-from eagleray.domain.rollout.analysis import ALPHA, judge, proven_above, upper_bound
-from eagleray.domain.rollout.signals import Histogram, Window, Windows
+from eagleray.domain.facts.signals import Histogram, Window, Windows
+from eagleray.domain.version.rollout.analysis import ALPHA, judge, proven_above, upper_bound
 from eagleray.router.bootstrap import LATENCY_EDGES_MS
 
 LEAST = 50

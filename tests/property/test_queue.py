@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from eagleray.engine.queue import URGENT_IN_A_ROW, WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter
-from eagleray.engine.worker import Workers
+from eagleray.engine.worker import WorkerPool
 from eagleray.kube.errors import TransientError
 from eagleray.kube.kinds import Key
 from fakes import virtual_time
@@ -53,7 +53,7 @@ def test_no_key_is_with_two_workers_and_no_add_is_lost(
 
     async def scenario() -> None:
         queue = WorkQueue(RetryLimiter(Backoff(jitter=0)))
-        pool = Workers(queue, reconcile, Quiet(), concurrency=workers)
+        pool = WorkerPool(queue, reconcile, Quiet(), concurrency=workers)
         pool.start()
         loop = asyncio.get_running_loop()
         for at, key, delay in adds:

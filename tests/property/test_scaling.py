@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingPolicy, ScalingRules
-from eagleray.domain.scaling.decision import Bounds, Decision, Subject, decide
-from eagleray.domain.scaling.metrics.metric import Load
+from eagleray.domain.version.scaling.decision import Bounds, Decision, Subject, decide
+from eagleray.domain.version.scaling.metrics.metric import Load
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 POLICIES = st.builds(

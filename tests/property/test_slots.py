@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.traffic.router import SLOTS, Share
+from eagleray.domain.actions.router_config import SLOTS, Share
 from eagleray.domain.traffic.slots import PIECES, resplit
 
 REVISIONS = [f"r{i}" for i in range(8)]

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.goals.fleet import Fleet
 from eagleray.engine.nodes import NodeBook
 from eagleray.kube.client import Listed
 from eagleray.kube.kinds import HELD, MODEL_DEPLOYMENT, POD, SERVICE, Kind, Manifest, Ref

@@ -1,6 +1,6 @@
 """The invariants that can be told when nothing is done to the cluster any more (section 5 of the design)."""
 
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 from eagleray.kube.kinds import CONTROLLER_REVISION, EVENT, MODEL_DEPLOYMENT, POD, SERVICE, Manifest, Ref
 from simulated.cluster import NAMESPACE, Cluster
 from simulated.envoy import LOST, UNAVAILABLE

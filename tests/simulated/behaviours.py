@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 from eagleray.kube.kinds import CONTROLLER_REVISION, Manifest, Ref
 from simulated.api_server import ApiServer
 from simulated.objects import labels_of

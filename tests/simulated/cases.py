@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import Manifest
 from simulated.cluster import Cluster
 from simulated.faults import Call

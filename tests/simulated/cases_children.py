@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,

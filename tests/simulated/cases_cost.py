@@ -4,7 +4,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import CONFIG_MAP, Manifest, Ref
 from simulated.admission import MAX_CONFIG_MAP_BYTES
 from simulated.at_rest import settles

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.client import FIELD_MANAGER
 from eagleray.kube.kinds import CONTROLLER_REVISION, SERVICE, Manifest, Ref
 from simulated.admission import Quota

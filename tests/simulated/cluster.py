@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from eagleray.api.spec import API_VERSION, KIND
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Manifest, Ref
 from fakes import virtual_time
 from simulated.api_server import ApiServer, Deletion

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Protocol
 
-from eagleray.domain.ray_cluster.serve import ReplicaState
-from eagleray.domain.traffic.router import RevisionStats, RouterStats
+from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
+from eagleray.domain.facts.serve import ReplicaState
 from simulated.background import time
 from simulated.behaviours import Behaviour
 from simulated.envoy_files import Endpoint, Loaded, decode

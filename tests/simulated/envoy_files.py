@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from eagleray.domain.traffic.router import HOLDS_FILE
+from eagleray.domain.facts.router_layout import HOLDS_FILE
 
 _DYNAMIC = ("lds.json", "cds.json", "rds.json", "ops.json")
 _PREFIX = "eds-"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, SECRET, SERVICE, Kind, Manifest, Ref
 from simulated.admission import Quota
 from simulated.background import later

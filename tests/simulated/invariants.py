@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
-from eagleray.domain.traffic.router import SLOTS
+from eagleray.domain.actions.router_config import SLOTS
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.client import FIELD_MANAGER
 from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, Kind, Manifest, Ref
 from simulated.background import later, time

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 from simulated.background import time
 from simulated.behaviours import Behaviour, Behaviours
 from simulated.envoy import Router

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import Installation
+from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.installation import Installation
 from eagleray.engine.look import Engine
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.tools import Tools
-from eagleray.engine.worker import Workers
+from eagleray.engine.worker import WorkerPool
 from eagleray.kube.kinds import CHILD_LABELS, CHILDREN, MODEL_DEPLOYMENT, NODE, Key, Kind, Manifest
 from eagleray.kube.store import Store
 from eagleray.kube.written import Written
@@ -103,7 +103,7 @@ class Operator:
             add_later=self._queue.add_later,
             period=RESYNC_SECONDS,
         )
-        workers = Workers(self._queue, engine, _Metrics(self), concurrency=CONCURRENCY)
+        workers = WorkerPool(self._queue, engine, _Metrics(self), concurrency=CONCURRENCY)
         await resync.run(workers.start)
 
     def _tools(self) -> Tools:

@@ -5,12 +5,12 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from eagleray.domain.observed import ProbeResult
-from eagleray.domain.providers.query import ProviderQuery
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
-from eagleray.domain.ray_cluster.serve import ReplicaState, ServeState
-from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.traffic.router import RouterStats
+from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.facts.probe import ProbeResult
+from eagleray.domain.facts.providers.query import ProviderQuery
+from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
+from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.serve import ReplicaState, ServeState
 from eagleray.peers.errors import (
     HostileError,
     PeerError,
@@ -27,7 +27,7 @@ from simulated.faults import PEER_FAULTS, Call, Fault
 from simulated.network import Network, P
 
 if TYPE_CHECKING:
-    from eagleray.peers.places import Head
+    from eagleray.peers.places import RayHead
     from eagleray.peers.probe import Trial
 
 ASK_SECONDS = 3.0
@@ -56,16 +56,16 @@ class SimulatedPeers:
         self._wire = wire
         self._before: dict[tuple[str, str], Any] = {}
 
-    async def serve_state(self, owner: Hashable, head: "Head") -> ServeState:
+    async def serve_state(self, owner: Hashable, head: "RayHead") -> ServeState:
         def state() -> ServeState:
             return self._head(head).serve.state()
 
         return await self._asked("serve_state", head.ip, state)
 
-    async def put_application(self, owner: Hashable, head: "Head", body: Mapping[str, Any]) -> None:
+    async def put_application(self, owner: Hashable, head: "RayHead", body: Mapping[str, Any]) -> None:
         await self._asked("put_application", head.ip, lambda: self._head(head).serve.put(body))
 
-    async def scale(self, owner: Hashable, head: "Head", application: str, deployment: str, replicas: int) -> None:
+    async def scale(self, owner: Hashable, head: "RayHead", application: str, deployment: str, replicas: int) -> None:
         def scale() -> None:
             if not self._head(head).serve.scale(deployment, replicas):
                 raise UnknownError(f"there is no deployment {deployment} in application {application}")
@@ -76,10 +76,10 @@ class SimulatedPeers:
         await self._asked("protection", ip, lambda: self._at(ip, ray.Head))
         return ""
 
-    async def node_states(self, owner: Hashable, head: "Head") -> tuple[NodeState, ...]:
+    async def node_states(self, owner: Hashable, head: "RayHead") -> tuple[NodeState, ...]:
         return await self._asked("node_states", head.ip, lambda: self._head(head).nodes())
 
-    async def drain(self, owner: Hashable, head: "Head", pod: str) -> DrainAnswer:
+    async def drain(self, owner: Hashable, head: "RayHead", pod: str) -> DrainAnswer:
         accepted, message = await self._asked("drain", head.ip, lambda: self._head(head).drain(pod))
         return DrainAnswer(accepted, message)
 
@@ -148,7 +148,7 @@ class SimulatedPeers:
         silent = [ip for ip in trial.routers if not self._router(ip).usable(trial.revision)]
         return f"warm-up request at {silent[0]} was answered 503: no healthy upstream" if silent else ""
 
-    def _head(self, head: "Head") -> ray.Head:
+    def _head(self, head: "RayHead") -> ray.Head:
         found = self._at(head.ip, ray.Head)
         if head.token != found.token:
             raise UnauthorizedError(f"{head.ip} does not accept the token")

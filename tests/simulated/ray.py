@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
-from eagleray.domain import labels
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.ray_cluster.serve import ReplicaState
-from eagleray.domain.traffic.ports import REPLICA_FIRST
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.ports import REPLICA_FIRST
+from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.facts.serve import ReplicaState
 from simulated.background import later, time
 from simulated.behaviours import Behaviour
 from simulated.clock import Clock

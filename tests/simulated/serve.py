@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eagleray.domain import labels
-from eagleray.domain.ray_cluster.serve import (
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
-    Deployment,
     DeploymentStatus,
     Replica,
     ReplicaState,
+    ServeDeployment,
     ServeState,
 )
 from simulated.background import later, time
@@ -194,7 +194,7 @@ class Serve:
         name = self._config["name"]
         return ServeState((Application(name, self._status, self._message, found, self._config),))
 
-    def _deployment(self, index: int, target: Target) -> Deployment:
+    def _deployment(self, index: int, target: Target) -> ServeDeployment:
         """The last deployment of an application is the one that its code returns: it answers."""
         replicas = tuple(
             Replica(a.replica_id, a.state, a.worker.name if a.worker else "", a.began) for a in target.actors
@@ -202,7 +202,7 @@ class Serve:
         even = target.running == target.number == len(target.actors)
         status = DeploymentStatus.HEALTHY if even else DeploymentStatus.UPDATING
         ingress = index == len(self._targets) - 1
-        return Deployment(target.name, status, "", target.number, is_ingress=ingress, replicas=replicas)
+        return ServeDeployment(target.name, status, "", target.number, is_ingress=ingress, replicas=replicas)
 
 
 def _load(actor: Actor) -> int:

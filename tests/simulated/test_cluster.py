@@ -2,8 +2,8 @@
 
 import pytest
 
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 from eagleray.kube.kinds import DEPLOYMENT, Manifest, Ref
 from simulated.at_rest import loses_nothing
 from simulated.behaviours import Behaviour

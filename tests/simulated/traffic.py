@@ -4,7 +4,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from eagleray.domain.traffic.router import SLOTS
+from eagleray.domain.actions.router_config import SLOTS
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, Ref
 from simulated.background import later, time
 from simulated.envoy import LOST, UNAVAILABLE, Router

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from eagleray.api.autoscaling import ScalingBehavior, ScalingRules
-from eagleray.domain.scaling.decision import Bounds, Decision, Subject, decide
-from eagleray.domain.scaling.metrics.metric import WINDOW_SECONDS, Load, Unit
-from eagleray.domain.scaling.metrics.ongoing import believed
+from eagleray.domain.version.scaling.decision import Bounds, Decision, Subject, decide
+from eagleray.domain.version.scaling.metrics.metric import WINDOW_SECONDS, Load, Unit
+from eagleray.domain.version.scaling.metrics.ongoing import believed
 from simulation.model import CONCURRENCY, Seen
 
 TARGET = 5.0

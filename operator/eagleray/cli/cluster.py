@@ -7,9 +7,9 @@ from pathlib import Path
 
 from eagleray.cli.deployment import Deployment, read
 from eagleray.cli.errors import CliError
-from eagleray.cli.pods import Pod, read_pod
-from eagleray.cli.verbs import Answer, Ask
-from eagleray.domain import labels
+from eagleray.cli.pods import ListedPod, read_pod
+from eagleray.cli.verbs import Ask, VerbAnswer
+from eagleray.domain.facts import labels
 from eagleray.kube import kubeconfig
 from eagleray.kube.api_server import ApiServer
 from eagleray.kube.client import KubeClient
@@ -61,7 +61,7 @@ class Cluster:
                 f"ModelDeployment {self.namespace}/{name} is not there; `kubectl get modeldeployments -A` lists all"
             ) from e
 
-    async def pods(self, name: str) -> list[Pod]:
+    async def pods(self, name: str) -> list[ListedPod]:
         """Read the Pods of a ModelDeployment.
 
         Raises:
@@ -90,7 +90,7 @@ class Cluster:
             return answer.says
         raise CliError(f"{self.namespace}/{name} was changed by others {ATTEMPTS} times meanwhile; try again")
 
-    async def _write(self, deployment: Deployment, answer: Answer) -> None:
+    async def _write(self, deployment: Deployment, answer: VerbAnswer) -> None:
         changed = {k: v for k, v in answer.annotations.items() if deployment.annotations.get(k) != v}
         if not changed:
             return

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from eagleray.api.rollout import Rollout
 from eagleray.api.status import ModelDeploymentStatus, RevisionStatus, RolloutStatus, VersionStatus
 from eagleray.cli.errors import CliError
-from eagleray.domain.rollout.course import Course, course_of
-from eagleray.domain.rollout.step import Step
-from eagleray.domain.rollout.verbs import Verbs, read_verbs
+from eagleray.domain.goals.verbs import Verbs, read_verbs
+from eagleray.domain.version.rollout.course import Course, course_of
+from eagleray.domain.version.rollout.step import Step
 
 
 @dataclass(frozen=True, slots=True)

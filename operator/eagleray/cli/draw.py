@@ -12,7 +12,7 @@ from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
 from eagleray.api.units import format_duration
 from eagleray.cli.deployment import Deployment
-from eagleray.cli.pods import Pod
+from eagleray.cli.pods import ListedPod
 from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
 
@@ -29,7 +29,7 @@ _BY_CONDITION = (
 )
 
 
-def draw_status(deployment: Deployment, pods: Sequence[Pod], now: datetime, note: str = "") -> RenderableType:
+def draw_status(deployment: Deployment, pods: Sequence[ListedPod], now: datetime, note: str = "") -> RenderableType:
     """Draw an object, its rollouts and its Pods.
 
     Args:

@@ -103,7 +103,7 @@ def promote(
     _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.promote(d, version, full=full))
 
 
-def _add(name: str, decide: Callable[[Deployment, str | None], verbs.Answer], does: str) -> None:
+def _add(name: str, decide: Callable[[Deployment, str | None], verbs.VerbAnswer], does: str) -> None:
     """Add the command of a verb that has no options of its own."""
 
     @app.command(name, help=does)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 
 
 @dataclass(frozen=True, slots=True)
-class Pod:
+class ListedPod:
     """One Pod.
 
     Attributes:
@@ -37,12 +37,12 @@ class Pod:
     node: str
 
 
-def read_pod(manifest: Mapping[str, Any]) -> Pod:
+def read_pod(manifest: Mapping[str, Any]) -> ListedPod:
     """Read a Pod as the API server gives it."""
     meta, spec, status = manifest["metadata"], manifest["spec"], manifest.get("status") or {}
     carried = meta.get("labels") or {}
     containers = status.get("containerStatuses") or []
-    return Pod(
+    return ListedPod(
         name=meta["name"],
         version=carried.get(labels.VERSION, ""),
         revision=carried.get(labels.REVISION, ""),

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from eagleray.api.status import Outcome, RevisionStatus, RolloutPhase, VersionStatus
 from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
-from eagleray.cli.verbs import Answer, joined, others
-from eagleray.domain.rollout.verbs import Verb
+from eagleray.cli.verbs import VerbAnswer, joined, others
+from eagleray.domain.goals.verbs import Verb
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-def rollback(deployment: Deployment, version: str | None, to: str | None) -> Answer:
+def rollback(deployment: Deployment, version: str | None, to: str | None) -> VerbAnswer:
     """Serve an earlier revision; the one that spec asks for takes a rollback before back.
 
     Args:
@@ -32,7 +32,7 @@ def rollback(deployment: Deployment, version: str | None, to: str | None) -> Ans
         return _forward(deployment, of, of.wanted)
     item = f"{target.name}/{of.wanted}"
     annotations: dict[str, str | None] = {Verb.ROLLBACK: joined([*others(deployment, Verb.ROLLBACK, of.name), item])}
-    return Answer(annotations, _says(deployment, of, target))
+    return VerbAnswer(annotations, _says(deployment, of, target))
 
 
 def _version(deployment: Deployment, version: str | None, to: str | None) -> VersionStatus:
@@ -86,7 +86,7 @@ def _before(deployment: Deployment, of: VersionStatus) -> RevisionStatus:
     return max(served, key=lambda r: (r.last_active_at or _EARLIEST, r.created_at))
 
 
-def _forward(deployment: Deployment, of: VersionStatus, wanted: str) -> Answer:
+def _forward(deployment: Deployment, of: VersionStatus, wanted: str) -> VerbAnswer:
     """Take a rollback back."""
     if deployment.verbs.rolled_back_from(wanted) is None:
         record = deployment.rollout_of(of.name)
@@ -94,7 +94,7 @@ def _forward(deployment: Deployment, of: VersionStatus, wanted: str) -> Answer:
         retry = f"; {deployment.command('retry', '--version', of.name)} tries it again" if taken_back else ""
         raise CliError(f"{wanted} is what spec asks for already{retry}")
     annotations: dict[str, str | None] = {Verb.ROLLBACK: joined(others(deployment, Verb.ROLLBACK, of.name))}
-    return Answer(annotations, f"{of.name} goes forward again to {wanted}, as spec asks.")
+    return VerbAnswer(annotations, f"{of.name} goes forward again to {wanted}, as spec asks.")
 
 
 def _says(deployment: Deployment, of: VersionStatus, target: RevisionStatus) -> str:

@@ -8,13 +8,13 @@ from rich.text import Text
 
 from eagleray.api.status import VersionStatus
 from eagleray.cli.deployment import Deployment
-from eagleray.cli.pods import Pod
+from eagleray.cli.pods import ListedPod
 from eagleray.cli.words import age, columns, marked, short_image
 
 _ROUTER = "router"
 
 
-def tree(deployment: Deployment, health: str, pods: Sequence[Pod], now: datetime) -> Table:
+def tree(deployment: Deployment, health: str, pods: Sequence[ListedPod], now: datetime) -> Table:
     """Draw everything that is there.
 
     Args:
@@ -50,14 +50,14 @@ class _Guide:
         self.below = f"{above}{'   ' if last else '│  '}"
 
 
-def _versions(deployment: Deployment, pods: Iterable[Pod]) -> list[str]:
+def _versions(deployment: Deployment, pods: Iterable[ListedPod]) -> list[str]:
     """Versions of the object, and those that are gone from it while they still have Pods."""
     known = [v.name for v in deployment.status.versions]
     return known + sorted({p.version for p in pods if p.version} - set(known))
 
 
 def _add_version(
-    table: Table, deployment: Deployment, name: str, pods: Sequence[Pod], now: datetime, *, guide: _Guide
+    table: Table, deployment: Deployment, name: str, pods: Sequence[ListedPod], now: datetime, *, guide: _Guide
 ) -> None:
     version = deployment.version(name)
     table.add_row(f"{guide.branch} {name}", "", "", _version_info(version))
@@ -73,7 +73,9 @@ def _version_info(version: VersionStatus | None) -> str:
     return f"weight:{version.effective_weight}%{shifted} ready:{version.ready_replicas}/{version.replicas}"
 
 
-def _revisions(deployment: Deployment, version: VersionStatus | None, name: str, pods: Iterable[Pod]) -> list[str]:
+def _revisions(
+    deployment: Deployment, version: VersionStatus | None, name: str, pods: Iterable[ListedPod]
+) -> list[str]:
     """Revisions that run or are to run, the stable one first; what is only remembered is not part of the tree."""
     roles = [version.stable, version.candidate] if version else []
     running = {p.revision for p in pods if p.version == name}
@@ -82,7 +84,7 @@ def _revisions(deployment: Deployment, version: VersionStatus | None, name: str,
 
 
 def _add_revision(
-    table: Table, deployment: Deployment, name: str, pods: Iterable[Pod], now: datetime, guide: _Guide
+    table: Table, deployment: Deployment, name: str, pods: Iterable[ListedPod], now: datetime, guide: _Guide
 ) -> None:
     record = deployment.revision(name)
     of = sorted((p for p in pods if p.revision == name), key=lambda p: (p.role, p.name))
@@ -111,7 +113,7 @@ def _revision_info(deployment: Deployment, name: str) -> str:
     return " ".join(filter(None, words))
 
 
-def _add_pods(table: Table, pods: Sequence[Pod], now: datetime, guide: _Guide) -> None:
+def _add_pods(table: Table, pods: Sequence[ListedPod], now: datetime, guide: _Guide) -> None:
     for number, pod in enumerate(pods):
         line = _Guide(guide.below, last=number + 1 == len(pods))
         restarts = f"restarts:{pod.restarts}" if pod.restarts else ""
@@ -119,9 +121,9 @@ def _add_pods(table: Table, pods: Sequence[Pod], now: datetime, guide: _Guide) -
         table.add_row(f"{line.branch} □ {pod.name}", marked(pod.status), age(pod.created_at, now), " ".join(info))
 
 
-def _ready(pods: Sequence[Pod]) -> str:
+def _ready(pods: Sequence[ListedPod]) -> str:
     return f"ready:{sum(map(_up, pods))}/{len(pods)}" if pods else ""
 
 
-def _up(pod: Pod) -> bool:
+def _up(pod: ListedPod) -> bool:
     return pod.ready == pod.containers and pod.status == "Running"

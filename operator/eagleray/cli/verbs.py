@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from eagleray.api.status import RolloutPhase, RolloutStatus
 from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
-from eagleray.domain.rollout.verbs import FULL, Verb, items_of
+from eagleray.domain.goals.verbs import FULL, Verb, items_of
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VerbAnswer:
     """What a verb comes to.
 
     Attributes:
@@ -22,10 +22,10 @@ class Answer:
     says: str
 
 
-Ask = Callable[[Deployment], Answer]
+Ask = Callable[[Deployment], VerbAnswer]
 
 
-def promote(deployment: Deployment, version: str | None, *, full: bool) -> Answer:
+def promote(deployment: Deployment, version: str | None, *, full: bool) -> VerbAnswer:
     """End the present step of a rollout, or with `full` all that are left; a pause by a person ends too.
 
     Raises:
@@ -36,16 +36,16 @@ def promote(deployment: Deployment, version: str | None, *, full: bool) -> Answe
     annotations = unpaused(deployment, record) if paused else {}
     if full or deployment.verbs.promoted_fully(record.to, record.attempt):
         says = f"{record.to} takes over from {record.from_} as soon as all its replicas answer; no step is waited for."
-        return Answer({**annotations, **_added(deployment, Verb.PROMOTE, record, FULL)}, says)
+        return VerbAnswer({**annotations, **_added(deployment, Verb.PROMOTE, record, FULL)}, says)
     if not _promotable(deployment, record):
         if paused:
-            return Answer(annotations, f"{_now_at(deployment, record)} goes on.")
+            return VerbAnswer(annotations, f"{_now_at(deployment, record)} goes on.")
         raise CliError(f"nothing to promote: {_now_at(deployment, record)} goes on by itself{_because(record)}")
     item = _added(deployment, Verb.PROMOTE, record, str(record.step))
-    return Answer({**annotations, **item}, _promoted(deployment, record))
+    return VerbAnswer({**annotations, **item}, _promoted(deployment, record))
 
 
-def pause(deployment: Deployment, version: str | None) -> Answer:
+def pause(deployment: Deployment, version: str | None) -> VerbAnswer:
     """Hold a rollout where it is.
 
     Raises:
@@ -54,11 +54,11 @@ def pause(deployment: Deployment, version: str | None) -> Answer:
     record = _under_way(deployment, version, "pause")
     says = f"{record.to} stays at {record.weight}% until {deployment.command('resume', *_option(deployment, record))}."
     if deployment.verbs.paused(record.to, record.attempt):
-        return Answer({}, says)
-    return Answer(_added(deployment, Verb.PAUSE, record), says)
+        return VerbAnswer({}, says)
+    return VerbAnswer(_added(deployment, Verb.PAUSE, record), says)
 
 
-def resume(deployment: Deployment, version: str | None) -> Answer:
+def resume(deployment: Deployment, version: str | None) -> VerbAnswer:
     """Let a rollout that a person holds go on.
 
     Raises:
@@ -66,7 +66,7 @@ def resume(deployment: Deployment, version: str | None) -> Answer:
     """
     record = _under_way(deployment, version, "resume")
     if deployment.verbs.paused(record.to, record.attempt):
-        return Answer(unpaused(deployment, record), f"{_now_at(deployment, record)} goes on.")
+        return VerbAnswer(unpaused(deployment, record), f"{_now_at(deployment, record)} goes on.")
     if record.phase is RolloutPhase.PAUSED:
         raise CliError(
             f"nobody paused the rollout to {record.to}{_because(record)}: "
@@ -75,7 +75,7 @@ def resume(deployment: Deployment, version: str | None) -> Answer:
     raise CliError(f"the rollout to {record.to} is not paused{_because(record)}")
 
 
-def abort(deployment: Deployment, version: str | None) -> Answer:
+def abort(deployment: Deployment, version: str | None) -> VerbAnswer:
     """Take a rollout back.
 
     Raises:
@@ -87,11 +87,11 @@ def abort(deployment: Deployment, version: str | None) -> Answer:
         f"{deployment.command('retry', *_option(deployment, record))} tries {record.to} again."
     )
     if deployment.verbs.aborted(record.to, record.attempt):
-        return Answer({}, says)
-    return Answer(_added(deployment, Verb.ABORT, record), says)
+        return VerbAnswer({}, says)
+    return VerbAnswer(_added(deployment, Verb.ABORT, record), says)
 
 
-def retry(deployment: Deployment, version: str | None) -> Answer:
+def retry(deployment: Deployment, version: str | None) -> VerbAnswer:
     """Try a candidate again that was taken back.
 
     Raises:
@@ -102,8 +102,8 @@ def retry(deployment: Deployment, version: str | None) -> Answer:
         raise CliError(f"nothing to retry: the rollout to {record.to} is {record.phase}, not Aborted")
     says = f"{record.to} starts again from its first step, as attempt {record.attempt + 1}."
     if deployment.verbs.retried(record.to, record.attempt):
-        return Answer({}, says)
-    return Answer(_added(deployment, Verb.RETRY, record), says)
+        return VerbAnswer({}, says)
+    return VerbAnswer(_added(deployment, Verb.RETRY, record), says)
 
 
 def unpaused(deployment: Deployment, record: RolloutStatus) -> dict[str, str | None]:

@@ -12,12 +12,12 @@ from eagleray.cli.cluster import Cluster
 from eagleray.cli.deployment import Deployment
 from eagleray.cli.draw import draw_status
 from eagleray.cli.outcome import Ended, ended
-from eagleray.cli.pods import Pod
+from eagleray.cli.pods import ListedPod
 from eagleray.kube.errors import TransientError
 
 PERIOD = 1.0
 
-Seen = tuple[Deployment, list[Pod]]
+Seen = tuple[Deployment, list[ListedPod]]
 
 
 async def look(cluster: Cluster, name: str) -> Seen:

@@ -5,7 +5,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from eagleray.domain.status.text import clean
+from eagleray.domain.facts.text import clean
 
 _GOOD = ("✔", "green")
 _BAD = ("✖", "red")

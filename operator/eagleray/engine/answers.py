@@ -3,11 +3,11 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from eagleray.domain.problem import PeerTrouble
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
-from eagleray.domain.ray_cluster.serve import ServeState
-from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.traffic.router import RouterStats
+from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
+from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.serve import ServeState
 
 
 @dataclass(frozen=True, slots=True)

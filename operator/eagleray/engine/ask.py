@@ -5,13 +5,13 @@ from functools import partial
 
 import structlog
 
-from eagleray.domain.actions import Action, AskProvider, DrainNode, Probe, PutApplication, SetReplicas
-from eagleray.domain.observed import Pod, Role
-from eagleray.domain.providers.query import Reading
+from eagleray.domain.actions.actions import Action, AskProvider, DrainNode, Probe, PutApplication, SetReplicas
+from eagleray.domain.facts.pods import Pod, Role
+from eagleray.domain.facts.providers.query import Reading
 from eagleray.engine.context import Look
 from eagleray.engine.questions import trouble_of
 from eagleray.peers.errors import PeerError
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 from eagleray.peers.probe import trial
 from eagleray.resources.application import build_application
 from eagleray.resources.secret import auth_token
@@ -54,7 +54,7 @@ class Inquirer:
     async def _of_head(self, action: OfHead, pod: Pod) -> None:
         memory = self._look.memory
         token = auth_token(self._look.tools.settings.token_key, self._look.key.namespace, pod.revision)
-        head = Head(pod.ip, token)
+        head = RayHead(pod.ip, token)
         try:
             match action:
                 case PutApplication():
@@ -72,17 +72,17 @@ class Inquirer:
         # Until the answer is there the same would be planned, and done, again.
         await memory.poller.ask_anew("heads")
 
-    async def _put(self, action: PutApplication, head: Head) -> None:
+    async def _put(self, action: PutApplication, head: RayHead) -> None:
         revision = self._look.plan.revisions[action.revision]
         await self._peers.put_application(self._look.key, head, build_application(revision, action.replicas))
         log.info("Deployed application", revision=revision.name, head=action.head)
 
-    async def _scale(self, action: SetReplicas, head: Head) -> None:
-        application = self._look.plan.revisions[action.revision].deployment
+    async def _scale(self, action: SetReplicas, head: RayHead) -> None:
+        application = self._look.plan.revisions[action.revision].model
         await self._peers.scale(self._look.key, head, application, action.deployment, action.replicas)
         log.info("Set replicas", head=action.head, deployment=action.deployment, replicas=action.replicas)
 
-    async def _drain(self, action: DrainNode, head: Head) -> None:
+    async def _drain(self, action: DrainNode, head: RayHead) -> None:
         """Ask Ray to give the node up if it is idle; refused while anything still runs there."""
         self._look.memory.draining.add(action.head)
         answer = await self._peers.drain(self._look.key, head, action.pod)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 from eagleray.engine.parts import NameLeavingError, NameTakenError
 from eagleray.kube.client import KubeClient
 from eagleray.kube.drift import differs

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from eagleray.domain.actions import Plan
-from eagleray.domain.observed import Observed
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
+from eagleray.domain.plan.plan import Plan
+from eagleray.domain.state.observed import Observed
 from eagleray.engine.memory import Memory
 from eagleray.engine.observe import World
 from eagleray.engine.tools import Tools

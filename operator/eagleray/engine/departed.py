@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from eagleray.engine.pods import ray_identity
 from eagleray.engine.tasks import together
 from eagleray.engine.tools import Tools

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from eagleray.domain.actions import (
+from eagleray.domain.actions.actions import (
     Action,
     CreateHead,
     CreateWorker,
@@ -15,7 +15,8 @@ from eagleray.domain.actions import (
     Part,
     RetireRevision,
 )
-from eagleray.domain.traffic.router import CONFIG_ANNOTATION, InvalidRouterConfigError
+from eagleray.domain.actions.router_config import InvalidRouterConfigError
+from eagleray.domain.facts.router_layout import CONFIG_ANNOTATION
 from eagleray.engine.ask import Inquirer
 from eagleray.engine.children import Children
 from eagleray.engine.context import Look

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from eagleray.api.status import ModelDeploymentStatus, RolloutPhase
-from eagleray.domain.actions import DrainNode, Plan, Polling
-from eagleray.domain.desired import Desired, parse
-from eagleray.domain.observed import Observed, Role
-from eagleray.domain.pace import MOVING_SECONDS
-from eagleray.domain.plan import plan, plan_deleting
+from eagleray.domain.actions.actions import DrainNode, Polling
+from eagleray.domain.facts.pods import Role
+from eagleray.domain.plan.pace import MOVING_SECONDS
+from eagleray.domain.plan.plan import Plan, plan, plan_deleting
+from eagleray.domain.state.observed import Observed
 from eagleray.domain.status.codec import read, write
+from eagleray.domain.version.desired import Desired, parse
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.context import Look
 from eagleray.engine.departed import Departed

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from eagleray.api.spec import ModelDeploymentSpec
-from eagleray.domain.observed import ProbeResult
-from eagleray.domain.problem import PeerTrouble
-from eagleray.domain.providers.query import ProviderQuery, Reading
-from eagleray.domain.rollout.samples import Sample, record
-from eagleray.domain.traffic.router import RouterStats
+from eagleray.domain.facts.probe import ProbeResult
+from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.providers.query import ProviderQuery, Reading
+from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.samples import Sample, record
 from eagleray.engine.children import Applied
 from eagleray.engine.parts import PartLog
 from eagleray.engine.pollers import Poller

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.goals.fleet import Fleet
 from eagleray.kube.kinds import Manifest
 from eagleray.kube.trim import trim_node
 

@@ -7,12 +7,14 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.observed import Observed, Pod, Role, RouterPod
-from eagleray.domain.problem import PeerTrouble, Problem
-from eagleray.domain.ray_cluster.pod_health import pod_problem
-from eagleray.domain.revisions import Revision
+from eagleray.domain.facts.pod_health import pod_problem
+from eagleray.domain.facts.pods import Pod, Role
+from eagleray.domain.facts.problem import PeerTrouble, Problem
+from eagleray.domain.facts.router_layout import CONFIG_ANNOTATION
+from eagleray.domain.facts.routers import RouterPod
+from eagleray.domain.goals.revision import Revision
 from eagleray.domain.state.model import State
-from eagleray.domain.traffic.router import CONFIG_ANNOTATION
+from eagleray.domain.state.observed import Observed
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
@@ -20,7 +22,7 @@ from eagleray.engine.pods import ROUTER_POD, ray_identity, read_pod
 from eagleray.engine.questions import HeadSubject, RouterSubject, Subjects
 from eagleray.kube.kinds import CONFIG_MAP, CONTROLLER_REVISION, POD, SERVICE, Key, Manifest, Ref
 from eagleray.kube.store import Held, Store
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 from eagleray.resources.names import router_name, service_name
 from eagleray.resources.revision import read_revision
 from eagleray.resources.router import COMPARER, HOLDER
@@ -140,7 +142,7 @@ class Observer:
     def _heads(self, world: World, pods: Iterable[Pod]) -> tuple[HeadSubject, ...]:
         """The heads that can be asked."""
         return tuple(
-            HeadSubject(p.name, p.uid, Head(p.ip, auth_token(self.token_key, world.key.namespace, p.revision)))
+            HeadSubject(p.name, p.uid, RayHead(p.ip, auth_token(self.token_key, world.key.namespace, p.revision)))
             for p in pods
             if p.role is Role.HEAD and p.live and p.started and p.ip
         )

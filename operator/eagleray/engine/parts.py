@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.actions import Action
-from eagleray.domain.problem import Outcome
+from eagleray.domain.actions.actions import Action
+from eagleray.domain.facts.problem import PartOutcome
 from eagleray.kube.errors import ForbiddenError, InvalidError, KubeError
 
 BASE_SECONDS = 1.0
@@ -48,7 +48,7 @@ class _Failure:
         retry_at: when the next try is due.
     """
 
-    outcome: Outcome
+    outcome: PartOutcome
     tried: Actions
     count: int
     retry_at: datetime
@@ -64,7 +64,7 @@ class PartLog:
         self._failures: dict[str, _Failure] = {}
 
     @property
-    def outcomes(self) -> Mapping[str, Outcome]:
+    def outcomes(self) -> Mapping[str, PartOutcome]:
         """By part, how its last try ended."""
         return {failure.outcome.part: failure.outcome for failure in self._failures.values()}
 
@@ -82,7 +82,7 @@ class PartLog:
         wait = (
             BASE_SECONDS if isinstance(error, NameLeavingError) else min(BASE_SECONDS * 2 ** (count - 1), MAX_SECONDS)
         )
-        outcome = Outcome(part=part, reason=reason, message=str(error), at=since)
+        outcome = PartOutcome(part=part, reason=reason, message=str(error), at=since)
         self._failures[step] = _Failure(outcome, actions, count, now + timedelta(seconds=wait))
 
     def done(self, step: str) -> None:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from eagleray.domain import labels
-from eagleray.domain.observed import MAIN_CONTAINERS, Container, Pod, Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import MAIN_CONTAINERS, Container, Pod, Role
 from eagleray.engine.nodes import NodeBook
 from eagleray.kube.kinds import Manifest
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import structlog
 
-from eagleray.domain.actions import Polling
-from eagleray.domain.problem import PeerTrouble
-from eagleray.domain.ray_cluster.ray_nodes import NodeUse
+from eagleray.domain.actions.actions import Polling
+from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.ray_nodes import NodeUse
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.tasks import end
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import PeerError, RejectedError
 from eagleray.peers.peers import PeerClient
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class HeadSubject:
 
     name: str
     uid: str
-    head: Head
+    head: RayHead
 
 
 @dataclass(frozen=True, slots=True)

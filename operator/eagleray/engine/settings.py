@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eagleray.domain.installation import Installation
+from eagleray.domain.goals.installation import Installation
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.live import LiveLoad
+from eagleray.domain.version.scaling.live import LiveLoad
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.settings import EngineSettings
 from eagleray.kube.client import KubeClient

@@ -33,7 +33,7 @@ class ReconcileMetrics(Protocol):
         """The error was none that the code expects."""
 
 
-class Workers:
+class WorkerPool:
     """A fixed number of workers on one queue.
 
     Args:

@@ -31,7 +31,7 @@ _FROM_CACHE = {"resourceVersion": "0"}
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class ApiServerCredentials:
     """How to reach the API server with another client.
 
     Attributes:
@@ -126,11 +126,11 @@ class ApiServer(KubeClient):
         """Close the connections."""
         await self._client.close()
 
-    async def credentials(self) -> Credentials:
+    async def credentials(self) -> ApiServerCredentials:
         """Present credentials; a service account's token is read anew when it is a minute old."""
         c = self._client.configuration
         header = await c.get_api_key_with_prefix("BearerToken") or ""
-        return Credentials(
+        return ApiServerCredentials(
             server=c.host,
             ca_path=c.ssl_ca_cert or None,
             certificate_path=c.cert_file or None,

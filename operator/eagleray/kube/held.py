@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import orjson
 
-from eagleray.domain import labels as names
+from eagleray.domain.facts import labels as names
 from eagleray.kube.client import FIELD_MANAGER
 from eagleray.kube.kinds import HELD, MODEL_DEPLOYMENT, POD, Key, Kind, Manifest, Ref
 from eagleray.kube.trim import trim

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 
 Manifest = dict[str, Any]
 

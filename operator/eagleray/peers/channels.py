@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from eagleray.domain.status.text import clean
+from eagleray.domain.facts.text import clean
 from eagleray.peers.address import grpc_target
 from eagleray.peers.budget import Budget
 from eagleray.peers.errors import (
@@ -48,7 +48,7 @@ _REFUSALS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class RayProcess:
     """A process of Ray that is called.
 
     Attributes:
@@ -87,7 +87,7 @@ class Channels:
         return len(self._channels)
 
     async def call(
-        self, owner: Hashable, process: Process, method: str, request: Message, reply: type[_Reply]
+        self, owner: Hashable, process: RayProcess, method: str, request: Message, reply: type[_Reply]
     ) -> _Reply:
         """Call a method.
 

@@ -4,7 +4,8 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from eagleray.api.mirror_status import MirrorSample
-from eagleray.domain.rollout.comparison import MAX_SAMPLES, Comparison
+from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.status.mirror import MAX_SAMPLES
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import items, loads, mapping, moment, number, text, whole

@@ -4,12 +4,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.status.text import clean
-from eagleray.peers.channels import Channels, Process
+from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.facts.text import clean
+from eagleray.peers.channels import Channels, RayProcess
 from eagleray.peers.errors import HostileError
 from eagleray.peers.http import WORDS
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 from eagleray.peers.proto import autoscaler_state_pb2 as pb
 
 MOST_NODES: Final = 10_000
@@ -41,7 +41,7 @@ class Gcs:
         self._channels = channels
         self._port = port
 
-    async def node_states(self, owner: Hashable, head: Head) -> tuple[NodeState, ...]:
+    async def node_states(self, owner: Hashable, head: RayHead) -> tuple[NodeState, ...]:
         """Read the state of every node, dead ones included.
 
         Raises:
@@ -59,7 +59,7 @@ class Gcs:
             raise HostileError(f"GCS {head.ip}: the answer has more than {MOST_NODES} nodes")
         return tuple(NodeState(clean(n.instance_id, _MOST_NAME), n.node_id, _status(n.status)) for n in nodes)
 
-    async def drain(self, owner: Hashable, head: Head, pod: str) -> DrainAnswer:
+    async def drain(self, owner: Hashable, head: RayHead, pod: str) -> DrainAnswer:
         """Ask Ray to let the node of a Pod go if it is idle; then it leaves at once.
 
         Raises:
@@ -74,8 +74,8 @@ class Gcs:
         reply = await self._channels.call(owner, self._process(head), "DrainNode", request, pb.DrainNodeReply)
         return DrainAnswer(reply.is_accepted, "" if reply.is_accepted else clean(reply.rejection_reason_message, WORDS))
 
-    def _process(self, head: Head) -> Process:
-        return Process("GCS", "ray.rpc.autoscaler.AutoscalerStateService", head.ip, self._port, head.token)
+    def _process(self, head: RayHead) -> RayProcess:
+        return RayProcess("GCS", "ray.rpc.autoscaler.AutoscalerStateService", head.ip, self._port, head.token)
 
 
 def _status(number: int) -> NodeStatus:

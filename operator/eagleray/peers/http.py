@@ -16,7 +16,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from eagleray.domain.status.text import clean
+from eagleray.domain.facts.text import clean
 from eagleray.peers.budget import Budget, Room
 from eagleray.peers.errors import (
     HostileError,

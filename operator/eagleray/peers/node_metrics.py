@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from eagleray.domain.ray_cluster.ray_nodes import NodeUse
+from eagleray.domain.facts.ray_nodes import NodeUse
 from eagleray.peers.address import http_url
 from eagleray.peers.http import NODES, Http, Request
 from eagleray.peers.shape import ShapeError, text

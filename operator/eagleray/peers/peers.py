@@ -3,17 +3,17 @@
 from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
-from eagleray.domain.observed import ProbeResult
-from eagleray.domain.providers.query import ProviderQuery
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeUse
-from eagleray.domain.ray_cluster.serve import ServeState
-from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.traffic.router import RouterStats
+from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.facts.probe import ProbeResult
+from eagleray.domain.facts.providers.query import ProviderQuery
+from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
+from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.serve import ServeState
 from eagleray.peers import comparisons, held, node_metrics, probe, provider, raylet, router_stats
 from eagleray.peers.channels import Channels
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
-from eagleray.peers.places import Head, Ports
+from eagleray.peers.places import Ports, RayHead
 from eagleray.peers.probe import Trial
 from eagleray.peers.serve import Serve
 
@@ -24,15 +24,15 @@ class PeerClient(Protocol):
     Every method but `probe`, `forget` and `close` raises a `PeerError` where there is no usable answer.
     """
 
-    async def serve_state(self, owner: Hashable, head: Head) -> ServeState:
+    async def serve_state(self, owner: Hashable, head: RayHead) -> ServeState:
         """Read every Serve application of a head; none where Serve was not started yet."""
         ...
 
-    async def put_application(self, owner: Hashable, head: Head, body: Mapping[str, Any]) -> None:
+    async def put_application(self, owner: Hashable, head: RayHead, body: Mapping[str, Any]) -> None:
         """Make `body`, a `ServeDeploySchema`, all that a head's Serve runs; it is deployed in the background."""
         ...
 
-    async def scale(self, owner: Hashable, head: Head, application: str, deployment: str, replicas: int) -> None:
+    async def scale(self, owner: Hashable, head: RayHead, application: str, deployment: str, replicas: int) -> None:
         """Set the target of a Serve deployment."""
         ...
 
@@ -40,11 +40,11 @@ class PeerClient(Protocol):
         """Say what is wrong with a head that takes orders without a token, and what helps; "" where none does."""
         ...
 
-    async def node_states(self, owner: Hashable, head: Head) -> tuple[NodeState, ...]:
+    async def node_states(self, owner: Hashable, head: RayHead) -> tuple[NodeState, ...]:
         """Read the state of every Ray node that a head knows, dead ones included."""
         ...
 
-    async def drain(self, owner: Hashable, head: Head, pod: str) -> DrainAnswer:
+    async def drain(self, owner: Hashable, head: RayHead, pod: str) -> DrainAnswer:
         """Ask a head to let the node of a Pod go, if it is idle."""
         ...
 
@@ -103,15 +103,15 @@ class Peers:
         self._serve = Serve(self._http, self._ports.dashboard)
         self._gcs = Gcs(self._channels, self._ports.gcs)
 
-    async def serve_state(self, owner: Hashable, head: Head) -> ServeState:
+    async def serve_state(self, owner: Hashable, head: RayHead) -> ServeState:
         """Read every Serve application of a head; none where Serve was not started yet."""
         return await self._serve.state(owner, head)
 
-    async def put_application(self, owner: Hashable, head: Head, body: Mapping[str, Any]) -> None:
+    async def put_application(self, owner: Hashable, head: RayHead, body: Mapping[str, Any]) -> None:
         """Make `body`, a `ServeDeploySchema`, all that a head's Serve runs; it is deployed in the background."""
         await self._serve.put(owner, head, body)
 
-    async def scale(self, owner: Hashable, head: Head, application: str, deployment: str, replicas: int) -> None:
+    async def scale(self, owner: Hashable, head: RayHead, application: str, deployment: str, replicas: int) -> None:
         """Set the target of a Serve deployment."""
         await self._serve.scale(owner, head, application, deployment, replicas)
 
@@ -119,11 +119,11 @@ class Peers:
         """Say what is wrong with a head that takes orders without a token, and what helps; "" where none does."""
         return await self._serve.protection(owner, ip)
 
-    async def node_states(self, owner: Hashable, head: Head) -> tuple[NodeState, ...]:
+    async def node_states(self, owner: Hashable, head: RayHead) -> tuple[NodeState, ...]:
         """Read the state of every Ray node that a head knows, dead ones included."""
         return await self._gcs.node_states(owner, head)
 
-    async def drain(self, owner: Hashable, head: Head, pod: str) -> DrainAnswer:
+    async def drain(self, owner: Hashable, head: RayHead, pod: str) -> DrainAnswer:
         """Ask a head to let the node of a Pod go, if it is idle."""
         return await self._gcs.drain(owner, head, pod)
 

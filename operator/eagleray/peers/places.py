@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS, RAYLET
-from eagleray.domain.traffic.router import HTTP_PORT, OPS_PORT
+from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS, RAYLET
+from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT
 from eagleray.resources.pod import METRICS_PORT
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class RayHead:
     """A Ray head.
 
     Attributes:

@@ -10,10 +10,10 @@ from yarl import URL
 
 from eagleray.api.serving import WarmupRequest
 from eagleray.api.units import parse_duration
-from eagleray.domain.observed import ProbeResult
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import replica_ports
-from eagleray.domain.traffic.router import REVISION_HEADER
+from eagleray.domain.facts.ports import replica_ports
+from eagleray.domain.facts.probe import ProbeResult
+from eagleray.domain.facts.router_layout import REVISION_HEADER
+from eagleray.domain.goals.revision import Revision
 from eagleray.peers.address import http_url
 from eagleray.peers.errors import PeerError, UnreachableError
 from eagleray.peers.http import WARM_UP, Http, Request
@@ -56,7 +56,7 @@ class Trial:
 def trial(revision: Revision, incarnation: int, workers: Iterable[str], routers: Iterable[str]) -> Trial:
     """The trial of a revision: its warm-up, or else the cheapest request that a model or an app has."""
     template = revision.template
-    path = f"/v2/models/{revision.deployment}" if template.model else HEALTH_PATH
+    path = f"/v2/models/{revision.model}" if template.model else HEALTH_PATH
     wait = template.request_timeout
     return Trial(
         revision=revision.name,

@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from yarl import URL
 
-from eagleray.domain.providers.query import NoValueError, ProviderQuery
+from eagleray.domain.facts.providers.query import NoValueError, ProviderQuery
 from eagleray.peers.errors import RejectedError
 from eagleray.peers.http import PROVIDERS, Http, Request
 from eagleray.peers.shape import ShapeError, loads

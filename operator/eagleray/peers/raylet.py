@@ -3,12 +3,12 @@
 from collections.abc import Hashable
 from contextlib import suppress
 
-from eagleray.peers.channels import Channels, Process
+from eagleray.peers.channels import Channels, RayProcess
 from eagleray.peers.errors import UnreachableError
 from eagleray.peers.proto import node_manager_pb2 as pb
 
 
-async def shut_down(channels: Channels, owner: Hashable, raylet: Process) -> None:
+async def shut_down(channels: Channels, owner: Hashable, raylet: RayProcess) -> None:
     """End a raylet and every replica of its node now, whatever they do.
 
     Not gracefully, as Ray calls it: then it would take its leave of a head that is gone, and wait for the answer.
@@ -22,6 +22,6 @@ async def shut_down(channels: Channels, owner: Hashable, raylet: Process) -> Non
         )
 
 
-def raylet_at(ip: str, port: int, token: str) -> Process:
+def raylet_at(ip: str, port: int, token: str) -> RayProcess:
     """The raylet of a Pod."""
-    return Process("raylet", "ray.rpc.NodeManagerService", ip, port, token)
+    return RayProcess("raylet", "ray.rpc.NodeManagerService", ip, port, token)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
 
-from eagleray.domain.traffic.router import RevisionStats, RouterStats
+from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import MOST, ShapeError, items, loads, mapping, text, whole

@@ -4,12 +4,12 @@ import json
 from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from eagleray.domain.ray_cluster.serve import ServeState
+from eagleray.domain.facts.serve import ServeState
 from eagleray.peers import shape
 from eagleray.peers.address import http_url
 from eagleray.peers.errors import UnauthorizedError, UnknownError
 from eagleray.peers.http import CONTROL, DEPLOY, Http, Request
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 from eagleray.peers.serve_details import parse_serve_details
 
 GET_SECONDS: Final = 3.0
@@ -34,7 +34,7 @@ class Serve:
         self._http = http
         self._port = port
 
-    async def state(self, owner: Hashable, head: Head) -> ServeState:
+    async def state(self, owner: Hashable, head: RayHead) -> ServeState:
         """Read every application with its deployments and replicas.
 
         Returns:
@@ -52,7 +52,7 @@ class Serve:
         )
         return await self._http.ask(CONTROL, owner, request, parse_serve_details)
 
-    async def put(self, owner: Hashable, head: Head, body: Mapping[str, Any]) -> None:
+    async def put(self, owner: Hashable, head: RayHead, body: Mapping[str, Any]) -> None:
         """Make `body`, a `ServeDeploySchema`, the whole of what Serve runs; it is deployed in the background.
 
         Raises:
@@ -62,7 +62,7 @@ class Serve:
         request = self._order("PUT", head, _APPLICATIONS, body, PUT_SECONDS)
         await self._http.ask(DEPLOY, owner, request, _nothing)
 
-    async def scale(self, owner: Hashable, head: Head, application: str, deployment: str, replicas: int) -> None:
+    async def scale(self, owner: Hashable, head: RayHead, application: str, deployment: str, replicas: int) -> None:
         """Set the target of a deployment of an application that has an external scaler.
 
         Raises:
@@ -74,7 +74,7 @@ class Serve:
         request = self._order("POST", head, path, {"target_num_replicas": replicas}, GET_SECONDS)
         await self._http.ask(CONTROL, owner, request, _nothing)
 
-    def _order(self, method: str, head: Head, path: str, body: Mapping[str, Any], seconds: float) -> Request:
+    def _order(self, method: str, head: RayHead, path: str, body: Mapping[str, Any], seconds: float) -> Request:
         return Request(
             peer=_name(head.ip),
             url=http_url(head.ip, self._port, path),
@@ -127,7 +127,7 @@ def _name(ip: str) -> str:
     return f"Ray head {ip}"
 
 
-def _authorization(head: Head) -> dict[str, str]:
+def _authorization(head: RayHead) -> dict[str, str]:
     return {"Authorization": f"Bearer {head.token}"}
 
 

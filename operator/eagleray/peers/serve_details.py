@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.domain.ray_cluster.serve import (
+from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
-    Deployment,
     DeploymentStatus,
     Replica,
     ReplicaState,
+    ServeDeployment,
     ServeState,
 )
-from eagleray.domain.ray_cluster.serve_failures import RETRYING
+from eagleray.domain.facts.serve_failures import RETRYING
 from eagleray.peers.shape import items, loads, mapping, moment, shallow, text, whole, word
 
 MOST_APPLICATIONS: Final = 64
@@ -52,12 +52,12 @@ def _application(app: Mapping[str, Any]) -> Application:
     )
 
 
-def _deployment(deployment: Mapping[str, Any], ingress: str) -> Deployment:
+def _deployment(deployment: Mapping[str, Any], ingress: str) -> ServeDeployment:
     name = text(deployment.get("name"), "deployment.name")
     status = word(DeploymentStatus, deployment.get("status"), "deployment.status")
     message = _message(deployment.get("message"))
     trigger = text(deployment.get("status_trigger") or "", "deployment.status_trigger")
-    return Deployment(
+    return ServeDeployment(
         name=name,
         status=status,
         message=message,

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from eagleray.domain.status.text import strip_ansi
+from eagleray.domain.facts.text import strip_ansi
 
 _S = TypeVar("_S", bound=StrEnum)
 MOST: Final = 2**53

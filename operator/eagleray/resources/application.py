@@ -5,9 +5,9 @@ from typing import Any
 from eagleray.api.serving import Concurrency, Model
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
-from eagleray.domain import labels
-from eagleray.domain.ray_cluster.groups import Counts, WorkerGroup, named_deployments
-from eagleray.domain.revisions import Revision
+from eagleray.domain.facts import labels
+from eagleray.domain.goals.groups import Counts, WorkerGroup, named_deployments
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import GRACEFUL_SHUTDOWN_SECONDS
 from eagleray.resources.sizes import replica_size
 from eagleray.resources.storage import MODEL_PATH
@@ -39,7 +39,7 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
     """
     template = revision.template
     application: dict[str, Any] = {
-        "name": revision.deployment,
+        "name": revision.model,
         "route_prefix": "/",
         "external_scaler_enabled": True,
     }
@@ -69,7 +69,7 @@ def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
     told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature"})
     return {
         "framework": model.framework,
-        "name": revision.deployment,
+        "name": revision.model,
         "path": MODEL_PATH,
         "output": model.output,
         "batching": _batching(revision.template),

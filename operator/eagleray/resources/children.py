@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.rendered import Rendered
-from eagleray.domain.traffic.router import RouterConfig
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.actions.router_files import RouterFiles
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import budget_name, service_name
 from eagleray.resources.pdb import build_worker_pdb
 from eagleray.resources.pod import PodSettings
@@ -40,7 +40,7 @@ class RouterContext:
     """
 
     config: RouterConfig
-    rendered: Rendered
+    rendered: RouterFiles
     image: str
     owner: dict[str, Any]
     pods: PodSettings

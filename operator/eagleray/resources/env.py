@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.ray_cluster.groups import WorkerGroup
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import REPLICA_FIRST, replica_ports
+from eagleray.domain.facts.ports import REPLICA_FIRST, replica_ports
+from eagleray.domain.goals.groups import WorkerGroup
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
 

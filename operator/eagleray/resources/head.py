@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import HEAD_DASHBOARD, HEAD_GCS
+from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import head_env
 from eagleray.resources.names import head_hostname, head_name, service_name
 from eagleray.resources.placement import forbid_spot, prefer_lasting

@@ -1,7 +1,7 @@
 """Labels of children."""
 
-from eagleray.domain import labels as names
-from eagleray.domain.revisions import Revision
+from eagleray.domain.facts import labels as names
+from eagleray.domain.goals.revision import Revision
 
 
 def deployment_labels(name: str) -> dict[str, str]:
@@ -21,7 +21,7 @@ def labels(
         group: of a worker Pod, its worker group.
     """
     found = {
-        **deployment_labels(revision.deployment),
+        **deployment_labels(revision.model),
         names.VERSION: revision.version,
         names.REVISION: revision.name,
     }

@@ -1,7 +1,7 @@
 """Names of children; each follows from what it belongs to, so that a repeated creation meets itself."""
 
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import HEAD_GCS
+from eagleray.domain.facts.ports import HEAD_GCS
+from eagleray.domain.goals.revision import Revision
 
 
 def router_name(deployment: str) -> str:

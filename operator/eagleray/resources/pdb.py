@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.labels import labels
 from eagleray.resources.names import budget_name
 

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from eagleray.api.placement import Placement
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.goals.fleet import Fleet
 
 Term = Mapping[str, list[Any]]
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

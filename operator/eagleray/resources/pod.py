@@ -5,10 +5,10 @@ from importlib.resources import files
 from typing import Any
 
 from eagleray.api.placement import Placement
-from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import MAX_MODEL_BYTES
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import RAYLET
+from eagleray.domain.facts.ports import RAYLET
+from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.installation import MAX_MODEL_BYTES
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import TMP
 from eagleray.resources.labels import labels
 

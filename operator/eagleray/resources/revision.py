@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.labels import labels as labels_of
 
 
@@ -44,7 +44,7 @@ def read_revision(manifest: Mapping[str, Any], model: str) -> Revision:
     meta, data = manifest["metadata"], manifest["data"]
     return Revision(
         name=meta["name"],
-        deployment=model,
+        model=model,
         namespace=meta["namespace"],
         version=meta["name"].removeprefix(f"{model}-").rpartition("-")[0],
         template=VersionTemplate.model_validate(data["template"]),

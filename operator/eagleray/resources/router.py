@@ -3,10 +3,11 @@
 import hashlib
 from typing import Any
 
-from eagleray.domain import labels as names
-from eagleray.domain.observed import Role
-from eagleray.domain.traffic.rendered import Rendered
-from eagleray.domain.traffic.router import (
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.actions.router_files import RouterFiles
+from eagleray.domain.facts import labels as names
+from eagleray.domain.facts.pods import Role
+from eagleray.domain.facts.router_layout import (
     CHECKS_PORT,
     CONFIG_ANNOTATION,
     CONFIG_DIR,
@@ -19,7 +20,6 @@ from eagleray.domain.traffic.router import (
     KUBELET_DATA,
     OPS_PORT,
     REPORT_PORT,
-    RouterConfig,
 )
 from eagleray.resources.labels import deployment_labels
 from eagleray.resources.names import router_name
@@ -51,7 +51,7 @@ LONGEST_REQUEST_SECONDS = 600
 SPARE_SECONDS = 5
 
 
-def build_config_map(config: RouterConfig, rendered: Rendered, owner: dict[str, Any]) -> dict[str, Any]:
+def build_config_map(config: RouterConfig, rendered: RouterFiles, owner: dict[str, Any]) -> dict[str, Any]:
     """Build the ConfigMap with the files that every router Pod mounts; their version is noted on it."""
     metadata = _metadata(config, router_name(config.name), owner)
     return {

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from typing import Any
 
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.labels import labels
 from eagleray.resources.names import secret_name
 

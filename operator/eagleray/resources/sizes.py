@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from eagleray.api.placement import GPUS, Resources
 from eagleray.api.units import format_bytes, format_quantity, parse_quantity
-from eagleray.domain.ray_cluster.groups import WorkerGroup
+from eagleray.domain.goals.groups import WorkerGroup
 
 _MIB = 1024 * 1024
 DEFAULT_CPU = Decimal("0.5")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from eagleray.domain import labels
-from eagleray.domain.ray_cluster.groups import WorkerGroup
-from eagleray.domain.revisions import Revision
+from eagleray.domain.facts import labels
+from eagleray.domain.goals.groups import WorkerGroup
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
 from eagleray.resources.labels import labels as pod_labels
 from eagleray.resources.names import head_address, worker_name

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from eagleray.domain.traffic.router import RouterConfig, RouterLayout
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.xds import address, extension, file_source
 
 ADMIN_CLUSTER = "admin"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from eagleray.domain.traffic.router import RouterLayout, RouterTarget
+from eagleray.domain.actions.router_config import RouterTarget
+from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.endpoints import endpoints_file
 from eagleray.router.xds import extension, file_source, seconds, typed
 

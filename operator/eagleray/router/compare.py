@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from eagleray.domain.traffic.router import REVISION_HEADER, RouterConfig, RouterLayout, RouterMirror
+from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
+from eagleray.domain.facts.router_layout import REVISION_HEADER, RouterLayout
 from eagleray.router.xds import ANYWHERE, ONLY_GET, extension, json_reply, loopback_cluster, seconds, set_header, typed
 
 # What tells a replica that it was asked with a copy, whose answer nobody gets.

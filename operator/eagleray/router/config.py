@@ -10,14 +10,9 @@ from typing import Any
 
 import orjson
 
-from eagleray.domain.traffic.rendered import Rendered
-from eagleray.domain.traffic.router import (
-    HOLDS_FILE,
-    IPV4_LISTENERS_FILE,
-    InvalidRouterConfigError,
-    RouterConfig,
-    RouterLayout,
-)
+from eagleray.domain.actions.router_config import InvalidRouterConfigError, RouterConfig
+from eagleray.domain.actions.router_files import RouterFiles
+from eagleray.domain.facts.router_layout import HOLDS_FILE, IPV4_LISTENERS_FILE, RouterLayout
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.cache import Cache
 from eagleray.router.clusters import cluster
@@ -36,7 +31,7 @@ CACHE_BYTES = 32 * 1024 * 1024
 Resources = list[dict[str, Any]]
 
 
-def rendered(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> Rendered:
+def rendered(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> RouterFiles:
     """Render every file of the router's ConfigMap; what was rendered lately is not rendered again.
 
     The same input gives the same bytes. `bootstrap.json` depends on the layout and on names alone: only a change of it
@@ -52,7 +47,7 @@ def rendered(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> Rendere
     return _renderings.get((config, layout), lambda: _render(config, layout))
 
 
-def _render(config: RouterConfig, layout: RouterLayout) -> Rendered:
+def _render(config: RouterConfig, layout: RouterLayout) -> RouterFiles:
     dynamic = _dynamic(config, layout)
     assignments = {endpoints_file(t): assignment(t) for t in config.targets}
     others = {HOLDS_FILE: holds_file(config)} if config.holds else {}
@@ -65,7 +60,7 @@ def _render(config: RouterConfig, layout: RouterLayout) -> Rendered:
         **others,
     }
     _check_size(config, whole)
-    return Rendered(whole, version)
+    return RouterFiles(whole, version)
 
 
 def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]:
@@ -107,8 +102,8 @@ def _bytes(document: object) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-def _size(whole: Rendered) -> int:
+def _size(whole: RouterFiles) -> int:
     return sum(map(len, whole.files.values()))
 
 
-_renderings: Cache[tuple[RouterConfig, RouterLayout], Rendered] = Cache(CACHE_BYTES, _size)
+_renderings: Cache[tuple[RouterConfig, RouterLayout], RouterFiles] = Cache(CACHE_BYTES, _size)

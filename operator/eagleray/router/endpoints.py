@@ -4,7 +4,7 @@ The files are in protobuf's text format: as JSON the endpoints of two thousand P
 holds 1 MiB, as text 0.6; and Envoy, which reads all files again at each change, needs no longer for it.
 """
 
-from eagleray.domain.traffic.router import RouterTarget
+from eagleray.domain.actions.router_config import RouterTarget
 from eagleray.router.cache import Cache
 from eagleray.router.xds import TYPES
 

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from eagleray.api.traffic import Sticky
-from eagleray.domain.traffic.router import REVISION_HEADER, VERSION_HEADER, RouterConfig, RouterMirror, Share
+from eagleray.domain.actions.router_config import RouterConfig, RouterMirror, Share
+from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 from eagleray.router.clusters import VERSION_METADATA
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
 from eagleray.router.hold import on_hold

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from eagleray.domain.traffic.router import RouterConfig, RouterLayout
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.xds import ONLY_GET, extension, loopback_cluster, seconds, typed
 
 HELD_PATH = "/held"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from eagleray.domain.traffic.router import EVERYWHERE, RouterConfig, RouterLayout
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
 from eagleray.router.access_log import access_log
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies

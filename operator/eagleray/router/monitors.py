@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from eagleray.domain.traffic.router import RouterConfig
+from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.router.xds import ANYWHERE, json_reply, merged, set_header
 
 # How the User-Agent of those begins who watch, whatever they ask.

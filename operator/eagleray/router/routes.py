@@ -3,7 +3,8 @@
 from typing import Any
 
 from eagleray.api.traffic import TrafficRule, ValueMatch
-from eagleray.domain.traffic.router import REVISION_HEADER, SLOTS, VERSION_HEADER, RouterConfig, RouterLane, Share
+from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
+from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
 from eagleray.router.forward import forward

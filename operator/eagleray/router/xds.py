@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.domain.traffic.router import KUBELET_DATA, RouterLayout
+from eagleray.domain.facts.router_layout import KUBELET_DATA, RouterLayout
 
 ANYWHERE = {"prefix": "/"}
 ONLY_GET = {"name": ":method", "string_match": {"exact": "GET"}}

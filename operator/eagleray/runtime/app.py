@@ -12,12 +12,12 @@ from typing import Protocol
 
 import structlog
 
-from eagleray.domain.installation import Installation
+from eagleray.domain.goals.installation import Installation
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
 from eagleray.engine.tools import Tools
-from eagleray.engine.worker import RECONCILE_TIMEOUT, Workers
+from eagleray.engine.worker import RECONCILE_TIMEOUT, WorkerPool
 from eagleray.kube.api_server import ApiServer
 from eagleray.kube.kinds import LEASE, Key, Manifest, Ref
 from eagleray.kube.lease import Lease
@@ -25,7 +25,7 @@ from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
 from eagleray.peers.peers import Peers
-from eagleray.runtime.health import PROMETHEUS, Answer, Health, HttpServer, Stage
+from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
 from eagleray.runtime.resync import Resync, served
@@ -121,7 +121,7 @@ class Operator:
         self._store = Store()
         self._nodes = NodeBook(process.settings.nodes)
         self._resync: asyncio.Task[None] | None = None
-        self._workers: Workers | None = None
+        self._workers: WorkerPool | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stand by for the Lease, lead until `stop`, and give the Lease up."""
@@ -182,7 +182,7 @@ class Operator:
 
     def _work(self, reconciler: Reconciler) -> None:
         """Begin to work, now that everything was seen: to half a world, children that were not listed are missing."""
-        self._workers = Workers(self._queue, reconciler, self._metrics, concurrency=self._settings.concurrency)
+        self._workers = WorkerPool(self._queue, reconciler, self._metrics, concurrency=self._settings.concurrency)
         self._workers.start()
         self._health.stage = Stage.LEADING
 
@@ -237,7 +237,7 @@ def _allow_connections() -> None:
 
 def _serve(servers: ExitStack, settings: Settings, health: Health, metrics: Metrics) -> None:
     probes = {"/healthz": health.healthz, "/readyz": health.readyz}
-    scrape = {"/metrics": lambda: Answer(200, metrics.render(), PROMETHEUS)}
+    scrape = {"/metrics": lambda: HttpAnswer(200, metrics.render(), PROMETHEUS)}
     for port, routes in ((settings.health_port, probes), (settings.metrics_port, scrape)):
         server = HttpServer(port, routes)
         server.start()

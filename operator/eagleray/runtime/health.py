@@ -55,18 +55,18 @@ class Health:
             return f"one reconcile has been running for {self._longest:.0f} s"
         return ""
 
-    def healthz(self) -> "Answer":
+    def healthz(self) -> "HttpAnswer":
         """Liveness."""
         problem = self.problem()
-        return Answer(503 if problem else 200, (problem or "ok").encode())
+        return HttpAnswer(503 if problem else 200, (problem or "ok").encode())
 
-    def readyz(self) -> "Answer":
+    def readyz(self) -> "HttpAnswer":
         """Readiness: standing by, or leading with every object seen once."""
-        return Answer(200 if self.stage in _READY else 503, self.stage.encode())
+        return HttpAnswer(200 if self.stage in _READY else 503, self.stage.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer.
 
     Attributes:
@@ -80,7 +80,7 @@ class Answer:
     content_type: str = TEXT
 
 
-Routes = Mapping[str, Callable[[], Answer]]
+Routes = Mapping[str, Callable[[], HttpAnswer]]
 
 
 class HttpServer:
@@ -122,7 +122,7 @@ def _handler(routes: Routes) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             route = routes.get(self.path.partition("?")[0])
-            answer = route() if route else Answer(404, b"not found")
+            answer = route() if route else HttpAnswer(404, b"not found")
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))

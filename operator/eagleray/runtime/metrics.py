@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.live import LiveLoad
+from eagleray.domain.version.scaling.live import LiveLoad
 from eagleray.engine.queue import QueueMetrics
 from eagleray.engine.worker import ReconcileMetrics
 from eagleray.kube.kinds import Key

@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from eagleray.api.scaling_status import ScalingStatus
-from eagleray.domain.live import LiveLoad
+from eagleray.domain.version.scaling.live import LiveLoad
 from eagleray.kube.kinds import Key
 
 T = TypeVar("T")

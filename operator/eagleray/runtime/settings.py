@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eagleray.api.serving import FRAMEWORKS
 from eagleray.api.units import parse_quantity
-from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour
+from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour
 
 PREFIX = "EAGLERAY_"
 MAX_DRAIN_SECONDS = 20.0

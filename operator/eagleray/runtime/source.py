@@ -11,7 +11,7 @@ from typing import Any
 
 import kopf
 
-from eagleray.kube.api_server import Credentials
+from eagleray.kube.api_server import ApiServerCredentials
 from eagleray.kube.client import selector
 from eagleray.kube.kinds import CHILD_LABELS, CHILDREN, HELD, NODE, Key, Kind, Manifest
 from eagleray.kube.store import Store
@@ -42,7 +42,7 @@ class Source:
     node: Callable[[Manifest, bool], None]
     on_start: Callable[[], Awaitable[None]]
     on_stop: Callable[[], Awaitable[None]]
-    credentials: Callable[[], Awaitable[Credentials]]
+    credentials: Callable[[], Awaitable[ApiServerCredentials]]
     namespaces: tuple[str, ...] = ()
     kubernetes: tuple[int, int] = field(default=(1, 30))
     exit_seconds: float = 25.0
@@ -135,7 +135,7 @@ def settings(kubernetes: tuple[int, int], exit_seconds: float) -> kopf.OperatorS
     return s
 
 
-def _connection(c: Credentials) -> kopf.ConnectionInfo:
+def _connection(c: ApiServerCredentials) -> kopf.ConnectionInfo:
     return kopf.ConnectionInfo(
         server=c.server,
         ca_path=c.ca_path,

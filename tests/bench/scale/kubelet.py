@@ -9,7 +9,7 @@ import structlog
 
 from bench.scale.api import MERGE, Api, ApiError, Manifest
 from bench.scale.world import RouterFiles, StubPod, World
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 
 log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from bench.scale import envoy
 from bench.scale.models import BUSY_PREFIX
 from bench.scale.world import Manifest, StubPod, World
-from eagleray.domain.traffic.ports import HEAD_DASHBOARD, REPLICA_FIRST
-from eagleray.domain.traffic.router import HTTP_PORT, OPS_PORT
+from eagleray.domain.facts.ports import HEAD_DASHBOARD, REPLICA_FIRST
+from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT
 
 # Somebody may ask a holder to be told of a request so long; none ever comes.
 LONGEST_WAIT_SECONDS = 60.0

@@ -13,7 +13,7 @@ from bench.scale.operator import NAMESPACE, Cost, cost, operator
 from bench.scale.processes import Running, free_ports, running
 from bench.scale.seen import until
 from bench.scale.site import Site, install, site
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from kind import toolchain
 from kind.progress import HarnessError, say
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.scale.api import Api, Manifest
 from bench.scale.models import COLLECTION
 from bench.scale.world import Model
-from eagleray.domain import labels
+from eagleray.domain.facts import labels
 
 POLL_SECONDS = 0.05
 

@@ -23,7 +23,7 @@ from bench.scale.operator import NAMESPACE as OPERATOR_NAMESPACE
 from bench.scale.operator import Cost, Operator, cost, operator
 from bench.scale.seen import Seen, SeenPod, until
 from bench.scale.site import Site, site
-from eagleray.domain.observed import Role
+from eagleray.domain.facts.pods import Role
 from kind.progress import say
 
 # Generous for an operator that does well, and an end for one that does not.

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from eagleray.domain import labels
-from eagleray.domain.observed import Role
+from eagleray.domain.facts import labels
+from eagleray.domain.facts.pods import Role
 
 Manifest = dict[str, Any]
 Model = tuple[str, str]

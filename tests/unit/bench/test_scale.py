@@ -8,7 +8,7 @@ from bench.scale import models
 from bench.scale.api import Manifest
 from bench.scale.audit import Audit
 from bench.scale.world import RouterFiles, StubPod, World
-from eagleray.domain.traffic.router import RouterConfig, RouterTarget
+from eagleray.domain.actions.router_config import RouterConfig, RouterTarget
 from eagleray.router.config import rendered
 
 

@@ -5,7 +5,7 @@ import pytest
 from eagleray.cli import verbs
 from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
-from eagleray.cli.verbs import Answer, Ask
+from eagleray.cli.verbs import Ask, VerbAnswer
 from unit.cli.objects import ANALYSIS, NEW, STEPS, deployment, rollout
 
 PROMOTE, PAUSE, ABORT, RETRY = (f"eagleray.dev/{verb}" for verb in ("promote", "pause", "abort", "retry"))
@@ -104,7 +104,7 @@ def test_other_versions_are_left_alone() -> None:
 
 def test_of_several_rollouts_the_named_one_is_meant() -> None:
     answer = ask("pause", "v2")(deployment(rollout("v1"), rollout("v2")))
-    assert answer == Answer(
+    assert answer == VerbAnswer(
         {PAUSE: "churn-v2-bbbb0002/1"},
         "churn-v2-bbbb0002 stays at 5% until `kubectl eagleray resume churn -n shop --version v2`.",
     )

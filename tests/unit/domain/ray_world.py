@@ -4,21 +4,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from eagleray.domain.actions import Action, DrainNode, Probe, PutApplication, SetReplicas
-from eagleray.domain.observed import Container, Pod, ProbeResult, Role
-from eagleray.domain.ray_cluster.serve import (
+from eagleray.domain.actions.actions import Action, DrainNode, Probe, PutApplication, SetReplicas
+from eagleray.domain.facts.pods import Container, Pod, Role
+from eagleray.domain.facts.probe import ProbeResult
+from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
-    Deployment,
     DeploymentStatus,
     Replica,
     ReplicaState,
+    ServeDeployment,
     ServeState,
 )
 
 if TYPE_CHECKING:
-    from eagleray.domain.revisions import Revision
-    from eagleray.domain.traffic.router import RouterConfig
+    from eagleray.domain.actions.router_config import RouterConfig
+    from eagleray.domain.goals.revision import Revision
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -146,11 +147,11 @@ class RayWorld:
         if head.name not in self.targets:
             return ServeState()
         found = [self._deployment(head.name, d, target) for d, target in self.targets[head.name].items()]
-        found += [Deployment(name, DeploymentStatus.HEALTHY, "", 1) for name in self.unnamed]
+        found += [ServeDeployment(name, DeploymentStatus.HEALTHY, "", 1) for name in self.unnamed]
         return ServeState((Application("m", self.app_status, deployments=tuple(found)),))
 
-    def _deployment(self, head: str, name: str, target: int) -> Deployment:
+    def _deployment(self, head: str, name: str, target: int) -> ServeDeployment:
         placed = {r: pod for r, (d, pod) in self.replicas[head].items() if d == name}
         replicas = tuple(Replica(r, ReplicaState.RUNNING, pod, self.now) for r, pod in placed.items())
         ingress = self.ingress in {"", name}
-        return Deployment(name, DeploymentStatus.HEALTHY, "", target, is_ingress=ingress, replicas=replicas)
+        return ServeDeployment(name, DeploymentStatus.HEALTHY, "", target, is_ingress=ingress, replicas=replicas)

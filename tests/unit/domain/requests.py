@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eagleray.domain.traffic.router import SLOTS, RevisionStats, RouterConfig
+from eagleray.domain.actions.router_config import SLOTS, RouterConfig
+from eagleray.domain.facts.router_stats import RevisionStats
 
 BOUNDS = (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, math.inf)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.actions import (
+from eagleray.domain.actions.actions import (
     Action,
     AskProvider,
     CreateHead,
@@ -15,23 +15,24 @@ from eagleray.domain.actions import (
     EnsureRevision,
     EnsureRouter,
     Free,
-    Plan,
     RetireRevision,
     Write,
 )
-from eagleray.domain.desired import parse
-from eagleray.domain.fleet import Fleet
-from eagleray.domain.installation import Installation
-from eagleray.domain.observed import Observed, Pod, Role, RouterPod
-from eagleray.domain.plan import plan
-from eagleray.domain.problem import Outcome, PeerTrouble
-from eagleray.domain.providers.query import ProviderQuery, Reading
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus, NodeUse
-from eagleray.domain.rollout.comparison import Comparison
-from eagleray.domain.rollout.samples import Sample, record
+from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.facts.pods import Pod, Role
+from eagleray.domain.facts.problem import PartOutcome, PeerTrouble
+from eagleray.domain.facts.providers.query import ProviderQuery, Reading
+from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus, NodeUse
+from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.routers import RouterPod
+from eagleray.domain.facts.samples import Sample, record
+from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.installation import Installation
+from eagleray.domain.plan.plan import Plan, plan
 from eagleray.domain.state.model import State
+from eagleray.domain.state.observed import Observed
 from eagleray.domain.status.codec import read, write
-from eagleray.domain.traffic.router import RouterStats
+from eagleray.domain.version.desired import parse
 from unit.domain.ray_world import START, RayWorld
 from unit.domain.requests import Requests
 
@@ -73,7 +74,7 @@ class World(RayWorld):
         self.agreed: dict[str, tuple[int, int]] = {}
         self.provider: float | str = "nobody is there"
         self.refused: dict[str, Reason] = {}
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, PartOutcome] = {}
         self.accepted: ModelDeploymentSpec | None = None
         self.installation = Installation(IMAGES, FLEET)
         self.unreadable: dict[str, str] = {}
@@ -173,7 +174,7 @@ class World(RayWorld):
 
     def _do_parts(self, decision: Plan) -> bool:
         """What makes room first, of all parts; then each part alone, whose writes end with the first that fails."""
-        failed: dict[str, Outcome] = {}
+        failed: dict[str, PartOutcome] = {}
         for kind in (Free, Write, None):
             for part in decision.parts:
                 for action in part.actions:
@@ -183,7 +184,9 @@ class World(RayWorld):
                         try:
                             self._do(action, decision)
                         except RefusedError as e:
-                            failed[part.name] = Outcome(part.name, Reason(str(e)), f"refused: {action}"[:200], self.now)
+                            failed[part.name] = PartOutcome(
+                                part.name, Reason(str(e)), f"refused: {action}"[:200], self.now
+                            )
         self.outcomes = failed
         return bool(failed)
 

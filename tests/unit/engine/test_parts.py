@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.actions import CreateHead, DeletePod
+from eagleray.domain.actions.actions import CreateHead, DeletePod
 from eagleray.engine.parts import BASE_SECONDS, MAX_SECONDS, NameLeavingError, NameTakenError, PartLog, reason_of
 from eagleray.kube.errors import ConflictError, ForbiddenError, InvalidError, KubeError, TransientError
 

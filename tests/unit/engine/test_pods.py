@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.fleet import Fleet
-from eagleray.domain.observed import Role
-from eagleray.domain.revisions import Revision
+from eagleray.domain.facts.pods import Role
+from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.revision import Revision
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.pods import Identity, ray_identity, read_pod
 from eagleray.resources.names import head_name, worker_name

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.actions import Polling
-from eagleray.domain.ray_cluster.serve import Application, AppStatus, ServeState
-from eagleray.domain.traffic.router import RevisionStats, RouterStats
+from eagleray.domain.actions.actions import Polling
+from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
+from eagleray.domain.facts.serve import Application, AppStatus, ServeState
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.pollers import Poller
 from eagleray.engine.questions import Asked, Asker, HeadSubject, RouterSubject, Subjects
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import UnreachableError
-from eagleray.peers.places import Head
+from eagleray.peers.places import RayHead
 from fakes.virtual_time import now, run
 
 KEY = Key("ns", "m")
-HEADS = (HeadSubject("m-head-1", "h", Head("10.0.0.1", "token")),)
+HEADS = (HeadSubject("m-head-1", "h", RayHead("10.0.0.1", "token")),)
 ROUTERS = tuple(RouterSubject(f"r{n}", f"10.0.1.{n}", compares=False, holds=True) for n in range(2))
 
 
@@ -44,7 +44,7 @@ class Peers:
         await self._asked("protection")
         return self.unprotected
 
-    async def serve_state(self, owner: Key, head: Head) -> ServeState:  # noqa: ARG002
+    async def serve_state(self, owner: Key, head: RayHead) -> ServeState:  # noqa: ARG002
         await self._asked("serve")
         return self.state
 
@@ -191,7 +191,7 @@ def test_a_faster_pace_counts_at_once_and_somebody_new_is_asked_at_once() -> Non
         bench.follow(15)
         await asyncio.sleep(16)
         before = len(bench.peers.times("serve"))
-        bench.follow(15, heads=(*HEADS, HeadSubject("m-head-2", "h2", Head("10.0.0.2", "token"))))
+        bench.follow(15, heads=(*HEADS, HeadSubject("m-head-2", "h2", RayHead("10.0.0.2", "token"))))
         await asyncio.sleep(0.1)
         assert len(bench.peers.times("serve")) == before + 2
         await bench.poller.close()

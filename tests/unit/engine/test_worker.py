@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from eagleray.engine.queue import WorkQueue
 from eagleray.engine.ratelimit import Backoff, RetryLimiter
-from eagleray.engine.worker import Workers
+from eagleray.engine.worker import WorkerPool
 from eagleray.kube.errors import TransientError
 from eagleray.kube.kinds import Key
 from fakes import virtual_time
@@ -41,7 +41,7 @@ def work(
 
     async def scenario() -> bool:
         queue = WorkQueue(RetryLimiter(Backoff(base=1, jitter=0)))
-        workers = Workers(queue, reconcile, told, concurrency=2, timeout=timeout)
+        workers = WorkerPool(queue, reconcile, told, concurrency=2, timeout=timeout)
         workers.start()
         queue.add(A)
         await asyncio.sleep(seconds)

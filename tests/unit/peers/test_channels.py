@@ -7,19 +7,19 @@ from typing import Any
 import grpc
 import pytest
 
-from eagleray.domain.ray_cluster.ray_nodes import NodeState, NodeStatus
+from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus
 from eagleray.peers import channels, gcs
-from eagleray.peers.channels import Channels, Process
+from eagleray.peers.channels import Channels, RayProcess
 from eagleray.peers.errors import HostileError, RejectedError, UnauthorizedError, UnreachableError
 from eagleray.peers.gcs import DrainAnswer
 from eagleray.peers.peers import Peers
-from eagleray.peers.places import Head, Ports
+from eagleray.peers.places import Ports, RayHead
 from eagleray.peers.proto import autoscaler_state_pb2 as pb
 from eagleray.peers.proto import node_manager_pb2 as node_pb
 from fakes.grpc_server import serving
 
 TOKEN = "t0ken"  # noqa: S105 -- of the servers below
-HEAD = Head("127.0.0.1", TOKEN)
+HEAD = RayHead("127.0.0.1", TOKEN)
 GCS = "ray.rpc.autoscaler.AutoscalerStateService"
 
 
@@ -127,7 +127,7 @@ async def test_a_raylet_ends_at_once_and_without_an_answer(ray: tuple[Ray, Peers
 
 async def test_another_clusters_token(ray: tuple[Ray, Peers]) -> None:
     with pytest.raises(UnauthorizedError, match=r"UNAUTHENTICATED InvalidAuthToken$"):
-        await ray[1].node_states("ns/m", Head(HEAD.ip, "other"))
+        await ray[1].node_states("ns/m", RayHead(HEAD.ip, "other"))
 
 
 async def test_nobody_listens() -> None:
@@ -143,7 +143,7 @@ async def test_heads_have_addresses_of_the_sixth_version_too() -> None:
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(GCS, Ray().handlers()),))
     peers = Peers(Ports(gcs=server.add_insecure_port("[::1]:0")))
     await server.start()
-    assert len(await peers.node_states("ns/m", Head("::1", TOKEN))) == 3
+    assert len(await peers.node_states("ns/m", RayHead("::1", TOKEN))) == 3
     await peers.close()
     await server.stop(None)
 
@@ -192,7 +192,7 @@ async def test_a_head_that_hangs_costs_its_own_object_only(ray: tuple[Ray, Peers
     well = Ray()
     async with serving(GCS, well.handlers()) as address:
         others = Channels()
-        process = Process("GCS", GCS, HEAD.ip, int(address.split(":")[1]), TOKEN)
+        process = RayProcess("GCS", GCS, HEAD.ip, int(address.split(":")[1]), TOKEN)
         reply = await others.call(
             "ns/m",
             process,
@@ -215,7 +215,7 @@ async def test_channels_are_kept_bounded_and_let_go_with_their_object(monkeypatc
         kept = Channels()
 
         async def ask(owner: str) -> None:
-            process = Process("GCS", GCS, HEAD.ip, int(address.split(":")[1]), TOKEN)
+            process = RayProcess("GCS", GCS, HEAD.ip, int(address.split(":")[1]), TOKEN)
             request, reply = pb.GetClusterResourceStateRequest(), pb.GetClusterResourceStateReply
             await kept.call(owner, process, "GetClusterResourceState", request, reply)
 

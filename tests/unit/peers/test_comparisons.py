@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.rollout.comparison import MAX_SAMPLES
+from eagleray.domain.status.mirror import MAX_SAMPLES
 from eagleray.peers.comparisons import MOST_MIRRORS, parse_comparisons
 from eagleray.peers.held import parse_held
 from eagleray.peers.shape import ShapeError

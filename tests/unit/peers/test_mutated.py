@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.providers.prometheus import PrometheusQuery
-from eagleray.domain.providers.web import WebQuery
+from eagleray.domain.facts.providers.prometheus import PrometheusQuery
+from eagleray.domain.facts.providers.web import WebQuery
 from eagleray.peers.comparisons import parse_comparisons
 from eagleray.peers.held import parse_held
 from eagleray.peers.node_metrics import parse_node_use

@@ -2,7 +2,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.ray_cluster.ray_nodes import NodeUse
+from eagleray.domain.facts.ray_nodes import NodeUse
 from eagleray.peers.errors import UnreachableError
 from eagleray.peers.node_metrics import MOST_SAMPLES, parse_node_use
 from eagleray.peers.peers import Peers

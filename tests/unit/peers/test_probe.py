@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestServer
 
 from eagleray.api.serving import WarmupRequest
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.peers import probe as probing
 from eagleray.peers.http import WARM_UP
 from eagleray.peers.peers import Peers
-from eagleray.peers.places import Head, Ports
+from eagleray.peers.places import Ports, RayHead
 from eagleray.peers.probe import HEALTH_PATH, REQUEST_SECONDS, Trial, trial
 from fakes.hostile import WAYS, Hostile
 from fakes.ports import free_port
@@ -165,7 +165,7 @@ async def test_a_pod_with_121_ports_that_hang_costs_nobody_else_anything(place: 
         await arrived.acquire()
     for n in range(20):
         assert (await peers.probe(f"ns/{n}", replace(TRIAL, ports=(healthy,)))).ok
-        await peers.serve_state("ns/hostile", Head(LOOPBACK, "t0ken"))
+        await peers.serve_state("ns/hostile", RayHead(LOOPBACK, "t0ken"))
     assert not any(task.done() for task in hostile)
     for task in hostile:
         task.cancel()

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.providers.prometheus import PrometheusQuery
-from eagleray.domain.providers.query import ProviderQuery
-from eagleray.domain.providers.web import WebQuery
+from eagleray.domain.facts.providers.prometheus import PrometheusQuery
+from eagleray.domain.facts.providers.query import ProviderQuery
+from eagleray.domain.facts.providers.web import WebQuery
 from eagleray.peers import provider
 from eagleray.peers.errors import HostileError, PeerError, RejectedError, UnreachableError
 from eagleray.peers.http import PROVIDERS

@@ -7,16 +7,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.domain.ray_cluster.serve import ServeState
+from eagleray.domain.facts.serve import ServeState
 from eagleray.peers.errors import HostileError, PeerError, RejectedError, UnauthorizedError, UnreachableError
 from eagleray.peers.peers import Peers
-from eagleray.peers.places import Head, Ports
+from eagleray.peers.places import Ports, RayHead
 from fakes.hostile import Hostile
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Connect = Callable[[Handler], Awaitable[Peers]]
 EMPTY: dict[str, object] = {"controller_info": {}, "proxies": {}, "applications": {}}
-HEAD = Head("127.0.0.1", "t0ken")
+HEAD = RayHead("127.0.0.1", "t0ken")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.ray_cluster.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
+from eagleray.domain.facts.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
 from eagleray.peers.serve_details import MOST_APPLICATIONS, MOST_DEPLOYMENTS, MOST_REPLICAS, parse_serve_details
 from eagleray.peers.shape import ShapeError
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eagleray.domain.ray_cluster.serve import AppStatus
+from eagleray.domain.facts.serve import AppStatus
 from eagleray.peers.shape import (
     MAX_DEPTH,
     MOST,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.revisions import Revision, revision_name
+from eagleray.domain.goals.revision import Revision, revision_name
 
 MakeRevision = Callable[..., Revision]
 
@@ -19,7 +19,7 @@ def make_revision() -> MakeRevision:
         template = VersionTemplate.model_validate(({} if "app" in fields else {"model": model}) | fields)
         return Revision(
             name=revision_name("churn", "default", template),
-            deployment="churn",
+            model="churn",
             namespace="shop",
             version="default",
             template=template,

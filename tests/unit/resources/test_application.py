@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
 
 MakeRevision = Callable[..., Revision]

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from eagleray.domain.revisions import Revision
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.labels import labels
 from eagleray.resources.owner import owner_reference, reference_to
 from eagleray.resources.pdb import build_worker_pdb

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from eagleray.api.placement import Placement
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.goals.fleet import Fleet
 from eagleray.resources.placement import forbid_spot, node_placement, prefer_lasting
 
 FLEET = Fleet.model_validate(

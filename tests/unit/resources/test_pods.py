@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.revisions import Revision
-from eagleray.domain.traffic.ports import replica_ports
+from eagleray.domain.facts.ports import replica_ports
+from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
 from eagleray.resources.head import build_head_pod
 from eagleray.resources.pod import PodSettings

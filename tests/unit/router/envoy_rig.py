@@ -14,15 +14,9 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from eagleray.domain.traffic.router import (
-    CONFIG_DIR,
-    SLOTS,
-    RouterConfig,
-    RouterLayout,
-    RouterStats,
-    RouterTarget,
-    Share,
-)
+from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterTarget, Share
+from eagleray.domain.facts.router_layout import CONFIG_DIR, RouterLayout
+from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.peers.errors import PeerError
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from eagleray.domain.traffic.router import SLOTS, Share
+from eagleray.domain.actions.router_config import SLOTS, Share
 
 SAMPLE = 3000
 _99_9_PERCENT = 3.29

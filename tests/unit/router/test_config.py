@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
-from eagleray.domain.traffic.router import (
-    CONFIG_DIR,
+from eagleray.domain.actions.router_config import (
     SLOTS,
     Hold,
     InvalidRouterConfigError,
@@ -23,6 +22,7 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
+from eagleray.domain.facts.router_layout import CONFIG_DIR
 from eagleray.resources.children import ROUTER_CHILDREN, RouterContext
 from eagleray.resources.pod import PodSettings
 from eagleray.resources.router import COMPARER, HOLDER

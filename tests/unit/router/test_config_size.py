@@ -12,8 +12,7 @@ from pydantic import BaseModel
 
 from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.api.traffic import Sticky, Traffic, TrafficRule, ValueMatch
-from eagleray.domain.traffic.ports import replica_ports
-from eagleray.domain.traffic.router import (
+from eagleray.domain.actions.router_config import (
     SLOTS,
     Hold,
     InvalidRouterConfigError,
@@ -23,6 +22,7 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
+from eagleray.domain.facts.ports import replica_ports
 from eagleray.domain.traffic.slots import PIECES
 from eagleray.resources.router import build_config_map
 from eagleray.router import endpoints

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from eagleray.domain.traffic.router import RouterConfig, RouterMirror
+from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
 from eagleray.peers.errors import UnreachableError
 from eagleray.router.forward import COPY_BODY_BYTES
 from unit.router.envoy_rig import Rig, Router, routed, target

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eagleray.domain.traffic.router import EVERYWHERE
+from eagleray.domain.facts.router_layout import EVERYWHERE
 from unit.router.envoy_rig import Rig, routed, target
 
 LAUNCHER = (sys.executable, str(Path(__file__).parent / "no_ipv6.py"))

@@ -16,7 +16,8 @@ import grpc
 import pytest
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
-from eagleray.domain.traffic.router import KUBELET_DATA, SLOTS, Hold, RouterConfig, RouterLane, RouterTarget, Share
+from eagleray.domain.actions.router_config import SLOTS, Hold, RouterConfig, RouterLane, RouterTarget, Share
+from eagleray.domain.facts.router_layout import KUBELET_DATA
 from eagleray.peers.errors import PeerError
 from unit.router.envoy_rig import Answer, Rig, Router, routed, target
 

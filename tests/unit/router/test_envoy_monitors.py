@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
-from eagleray.domain.traffic.router import SLOTS, RouterLane, Share
+from eagleray.domain.actions.router_config import SLOTS, RouterLane, Share
 from eagleray.router.monitors import USER_AGENTS
 from unit.router.envoy_rig import Answer, Rig, Router, target
 from unit.router.test_envoy_hold import HOLD, asleep, held, holder, holding, until_held, wake

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from eagleray.api.traffic import TrafficRule, ValueMatch
-from eagleray.domain.traffic.router import RouterLane, Share
+from eagleray.domain.actions.router_config import RouterLane, Share
 from unit.router.envoy_rig import Rig, Router, routed, shares, target
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eagleray.api.traffic import Sticky
-from eagleray.domain.traffic.router import RouterLane, RouterTarget, Share
+from eagleray.domain.actions.router_config import RouterLane, RouterTarget, Share
 from eagleray.domain.traffic.slots import resplit
 from unit.router.envoy_rig import Answer, Rig, Router, routed, shares, target
 from unit.router.sharing import SAMPLE, assert_shared, owner

@@ -16,7 +16,8 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from eagleray.domain.traffic.router import RevisionStats, RouterLayout, RouterStats
+from eagleray.domain.facts.router_layout import RouterLayout
+from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports
 from eagleray.peers.router_stats import parse_router_stats

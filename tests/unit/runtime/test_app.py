@@ -7,7 +7,7 @@ import pytest
 
 from eagleray.engine.queue import WorkQueue
 from eagleray.engine.tools import Tools
-from eagleray.kube.api_server import Credentials
+from eagleray.kube.api_server import ApiServerCredentials
 from eagleray.kube.kinds import CHILD_LABELS, LEASE, MODEL_DEPLOYMENT, POD, SECRET, SERVICE, Key, Kind, Manifest, Ref
 from eagleray.runtime import app
 from eagleray.runtime.app import EXIT_SECONDS, Operator, Process
@@ -31,8 +31,8 @@ class Server(FakeKube):
     async def version(self) -> tuple[int, int]:
         return 1, 34
 
-    async def credentials(self) -> Credentials:
-        return Credentials(server="")
+    async def credentials(self) -> ApiServerCredentials:
+        return ApiServerCredentials(server="")
 
 
 During = Callable[[Source], None]

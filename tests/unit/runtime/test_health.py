@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eagleray.runtime.health import Answer, Health, HttpServer, Stage
+from eagleray.runtime.health import Health, HttpAnswer, HttpServer, Stage
 
 
 class Clock:
@@ -30,7 +30,7 @@ def test_liveness(silence: float, work: float, status: int, words: str) -> None:
     health = Health(max_work=600, clock=clock)
     health.beat(work)
     clock.now += silence
-    assert health.healthz() == Answer(status, words.encode())
+    assert health.healthz() == HttpAnswer(status, words.encode())
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_liveness(silence: float, work: float, status: int, words: str) -> None:
 def test_readiness(stage: Stage, status: int) -> None:
     health = Health(max_work=1)
     health.stage = stage
-    assert health.readyz() == Answer(status, stage.encode())
+    assert health.readyz() == HttpAnswer(status, stage.encode())
 
 
 @pytest.fixture
 def base() -> Iterator[str]:
-    server = HttpServer(0, {"/good": lambda: Answer(200, b"yes"), "/bad": lambda: Answer(503, b"no")})
+    server = HttpServer(0, {"/good": lambda: HttpAnswer(200, b"yes"), "/bad": lambda: HttpAnswer(503, b"no")})
     server.start()
     yield f"127.0.0.1:{server.port}"
     server.stop()

@@ -2,7 +2,7 @@ import pytest
 
 from eagleray.api.scaling_status import ScalingStatus
 from eagleray.api.status import ModelDeploymentStatus
-from eagleray.domain.live import LiveLoad, LiveMetric
+from eagleray.domain.version.scaling.live import LiveLoad, LiveMetric
 from eagleray.kube.kinds import Key
 from eagleray.runtime.metrics import Metrics
 from unit.runtime.test_metrics import samples

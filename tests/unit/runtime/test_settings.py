@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from eagleray.domain.fleet import Fleet
+from eagleray.domain.goals.fleet import Fleet
 from eagleray.runtime.settings import Settings, SettingsError, from_environment
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from eagleray.kube.api_server import Credentials
+from eagleray.kube.api_server import ApiServerCredentials
 from eagleray.kube.kinds import CHILDREN, HELD, MODEL_DEPLOYMENT, NODE, SECRET, Key, Kind, Manifest, Ref
 from eagleray.kube.store import Store
 from eagleray.runtime.source import Source, settings
@@ -164,8 +164,8 @@ class Watch:
         await asyncio.sleep(0)
         self.steps.append("stop")
 
-    async def credentials(self) -> Credentials:
-        return Credentials(server=self.url, token="t")  # noqa: S106
+    async def credentials(self) -> ApiServerCredentials:
+        return ApiServerCredentials(server=self.url, token="t")  # noqa: S106
 
 
 @pytest.mark.parametrize(

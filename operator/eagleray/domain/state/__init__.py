@@ -1,4 +1,4 @@
-"""What is remembered of an object between two looks: frozen, changed only by `dataclasses.replace`.
+"""What is remembered of an object between two looks, and all that one look is decided on: frozen.
 
-`domain/status/codec.py` alone turns it into the object's status and back.
+State changes by `dataclasses.replace` alone; `domain/status/codec.py` alone turns it into the object's status and back.
 """

@@ -1,15 +1,16 @@
 """The conditions, as kstatus and Argo CD read them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.status import RolloutPhase
-from eagleray.domain.observed import Pod
-from eagleray.domain.problem import Problem
-from eagleray.domain.revision_state import RevisionView
+from eagleray.domain.facts.pods import Pod
+from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.rollout import RolloutState
+from eagleray.domain.status.readiness import cause_of, phase_of, readiness
+from eagleray.domain.status.standing import Standing
 from eagleray.domain.status.verdict import Verdict, Verdicts
-from eagleray.domain.versions import Versions, VersionView
+from eagleray.domain.version.version_view import Versions, VersionView
 
 # Only a change of the spec, or of what it points to, makes these better.
 _NEED_A_PERSON = {
@@ -24,48 +25,13 @@ _NEED_A_PERSON = {
     Reason.NAME_CONFLICT,
     Reason.RAY_UNPROTECTED,
 }
-_STARTS = {
-    Reason.HEAD_STARTING,
-    Reason.WORKERS_STARTING,
-    Reason.APPLICATION_STARTING,
-    Reason.WARMING_UP,
-    Reason.STARTING,
-}
 _HOLDS = "its node or a finalizer holds it"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an object stands.
-
-    Attributes:
-        versions: its versions.
-        leaving: how many Pods are still to go.
-        overdue: Pods that should have gone.
-        router: what is wrong with its router, or None.
-        leaver: what keeps a revision from leaving, or None.
-        refused: what spec asks for and is not given, and why; or "".
-        suspended: whether spec takes everything down.
-    """
-
-    versions: Versions
-    leaving: int = 0
-    overdue: tuple[Pod, ...] = ()
-    router: Problem | None = None
-    leaver: Problem | None = None
-    refused: str = ""
-    suspended: bool = False
-
-    @property
-    def problem(self) -> Problem | None:
-        """The problem to name, after what was refused."""
-        return self.router or _worst(self.versions) or self.leaver
 
 
 def judge(standing: Standing) -> Verdicts:
     """Judge an object by what serves, whatever was refused."""
     return {
-        ConditionType.READY: _readiness(standing),
+        ConditionType.READY: readiness(standing),
         ConditionType.PROGRESSING: _progressing(standing),
         ConditionType.PAUSED: _paused(standing.versions),
         ConditionType.DEGRADED: _degraded(standing),
@@ -83,81 +49,6 @@ def deleting() -> Verdicts:
         ConditionType.DEGRADED: goes,
         ConditionType.STALLED: goes,
     }
-
-
-def _readiness(standing: Standing) -> Verdict:
-    if standing.suspended:
-        return Verdict("False", Reason.SUSPENDED, "spec.suspend is true: requests are answered with 503")
-    if not standing.versions and standing.refused:
-        return Verdict("False", Reason.INVALID_SPEC, standing.refused)
-    ready = _resting(standing.versions) or _ready(standing.versions)
-    if standing.router is not None and ready.reason in {Reason.ROUTER_STARTING, *_STARTS}:
-        return Verdict(ready.status, standing.router.reason, standing.router.message)
-    return ready
-
-
-def _ready(versions: Versions) -> Verdict:
-    """Whether those versions answer that are to have requests."""
-    weighted = tuple(v for v in versions if v.lane.weight)
-    stable = [v.stable for v in weighted if v.stable]
-    if not stable:
-        return _not_yet(weighted)
-    views = [view for v in weighted for view in v.serving]
-    if all(v.goal.replicas == 0 for v in weighted):
-        return Verdict("False", Reason.SCALED_TO_ZERO, "spec.replicas is 0: requests are answered with 503")
-    if all(view.wanted == 0 for view in views):
-        return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, "the old revision has gone, the new one starts")
-    if all(view.serves is None for view in views):
-        return Verdict("Unknown", Reason.ROUTER_STARTING, _said(stable[0], "no router Pod can be asked"))
-    if any(view.serves for view in views):
-        return Verdict("True", Reason.ANSWERING, "; ".join(_counted(view) for view in views))
-    told = next((view for view in stable if view.problem), stable[0])
-    reason = told.problem.reason if told.problem else Reason.NOT_ANSWERING
-    return Verdict("False", reason, _said(told, "no replica answers"))
-
-
-def _resting(versions: Versions) -> Verdict | None:
-    """Nothing answers at once, and no request is lost; but while one waits in vain that is worth the truth."""
-    weighted = [v for v in versions if v.lane.weight]
-    if not all(v.hold for v in weighted):
-        return None
-    waking = [v.stable for v in weighted if v.stable and not v.goal.asleep]
-    broken = next((view for view in waking if view.problem), None)
-    if broken is not None and broken.problem is not None:
-        return Verdict("False", broken.problem.reason, broken.problem.message)
-    if waking:
-        view = waking[0]
-        return Verdict(
-            "True", Reason.WAKING, f"{view.revision.name} starts, requests wait: {_said(view, 'soon ready')}"
-        )
-    return Verdict("True", Reason.IDLE, "no requests came: nothing runs, and the next request waits while it starts")
-
-
-def _counted(view: RevisionView) -> str:
-    return f"{min(view.answering or 0, view.wanted)} of {view.wanted} replicas of {view.revision.name} answer"
-
-
-def _not_yet(versions: Versions) -> Verdict:
-    views = [v.candidate for v in versions if v.candidate]
-    view = next((view for view in views if view.problem), views[0] if views else None)
-    if view is None:
-        return Verdict("False", Reason.STARTING, "the first revision is to be created")
-    if view.problem:
-        return Verdict("False", view.problem.reason, view.problem.message)
-    return Verdict("False", _phase(view), view.waiting or "the first revision starts")
-
-
-def _phase(view: RevisionView) -> Reason:
-    """The reason that goes with what a revision without a problem waits for."""
-    if view.cluster.head is None or not view.cluster.head.started:
-        return Reason.HEAD_STARTING
-    if view.cluster.started_workers < len(view.cluster.workers):
-        return Reason.WORKERS_STARTING
-    if not view.runs:
-        return Reason.APPLICATION_STARTING
-    if view.answering is None:
-        return Reason.ROUTER_STARTING
-    return Reason.WARMING_UP
 
 
 def _progressing(standing: Standing) -> Verdict:
@@ -197,13 +88,15 @@ def _moving_version(version: VersionView) -> Verdict | None:
     if rollout and rollout.phase is RolloutPhase.PROGRESSING:
         return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, told(rollout))
     if candidate and stable is None:
-        return Verdict("True", _phase(candidate), f"revision {candidate.revision.name}: {_said(candidate, 'starts')}")
+        return Verdict(
+            "True", phase_of(candidate), f"revision {candidate.revision.name}: {cause_of(candidate, 'starts')}"
+        )
     if version.departing:
         said = f"version {version.lane.name} goes when the new ones answer"
         return Verdict("True", Reason.ROLLOUT_IN_PROGRESS, said)
     moves = rollout is None or rollout.phase is RolloutPhase.ABORTED
     if stable is not None and not stable.settled and moves:
-        said = _said(stable, "Pods that are not needed any more go")
+        said = cause_of(stable, "Pods that are not needed any more go")
         return Verdict("True", _moving(stable), f"revision {stable.revision.name}: {said}")
     return None
 
@@ -227,12 +120,8 @@ def told(rollout: RolloutState) -> str:
     return f"to revision {rollout.to}{step}, {rollout.weight}%: {rollout.message}"
 
 
-def _said(view: RevisionView, otherwise: str) -> str:
-    return view.problem.message if view.problem else view.waiting or otherwise
-
-
 def _moving(view: RevisionView) -> Reason:
-    return Reason.DRAINING if view.complete else _phase(view)
+    return Reason.DRAINING if view.complete else phase_of(view)
 
 
 def _degraded(standing: Standing) -> Verdict:
@@ -277,10 +166,3 @@ def _stalled(standing: Standing) -> Verdict:
     if problem is not None and problem.reason in _NEED_A_PERSON:
         return Verdict("True", problem.reason, problem.message)
     return Verdict("False", Reason.SETTLED, "nothing waits for a person")
-
-
-def _worst(versions: Versions) -> Problem | None:
-    """The problem to name: of a candidate before that of what serves; an aborted candidate's is its rollout's."""
-    problems = [view.problem for v in versions if not v.aborted for view in reversed(v.views) if view.problem]
-    problems += [v.stable.problem for v in versions if v.aborted and v.stable and v.stable.problem]
-    return problems[0] if problems else None

@@ -5,23 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eagleray.api.status import ModelDeploymentStatus, Outcome, RolloutPhase
-from eagleray.domain.actions import ROUTER_PART
-from eagleray.domain.desired import Desired
-from eagleray.domain.labels import selector
-from eagleray.domain.leaving import Leaving
-from eagleray.domain.observed import Observed
-from eagleray.domain.problem import Problem
-from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.rollout.comparison import mirror_status
-from eagleray.domain.scaling.conditions import scaling_verdicts
+from eagleray.domain.actions.actions import ROUTER_PART
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.labels import selector
+from eagleray.domain.facts.problem import Problem
+from eagleray.domain.facts.text import clean
+from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.model import MirrorState, ShareState, State, VersionState
+from eagleray.domain.state.observed import Observed
 from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
-from eagleray.domain.status.text import clean
+from eagleray.domain.status.mirror import mirror_status
+from eagleray.domain.status.scaling import scaling_verdicts
+from eagleray.domain.status.standing import Standing
 from eagleray.domain.status.verdict import write as write_conditions
-from eagleray.domain.traffic.router import RouterConfig
-from eagleray.domain.versions import Versions, VersionView
+from eagleray.domain.version.desired import Desired
+from eagleray.domain.version.leaving import Leaving
+from eagleray.domain.version.version_view import Versions, VersionView
 
 # What `kubectl get` shows in one column.
 COLUMN_LENGTH = 256
@@ -54,7 +55,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         now: the time of the decision.
     """
     versions, router = decided.versions, decided.router
-    standing = conditions.Standing(
+    standing = Standing(
         versions,
         leaving=sum(len(gone.pods) for gone in decided.leaving),
         overdue=observed.overdue,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.status import Condition
-from eagleray.domain.status.text import clean
+from eagleray.domain.facts.text import clean
 
 Truth = Literal["True", "False", "Unknown"]
 

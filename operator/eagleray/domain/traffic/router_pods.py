@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from eagleray.domain.actions import DeletePod
-from eagleray.domain.observed import RouterPod
+from eagleray.domain.actions.actions import DeletePod
+from eagleray.domain.facts.routers import RouterPod
 
 
 def leave_nodes(routers: Sequence[RouterPod]) -> tuple[DeletePod, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from eagleray.domain.traffic.router import SLOTS, Share
+from eagleray.domain.actions.router_config import SLOTS, Share
 
 # Status and the router's file keep every piece. Two hundred random changes between six revisions make 18 of them,
 # between twenty 59.

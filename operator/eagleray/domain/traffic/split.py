@@ -5,14 +5,7 @@ from dataclasses import replace
 
 from eagleray.api.conditions import Reason
 from eagleray.api.traffic import Tolerance, Traffic
-from eagleray.domain.desired import Desired
-from eagleray.domain.leaving import Leaving
-from eagleray.domain.observed import Observed, Pod, Role
-from eagleray.domain.revision_state import RevisionView
-from eagleray.domain.revisions import Revision
-from eagleray.domain.scaling.sleep import hold_seconds
-from eagleray.domain.traffic.ports import replica_ports
-from eagleray.domain.traffic.router import (
+from eagleray.domain.actions.router_config import (
     DEFAULT_ABSOLUTE_TOLERANCE,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
@@ -23,9 +16,17 @@ from eagleray.domain.traffic.router import (
     RouterTarget,
     Share,
 )
-from eagleray.domain.traffic.shares import apportion
+from eagleray.domain.facts.pods import Pod, Role
+from eagleray.domain.facts.ports import replica_ports
+from eagleray.domain.goals.revision import Revision
+from eagleray.domain.goals.shares import apportion
+from eagleray.domain.revision.revision_view import RevisionView
+from eagleray.domain.state.observed import Observed
 from eagleray.domain.traffic.slots import resplit
-from eagleray.domain.versions import Versions, VersionView
+from eagleray.domain.version.desired import Desired
+from eagleray.domain.version.leaving import Leaving
+from eagleray.domain.version.scaling.sleep import hold_seconds
+from eagleray.domain.version.version_view import Versions, VersionView
 
 
 def route(

@@ -1,0 +1,130 @@
+"""Pods, as the API server shows them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# The container that a Pod is there for: Ray's or the router's. The others prepare it, or stand beside it.
+MAIN_CONTAINERS = frozenset({"ray", "envoy"})
+# So long after its grace period a Pod may still be on its way out: kubelet's and the garbage collector's time.
+OVERDUE_AFTER = timedelta(seconds=30)
+
+
+class Role(StrEnum):
+    """What a Pod of ours does."""
+
+    HEAD = "head"
+    WORKER = "worker"
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container's present state, as the kubelet reports it.
+
+    Attributes:
+        name: the container's name.
+        waiting: reason and message while it waits to start, else None.
+        exit_code: of the last termination, else None.
+        reason: the kubelet's word for that termination (`OOMKilled`, `Error` …).
+        message: what it left behind: its termination message, or the end of its log.
+        ended: whether it has ended and is not started again.
+        running: whether it runs now.
+        init: whether it runs before the main container and has to end; not so an init container that is restarted.
+    """
+
+    name: str
+    waiting: tuple[str, str] | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+    ended: bool = False
+    running: bool = False
+    init: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod of ours.
+
+    Attributes:
+        name: the Pod's name.
+        uid: its uid, the precondition of its deletion.
+        revision: the revision that it belongs to; "" for a router.
+        role: what it does.
+        incarnation: the number of the Ray cluster that it belongs to, counted within the revision.
+        index: a worker's number within its incarnation; 0 for a head.
+        group: a worker's worker group; "" for others.
+        phase: Kubernetes' Pod phase.
+        reason: the Pod's own reason and message where it has one (`Evicted` …), else "".
+        ip: address, or "" before it has one.
+        deleting: whether a deletion is under way.
+        leaves_by: when its grace period ends, where a deletion is under way.
+        created_at: when the API server took it.
+        unschedulable: the scheduler's words while no node fits, else "".
+        scheduled: whether it has a node.
+        started: whether its main container runs.
+        ready: whether it passes its readiness probe.
+        digest: of the image that its main container runs (`sha256:…`); "" where only the node knows it.
+        notice: why its node is about to go; "" while it is not.
+        kept_off: a node that was about to go when the Pod was made, where it so must not run, and that stays after
+            all; "" where there is none.
+        on_demand: whether it was made to run on no spot node.
+        containers: every container, init containers first.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    role: Role
+    incarnation: int
+    index: int
+    phase: str
+    created_at: datetime
+    group: str = ""
+    reason: str = ""
+    ip: str = ""
+    deleting: bool = False
+    unschedulable: str = ""
+    scheduled: bool = False
+    started: bool = False
+    ready: bool = False
+    digest: str = ""
+    notice: str = ""
+    kept_off: str = ""
+    on_demand: bool = False
+    containers: tuple[Container, ...] = ()
+    leaves_by: datetime | None = None
+
+    @property
+    def terminated(self) -> bool:
+        """Whether what it is there for has ended for good, whatever a container beside it does."""
+        return self.phase in {"Failed", "Succeeded"} or self.main_ended or self._init_failed
+
+    @property
+    def main_ended(self) -> bool:
+        """Whether its main container has ended for good."""
+        return any(c.ended for c in self.containers if c.name in MAIN_CONTAINERS)
+
+    @property
+    def _init_failed(self) -> bool:
+        return any(c.ended and c.exit_code for c in self.containers if c.init)
+
+    @property
+    def prepares(self) -> str:
+        """The init container that runs now, or ""."""
+        return next((c.name for c in self.containers if c.init and c.running), "")
+
+    @property
+    def live(self) -> bool:
+        """Whether it serves or may come to serve."""
+        return not self.deleting and not self.terminated and not self.notice
+
+    @property
+    def overdue_from(self) -> datetime | None:
+        """From when on nobody waits for it any more: its node does not answer then, or a finalizer holds it."""
+        return self.leaves_by + OVERDUE_AFTER if self.leaves_by else None
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether it should have gone."""
+        return self.overdue_from is not None and now >= self.overdue_from

@@ -1,0 +1,55 @@
+"""Where a router finds its files and listens."""
+
+from dataclasses import dataclass, field
+
+CONFIG_DIR = "/etc/eagleray/router"
+# Kubelet replaces the files of a ConfigMap all at once by moving this link in their folder.
+KUBELET_DATA = "..data"
+HOLDS_FILE = "holds.json"
+# Read in place of `lds.json` where the kernel knows no IPv6.
+IPV4_LISTENERS_FILE = "lds-ipv4.json"
+EVERYWHERE = "::"
+CONFIG_ANNOTATION = "eagleray.dev/router-config"
+HTTP_PORT = 8080
+OPS_PORT = 9902
+ADMIN_PORT = 9901
+# On loopback, and only in routers that compare: copies for the mirror, exchanges to compare, what was found.
+COPIES_PORT = 9903
+EXCHANGES_PORT = 9904
+REPORT_PORT = 9905
+# On loopback, and only in routers that hold: whether a request may pass, how many wait.
+CHECKS_PORT = 9906
+HELD_PORT = 9907
+REVISION_HEADER = "x-eagleray-revision"
+VERSION_HEADER = "x-eagleray-version"
+
+
+@dataclass(frozen=True, slots=True)
+class RouterLayout:
+    """Where a router finds its files and listens; the defaults are those of a router Pod.
+
+    Attributes:
+        config_dir: folder of the files, absolute.
+        bind: address of the two public listeners; `EVERYWHERE` is that of IPv4, too.
+        http_port: traffic.
+        ops_port: readiness, statistics and configuration version.
+        admin_port: Envoy's own interface, always on loopback, as the following are.
+        copies_port: the comparer's copies for the mirrored revision.
+        exchanges_port: the comparer, for exchanges to compare.
+        report_port: the comparer, for what it found.
+        checks_port: the holder, which lets requests pass.
+        held_port: the holder, for how many wait.
+        bind_ipv4: `bind` where the kernel knows no IPv6.
+    """
+
+    config_dir: str = CONFIG_DIR
+    bind: str = EVERYWHERE
+    http_port: int = HTTP_PORT
+    ops_port: int = OPS_PORT
+    admin_port: int = ADMIN_PORT
+    copies_port: int = COPIES_PORT
+    exchanges_port: int = EXCHANGES_PORT
+    report_port: int = REPORT_PORT
+    checks_port: int = CHECKS_PORT
+    held_port: int = HELD_PORT
+    bind_ipv4: str = field(default="0.0.0.0", kw_only=True)  # noqa: S104 -- a Pod is reached by its own address

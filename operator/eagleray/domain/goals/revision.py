@@ -1,0 +1,61 @@
+"""A revision: one version of a ModelDeployment at one content; immutable, and one Ray cluster at a time."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from eagleray.api.template import VersionTemplate
+from eagleray.domain.goals.groups import WorkerGroup, groups_of
+
+HASH_LENGTH = 8
+
+# What a version may change without a change of what its Pods run.
+_NOT_CONTENT: dict[str, Any] = {
+    "replicas": True,
+    "request_timeout": True,
+    "autoscaling": True,
+    "app": {"deployments": {"__all__": {"replicas", "autoscaling"}}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One version at one content.
+
+    Attributes:
+        name: `<model>-<version>-<hash>`; a DNS label of at most 58 characters.
+        model: name of the ModelDeployment.
+        namespace: namespace of the ModelDeployment.
+        version: name of the version (`default` where the object names none).
+        template: the version's resolved template.
+        image: the image of every Pod of the revision, resolved once and kept.
+    """
+
+    name: str
+    model: str
+    namespace: str
+    version: str
+    template: VersionTemplate
+    image: str
+
+    @property
+    def groups(self) -> tuple[WorkerGroup, ...]:
+        """Its worker groups, in the order of spec."""
+        return groups_of(self.template)
+
+    @property
+    def most_per_pod(self) -> int:
+        """The most replicas that share one worker Pod."""
+        return max(group.replicas_per_pod for group in self.groups)
+
+
+def revision_name(model: str, version: str, template: VersionTemplate) -> str:
+    """Name the revision of `version` at the content of `template`: what its Pods run, without how many there are.
+
+    The name ends in a hash over all three, as `a-b` of `c` and `a` of `b-c` would else be called alike; equal contents
+    give equal hashes, whatever the order of keys.
+    """
+    content = template.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
+    text = json.dumps([model, version, content], sort_keys=True, separators=(",", ":"))
+    return f"{model}-{version}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]}"

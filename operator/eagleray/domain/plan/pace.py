@@ -1,0 +1,122 @@
+"""When to look again, and how often heads and routers are asked meanwhile."""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from eagleray.api.conditions import Reason
+from eagleray.domain.actions.actions import ROUTER_PART, Polling, Wake
+from eagleray.domain.revision.revision_view import RevisionView
+from eagleray.domain.state.observed import Observed, routers_confirm
+from eagleray.domain.version.desired import Desired
+from eagleray.domain.version.leaving import Leaving
+from eagleray.domain.version.version_view import Versions, VersionView
+
+# What moves is looked at so often, whatever comes of it …
+MOVING = timedelta(seconds=2)
+# … and everything so often, as an event may be lost.
+SETTLED = timedelta(seconds=60)
+
+MOVING_SECONDS = 0.5
+ROLLING_SECONDS = 1.0
+SETTLED_SECONDS = 15.0
+# The load is looked at so often: while it asks for more than there is, and otherwise.
+RISING_SECONDS = 1.0
+STEADY_SECONDS = 5.0
+# Problems that end by themselves, and that no event tells the end of.
+_PASSING = {Reason.REPLICA_STARTING, Reason.ROUTER_STARTING, Reason.WARMUP_FAILED}
+
+
+def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed) -> Polling:
+    """How often heads and routers are to be asked.
+
+    Args:
+        desired: the parsed object.
+        versions: its versions as they stand.
+        leaving: revisions that are still to go.
+        observed: what was seen.
+    """
+    seconds, why = _pace(desired, versions, leaving, observed)
+    scaling = [record for version in versions for record in version.scaling]
+    scaled = _load_seconds(versions)
+    if seconds is not None and scaled < seconds:
+        seconds, why = scaled, "scaling looks at the load"
+    rolls = any(v.rollout and not v.aborted for v in versions)
+    return Polling(
+        seconds,
+        why,
+        load=bool(scaling) or rolls,
+        use=frozenset(name for version in versions for name in version.goal.nodes),
+        held=any(record.idle_since for record in scaling),
+    )
+
+
+def wake(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed, now: datetime) -> Wake:
+    """When the next look is due, if nothing happens before."""
+    rules = [*(w for v in versions for w in v.wakes), *(w for one in leaving for w in one.wakes)]
+    seconds, why = _pace(desired, versions, leaving, observed)
+    quiet = seconds is None or seconds >= SETTLED_SECONDS
+    latest = Wake(now + (SETTLED if quiet else MOVING), f"{why}: no rule names a time before")
+    return min((w for w in (*rules, latest) if w.at > now), key=lambda w: w.at)
+
+
+def _load_seconds(versions: Versions) -> float:
+    """Seconds between two looks at the load; a request that wakes a revision comes as an event."""
+    if any(version.goal.rising for version in versions):
+        return RISING_SECONDS
+    return STEADY_SECONDS if any(version.goal.awake for version in versions) else math.inf
+
+
+def _pace(
+    desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed
+) -> tuple[float | None, str]:
+    views = [view for version in versions for view in version.views]
+    if any(one.moves for one in leaving):
+        return MOVING_SECONDS, "a revision leaves"
+    if all(version.settled for version in versions):
+        return _settled(desired, versions, views, observed)
+    if all(view.complete or view.settled for view in views) and any(version.rollout for version in versions):
+        return _rolling(desired, versions)
+    if all(view.settled or _stuck(view, observed) for view in views):
+        return SETTLED_SECONDS, "what is wrong ends with an event"
+    return MOVING_SECONDS, "a revision changes"
+
+
+def _settled(
+    desired: Desired, versions: Versions, views: Iterable[RevisionView], observed: Observed
+) -> tuple[float | None, str]:
+    if not versions:
+        return None, "nothing runs"
+    if not routers_confirm(observed, [view.revision.name for view in views]):
+        stuck = ROUTER_PART in observed.outcomes
+        return (SETTLED_SECONDS if stuck else MOVING_SECONDS), "the routers take up their configuration"
+    if desired.spec.suspend:
+        return None, "it is suspended"
+    if all(version.goal.asleep for version in versions):
+        return None, "it sleeps"
+    return SETTLED_SECONDS, "it is settled"
+
+
+def _rolling(desired: Desired, versions: Versions) -> tuple[float, str]:
+    """A pause without measurements only passes the time."""
+    rollout = desired.spec.rollout
+    measured = rollout is not None and (
+        rollout.analysis is not None or any(step.analysis is not None for step in rollout.steps or [])
+    )
+    if not measured and all(version.waits or _pauses(desired, version) for version in versions):
+        return SETTLED_SECONDS, "a rollout waits"
+    return ROLLING_SECONDS, "a rollout goes on"
+
+
+def _pauses(desired: Desired, version: VersionView) -> bool:
+    rollout, steps = version.rollout, (desired.spec.rollout.steps if desired.spec.rollout else None) or []
+    if rollout is None or rollout.direct or rollout.step >= len(steps):
+        return False
+    return steps[rollout.step].pause is not None and rollout.weight_changed_at is not None
+
+
+def _stuck(view: RevisionView, observed: Observed) -> bool:
+    """Whether something is wrong whose end is an event: a Pod's, the spec's, or that of a part that is tried again."""
+    if view.revision.name in observed.outcomes:
+        return True
+    return view.problem is not None and view.problem.reason not in _PASSING and view.record.failure is None

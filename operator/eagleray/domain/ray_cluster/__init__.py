@@ -1,1 +1,0 @@
-"""One revision's Ray cluster: its Pods, its Serve application, and why they do not work."""

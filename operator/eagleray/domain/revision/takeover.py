@@ -1,0 +1,42 @@
+"""Earlier incarnations of a revision's Ray cluster: they go when the present one has taken over."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from eagleray.domain.actions.actions import DeletePod, Wake
+from eagleray.domain.revision.revision_view import RevisionView
+from eagleray.domain.state.observed import Observed, routers_confirm
+
+
+def take_over(view: RevisionView, request_timeout: float, observed: Observed, now: datetime) -> RevisionView:
+    """Delete the Pods of earlier incarnations: those that never answered at once, the others when they are idle.
+
+    They are out of the router from the moment that the present incarnation has answered; what was under way by then
+    has ended when the longest request has had its time.
+
+    Args:
+        view: the revision as it stands.
+        request_timeout: longest time for one request, in seconds.
+        observed: what was seen.
+        now: the time of the decision.
+    """
+    previous, record = view.cluster.previous, view.record
+    if not previous or view.unreadable:
+        return view
+    if not view.answered:
+        useless = [p for p in previous if p.incarnation != record.answered_incarnation]
+        return _with(view, [DeletePod(p.name, p.uid, "its Ray cluster never answered", idle=True) for p in useless])
+    if record.answered_at is None:
+        return view
+    idle = record.answered_at + timedelta(seconds=request_timeout)
+    if now < idle:
+        wake = Wake(idle, f"the longest request to an earlier Ray cluster of {view.revision.name} has had its time")
+        return replace(view, wakes=(*view.wakes, wake))
+    if not routers_confirm(observed, [view.revision.name]):
+        return view
+    why = f"Ray cluster {view.cluster.incarnation} of {view.revision.name} has taken over"
+    return _with(view, [DeletePod(p.name, p.uid, why, idle=True) for p in previous])
+
+
+def _with(view: RevisionView, deletions: list[DeletePod]) -> RevisionView:
+    return replace(view, actions=(*view.actions, *deletions))

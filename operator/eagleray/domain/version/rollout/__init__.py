@@ -1,0 +1,1 @@
+"""Rollouts: a candidate's course and steps, and what it is judged by."""
