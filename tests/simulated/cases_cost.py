@@ -10,7 +10,7 @@ from simulated.admission import MAX_CONFIG_MAP_BYTES
 from simulated.at_rest import settles
 from simulated.background import time
 from simulated.behaviours import Behaviour
-from simulated.cases import case, model, served, workers
+from simulated.cases import case, model, said, served, workers
 from simulated.cluster import NAMESPACE, Cluster
 from simulated.objects import ref_of
 
@@ -129,6 +129,19 @@ async def a_failure_is_tried_again_ever_more_seldom(cluster: Cluster) -> None:
     gaps = [b - a for a, b in pairwise(tries)]
     assert len(gaps) > 3
     assert all(later >= earlier - 10 for earlier, later in pairwise(gaps)), gaps
+
+
+@case
+async def a_warm_up_that_fails_is_sent_ever_more_seldom(cluster: Cluster) -> None:
+    cluster.behaviours.by_content["pvc://models/m/1"] = Behaviour(warmup_error="answered 500: boom")
+    cluster.apply("m", model=model())
+    cluster.start_operator()
+    await cluster.until(lambda: "answered 500: boom" in said(cluster))
+    before = cluster.operator.peers.probes
+    await cluster.run(300)
+    assert 5 < cluster.operator.peers.probes - before < 20
+    cluster.apply("m", model=model(2))
+    await cluster.until(cluster.ready)
 
 
 @case

@@ -184,7 +184,7 @@ class Invariants:
     def nothing_is_scaled_down_at_once(self, change: Change) -> None:
         """9: whoever has just started does not know enough."""
         starts = [o.since for o in self._cluster.operators if o.alive and o.since > 0]
-        if change.old is None or not starts or time() - max(starts) > RESTARTED_SECONDS:
+        if change.old is None or not starts or time() - min(starts) > RESTARTED_SECONDS:
             return
         before = {_subject(s): s["desired"] for s in change.old.get("status", {}).get("scaling") or []}
         for record in _status(change).get("scaling") or []:

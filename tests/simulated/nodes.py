@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from eagleray.kube.kinds import NODE, POD, Manifest, Ref
 from simulated.api_server import ApiServer, Deletion
 from simulated.defaults import amount
-from simulated.objects import is_ending, ref_of
+from simulated.objects import RefusedError, is_ending, ref_of
 from simulated.storage import Change
 from simulated.story import Story
 
 WHO = "scheduler"
-_SOON = 0.3
+_SOON, _LATER = 0.3, 5.0
 UNREACHABLE_SECONDS, EVICTION_SECONDS, REMOVED_SECONDS = 40.0, 300.0, 40.0
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 
@@ -137,9 +137,12 @@ class Nodes:
                 self._pending[change.ref] = None
         elif change.ref.kind != NODE:
             return
+        self._look_in(_SOON)
+
+    def _look_in(self, seconds: float) -> None:
         if self._pending and not self._looking:
             self._looking = True
-            asyncio.get_running_loop().call_later(_SOON, self._schedule)
+            asyncio.get_running_loop().call_later(seconds, self._schedule)
 
     def _schedule(self) -> None:
         self._looking = False
@@ -150,10 +153,14 @@ class Nodes:
                 continue
             reasons = {name: self._against(pod, name) for name in self.machines}
             fit = [name for name, reason in reasons.items() if not reason]
-            if fit:
-                self._bind(pod, min(fit, key=lambda name: (len(self.pods_on(name)), name)))
-            else:
-                self._say_unschedulable(pod, reasons)
+            try:
+                if fit:
+                    self._bind(pod, min(fit, key=lambda name: (len(self.pods_on(name)), name)))
+                else:
+                    self._say_unschedulable(pod, reasons)
+            except RefusedError as e:  # by a webhook that is broken
+                self._story.tell(WHO, ref.name, e)
+                self._look_in(_LATER)
 
     def _bind(self, pod: Manifest, name: str) -> None:
         scheduled = {"type": "PodScheduled", "status": "True"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 RESYNC_SECONDS = 600.0
 CONCURRENCY = 4
+# More looks than this in so many seconds are no work any more.
+MOST_LOOKS, LOOKS_SECONDS = 600, 30.0
 _WATCHED: Mapping[Kind, Mapping[str, str]] = {MODEL_DEPLOYMENT: {}, NODE: {}, **dict.fromkeys(CHILDREN, CHILD_LABELS)}
 IMAGES = {"sklearn": "eagleray/sklearn:1", "torch": "eagleray/torch:1", "base": "eagleray/base:1"}
 
@@ -148,6 +151,11 @@ class Operator:
         wrong.__cause__ = error
         self._cluster.fail(wrong)
 
+    def spins(self) -> None:
+        """It looks and looks, and nothing comes of it."""
+        what = f"{MOST_LOOKS} looks in {LOOKS_SECONDS:g} s: {self.name} spins"
+        self._cluster.fail(self._cluster.story.violation(what))
+
     def _logged(self, _: object, level: str, event: Mapping[str, object]) -> str:
         if level not in {"debug", "info"}:
             self._cluster.story.tell(self.name, level, dict(event))
@@ -159,9 +167,13 @@ class _Metrics:
 
     def __init__(self, operator: Operator) -> None:
         self._operator = operator
+        self._recent: deque[float] = deque(maxlen=MOST_LOOKS)
 
     def started(self) -> None:
         self._operator.looks += 1
+        if len(self._recent) == MOST_LOOKS and time() - self._recent[0] < LOOKS_SECONDS:
+            self._operator.spins()
+        self._recent.append(time())
 
     def finished(self, result: str, seconds: float) -> None:
         """Nobody asks."""

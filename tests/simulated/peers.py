@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
@@ -48,10 +47,12 @@ class SimulatedPeers:
 
     Attributes:
         figure: what every provider answers, or why it does not.
+        probes: how many it was asked for.
     """
 
     def __init__(self, network: Network, wire: Wire) -> None:
         self.figure: float | str = "nobody is there"
+        self.probes = 0
         self._network = network
         self._wire = wire
         self._before: dict[tuple[str, str], Any] = {}
@@ -115,12 +116,10 @@ class SimulatedPeers:
             pass
         return await self._asked("held", ip, lambda: self._router(ip).waiting())
 
-    async def probe(self, owner: Hashable, trial: "Trial") -> ProbeResult:
-        try:
-            problem = await self._asked("probe", trial.revision, lambda: self._problem(trial))
-        except PeerError as e:
-            problem = str(e)
-        return ProbeResult(trial.revision, trial.incarnation, ok=not problem, message=problem)
+    async def probe(self, owner: Hashable, trial: "Trial") -> None:
+        self.probes += 1
+        if problem := await self._asked("probe", trial.revision, lambda: self._problem(trial)):
+            raise RejectedError(problem)
 
     async def ask(self, owner: Hashable, query: ProviderQuery) -> float:
         def answer() -> float:

@@ -93,10 +93,14 @@ class Inquirer:
         same = [p for p in observed.pods if (p.revision, p.incarnation) == (name, action.incarnation)]
         workers = [p.ip for p in same if p.role is Role.WORKER and p.live and p.ip]
         routers = [r.ip for r in observed.routers if r.ready and r.stats is not None]
-        order = trial(self._look.plan.revisions[name], action.incarnation, workers, routers)
-        result = await self._peers.probe(self._look.key, order)
-        self._look.memory.probes[name] = result
-        log.info("Probed revision", revision=name, ok=result.ok, message=result.message)
+        order = trial(self._look.plan.revisions[name], workers, routers)
+        message = ""
+        try:
+            await self._peers.probe(self._look.key, order)
+        except PeerError as e:
+            message = str(e)
+        self._look.memory.probed(name, action.incarnation, message, self._look.tools.now())
+        log.info("Probed revision", revision=name, ok=not message, message=message)
 
     def _head(self, name: str) -> Pod | None:
         return next((p for p in self._look.observed.pods if p.name == name and p.ip), None)

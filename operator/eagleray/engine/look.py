@@ -89,7 +89,7 @@ class Engine:
         said = _with_outcomes(desired, sight.observed, decision, memory, now)
         memory.spec = desired.accepted
         _follow(memory, sight, decision)
-        await self._speaker.say(manifest, write(status), said)
+        await self._speaker.say(manifest, status, said)
         self._tools.decided(key, said, decision.live)
         return self._wait(decision, memory)
 
@@ -100,7 +100,7 @@ class Engine:
         status = read(manifest.get("status"))
         sight = self._observer.look(World.of(self._tools.store, key, held), status, memory)
         said = plan_deleting(sight.observed, manifest["metadata"]["generation"], now)
-        await self._speaker.say(manifest, write(status), said)
+        await self._speaker.say(manifest, status, said)
         pods = [child for child in self._tools.store.owned(held.uid) if child.ref.kind == POD]
         return await self._departed.let_go(key, pods)
 

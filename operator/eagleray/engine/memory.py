@@ -26,6 +26,8 @@ SAMPLES_KEPT = timedelta(hours=1)
 LOAD_KEPT = timedelta(minutes=2)
 # A Pod that waits for what its containers refer to may wait for something else than its token.
 TOKEN_AGAIN = timedelta(seconds=15)
+# The same is asked of a peer no sooner than so long after it was answered, whatever the plans say.
+APART_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class Memory:
         samples: what the routers said, the latest last.
         readings: what others answered last.
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
-        running: long requests under way, by what they do.
+        running: long requests that are under way or have just ended, by what they do.
+        wanted: those of them that were wanted again meanwhile.
     """
 
     uid: str
@@ -72,6 +75,7 @@ class Memory:
     readings: dict[ProviderQuery, Reading] = field(default_factory=dict)
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
 
     def sample(self, now: datetime, stats: Mapping[str, RouterStats]) -> None:
         """Keep what the routers said just now, where somebody decides by it.
@@ -91,6 +95,19 @@ class Memory:
             self.tokens[revision] = now
         return due
 
+    def probed(self, revision: str, incarnation: int, message: str, now: datetime) -> None:
+        """Keep how a probe ended.
+
+        Args:
+            revision: what was asked.
+            incarnation: number of its Ray cluster.
+            message: why it failed, or "".
+            now: the time.
+        """
+        last = self.probes.get(revision)
+        before = last.failures if last is not None and last.incarnation == incarnation else 0
+        self.probes[revision] = ProbeResult(incarnation, now, before + 1 if message else 0, message)
+
     def read(self, query: ProviderQuery, reading: Reading) -> None:
         """Keep an answer, and let go of those that nobody has asked for in a long time."""
         recent = {q: r for q, r in self.readings.items() if reading.at - r.at < SAMPLES_KEPT}
@@ -105,21 +122,25 @@ class Memory:
         self.tokens = {name: made for name, made in self.tokens.items() if name in names}
 
     def start(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Do `work` beside the looks, unless the same is under way; then look again."""
+        """Do `work` beside the looks, unless the same is under way or has just ended; then look again."""
         if what in self.running:
+            self.wanted.add(what)
             return
-        task = asyncio.create_task(work(), name=what)
-        self.running[what] = task
+        self.running[what] = asyncio.create_task(self._work(what, work), name=what)
 
-        def finished(done: asyncio.Task[None]) -> None:
-            self.running.pop(what, None)
-            if done.cancelled():
-                return
-            if error := done.exception():
-                log.error("Work beside the looks crashed", what=what, exc_info=error)
+    async def _work(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Do it, have its outcome looked at, and let some time pass before the same may be done again."""
+        try:
+            await work()
+        except Exception:
+            log.exception("Work beside the looks crashed", what=what)
+        self.wanted.discard(what)
+        self.again()
+        await asyncio.sleep(APART_SECONDS)
+        del self.running[what]
+        if what in self.wanted:
+            self.wanted.discard(what)
             self.again()
-
-        task.add_done_callback(finished)
 
     async def close(self) -> None:
         """End what is under way."""

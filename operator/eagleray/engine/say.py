@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from eagleray.api.status import ModelDeploymentStatus
+from eagleray.domain.state.model import State
+from eagleray.domain.status.codec import write
 from eagleray.domain.status.transitions import transitions
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import NotFoundError
@@ -24,19 +26,22 @@ class Speaker:
     client: KubeClient
     events: EventRecorder
 
-    async def say(self, manifest: Manifest, before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> None:
+    async def say(self, manifest: Manifest, state: State, after: ModelDeploymentStatus) -> None:
         """Write the status where it differs, and what happened.
 
         Args:
             manifest: the object.
-            before: its status as it was read.
+            state: what was read from its status.
             after: its status as it is to be.
 
         Raises:
             KubeError: the API server refused, or did not answer.
         """
         status = after.as_written()
-        if status == before.as_written():
+        if status == manifest.get("status"):
+            return
+        before = write(state)
+        if status == before.as_written():  # what else is there was written by others
             return
         meta = manifest["metadata"]
         try:

@@ -4,7 +4,6 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
@@ -72,7 +71,7 @@ class PeerClient(Protocol):
         """The same, as soon as one waits, or after `seconds`."""
         ...
 
-    async def probe(self, owner: Hashable, trial: Trial) -> ProbeResult:
+    async def probe(self, owner: Hashable, trial: Trial) -> None:
         """Send a revision's warm-up to every replica, then through every router Pod."""
         ...
 
@@ -151,9 +150,9 @@ class Peers:
         """The same, as soon as one waits, or after `seconds`."""
         return await held.await_held(self._http, owner, ip, self._ports.ops, seconds)
 
-    async def probe(self, owner: Hashable, trial: Trial) -> ProbeResult:
+    async def probe(self, owner: Hashable, trial: Trial) -> None:
         """Send a revision's warm-up to every replica, then through every router Pod."""
-        return await probe.probe(self._http, owner, trial, self._ports.http)
+        await probe.probe(self._http, owner, trial, self._ports.http)
 
     async def ask(self, owner: Hashable, query: ProviderQuery) -> float:
         """Ask a server that knows a figure."""

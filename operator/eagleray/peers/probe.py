@@ -11,7 +11,6 @@ from yarl import URL
 from eagleray.api.serving import WarmupRequest
 from eagleray.api.units import parse_duration
 from eagleray.domain.facts.ports import replica_ports
-from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.router_layout import REVISION_HEADER
 from eagleray.domain.goals.revision import Revision
 from eagleray.peers.address import http_url
@@ -36,7 +35,6 @@ class Trial:
 
     Attributes:
         revision: the revision's name.
-        incarnation: of which of its Ray clusters.
         requests: what every replica must answer, one after the other.
         seconds: how long each may take.
         workers: addresses of its worker Pods.
@@ -45,7 +43,6 @@ class Trial:
     """
 
     revision: str
-    incarnation: int
     requests: tuple[WarmupRequest, ...]
     seconds: float
     workers: tuple[str, ...]
@@ -53,14 +50,13 @@ class Trial:
     routers: tuple[str, ...]
 
 
-def trial(revision: Revision, incarnation: int, workers: Iterable[str], routers: Iterable[str]) -> Trial:
+def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) -> Trial:
     """The trial of a revision: its warm-up, or else the cheapest request that a model or an app has."""
     template = revision.template
     path = f"/v2/models/{revision.model}" if template.model else HEALTH_PATH
     wait = template.request_timeout
     return Trial(
         revision=revision.name,
-        incarnation=incarnation,
         requests=tuple(template.warmup or (WarmupRequest(path=path),)),
         seconds=min(parse_duration(wait) if wait else REQUEST_SECONDS, REQUEST_SECONDS),
         workers=tuple(workers),
@@ -69,7 +65,7 @@ def trial(revision: Revision, incarnation: int, workers: Iterable[str], routers:
     )
 
 
-async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> ProbeResult:
+async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> None:
     """Send the requests to every replica of an incarnation, then through every router Pod.
 
     Args:
@@ -77,16 +73,16 @@ async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> 
         owner: the object whose budget it is.
         trial: what is tried.
         router_port: where routers take requests.
+
+    Raises:
+        PeerError: one of them was not answered as it should.
     """
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             await _Probe(http, owner, trial, router_port).run()
-    except TimeoutError:
+    except TimeoutError as e:
         message = f"the warm-up took more than {PROBE_SECONDS:g} s; send fewer or smaller requests"
-        return ProbeResult(trial.revision, trial.incarnation, ok=False, message=message)
-    except PeerError as e:
-        return ProbeResult(trial.revision, trial.incarnation, ok=False, message=str(e))
-    return ProbeResult(trial.revision, trial.incarnation, ok=True, message="")
+        raise UnreachableError(message) from e
 
 
 class _Probe:

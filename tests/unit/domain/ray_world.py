@@ -98,7 +98,7 @@ class RayWorld:
             case DrainNode(_, _, pod):
                 self.draining.add(pod)
             case Probe(revision, _, n):
-                self.probes[revision] = ProbeResult(revision, n, ok=True, message="")
+                self.probes[revision] = ProbeResult(n, self.now)
 
     def _pass(self) -> None:
         for name, pod in list(self.pods.items()):

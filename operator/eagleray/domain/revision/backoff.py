@@ -1,11 +1,13 @@
 """When a failing revision is tried again, and when its failures are forgotten.
 
 A Pod is made again at once, then after 10 s, doubling up to five minutes; an application that Serve has given up on
-gets a whole new incarnation after a minute, doubling up to ten.
+gets a whole new incarnation after a minute, doubling up to ten; a warm-up that fails is sent again after a second,
+doubling up to half a minute.
 """
 
 from datetime import datetime, timedelta
 
+from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.problem import Problem
 from eagleray.domain.state.revision import FailureState
 
@@ -13,6 +15,8 @@ BASE_SECONDS = 10.0
 MAX_SECONDS = 300.0
 APPLICATION_BASE_SECONDS = 60.0
 APPLICATION_MAX_SECONDS = 600.0
+PROBE_BASE_SECONDS = 1.0
+PROBE_MAX_SECONDS = 30.0
 # What brings one Pod down takes others with it a little later.
 TOGETHER_SECONDS = 10.0
 # A revision that has been well for this long starts again from no failure.
@@ -35,6 +39,12 @@ def application_retry(failure: FailureState) -> datetime:
 def next_try(failure: FailureState | None) -> datetime | None:
     """When the next try is due, or None where nothing failed."""
     return failure.at + timedelta(seconds=delay(failure.count)) if failure else None
+
+
+def probe_retry(result: ProbeResult, now: datetime) -> datetime:
+    """When a warm-up that failed is sent again; at once where the clock was put back."""
+    seconds = min(PROBE_BASE_SECONDS * 2.0 ** min(result.failures - 1, 10), PROBE_MAX_SECONDS)
+    return result.at + timedelta(seconds=seconds) if result.at <= now else now
 
 
 def note(failure: FailureState | None, problem: Problem, now: datetime) -> FailureState:

@@ -10,7 +10,7 @@ from eagleray.domain.facts.problem import PartOutcome, Problem, known_reason
 from eagleray.domain.goals.groups import Counts, Scale
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.revision.application import ApplicationDecision, ServeAnswer, decide_application
-from eagleray.domain.revision.backoff import forgotten_at
+from eagleray.domain.revision.backoff import forgotten_at, probe_retry
 from eagleray.domain.revision.capacity import pods_by_group, with_room
 from eagleray.domain.revision.images import pin
 from eagleray.domain.revision.ray_cluster import RayCluster, decide_pods, overdue_wakes, sort_out
@@ -176,13 +176,15 @@ def _probed(view: RevisionView, observed: Observed, now: datetime) -> RevisionVi
     if not view.fits:
         waiting = view.waiting or "the router's health checks are to pass"
         return replace(view, waiting=waiting)
-    problem = view.problem
-    if result is not None and current and not result.ok:
-        problem = Problem(Reason.WARMUP_FAILED, result.message)
     probe = Probe(view.revision.name, view.cluster.head.name, view.cluster.incarnation)
-    return replace(
-        view, actions=(*view.actions, probe), problem=problem, waiting="the first requests are to be answered"
-    )
+    view = replace(view, waiting="the first requests are to be answered")
+    if result is None or not current:
+        return replace(view, actions=(*view.actions, probe))
+    view = replace(view, problem=Problem(Reason.WARMUP_FAILED, result.message))
+    due = probe_retry(result, now)
+    if now < due:
+        return replace(view, wakes=(*view.wakes, Wake(due, f"the warm-up of {view.revision.name} is sent again")))
+    return replace(view, actions=(*view.actions, probe))
 
 
 def _timed(view: RevisionView, now: datetime) -> RevisionView:
