@@ -77,8 +77,8 @@ def _pace(
         return _settled(desired, versions, views, observed)
     if all(view.complete or view.settled for view in views) and any(version.rollout for version in versions):
         return _rolling(desired, versions)
-    if all(view.settled or _stuck(view, observed) for view in views):
-        return SETTLED_SECONDS, "what is wrong ends with an event"
+    if all(view.settled or _stuck(view, observed) or _starts(view) for view in views):
+        return SETTLED_SECONDS, "what is wrong, or starts, ends with an event"
     return MOVING_SECONDS, "a revision changes"
 
 
@@ -113,6 +113,12 @@ def _pauses(desired: Desired, version: VersionView) -> bool:
     if rollout is None or rollout.direct or rollout.step >= len(steps):
         return False
     return steps[rollout.step].pause is not None and rollout.weight_changed_at is not None
+
+
+def _starts(view: RevisionView) -> bool:
+    """Whether it waits for its head Pod alone, which is there: the kubelet tells when there is somebody to be asked."""
+    head = view.cluster.head
+    return head is not None and not head.started and not head.deleting
 
 
 def _stuck(view: RevisionView, observed: Observed) -> bool:
