@@ -117,6 +117,7 @@ class Operator:
             nodes=self._nodes,
             settings=EngineSettings("eagleray/router:1", self._cluster.installation, "", (), self.name, b"k" * 32),
             now=self.clock.now,
+            pace=float,
             add=self._queue.add,
             decided=lambda *_: None,
         )

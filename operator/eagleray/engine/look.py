@@ -121,7 +121,7 @@ class Engine:
             stats = {pod: answer.stats for pod, answer in answers.items() if answer.stats is not None}
             memory.sample(self._tools.now(), stats)
 
-        poller = Poller(Asker(key, self._tools.peers), lambda: self._tools.add(key), sampled)
+        poller = Poller(Asker(key, self._tools.peers, self._tools.pace), lambda: self._tools.add(key), sampled)
         memory = self._memories[key] = Memory(uid, poller, lambda: self._tools.add(key), self._tools.now() + MEETING)
         return memory
 
@@ -157,7 +157,9 @@ def _meets(memory: Memory, sight: Sight, now: datetime) -> float | None:
         memory.meets_until = None
         return None
     _sample(memory, write(status), load=bool(status.scaling or status.rollouts))
-    memory.poller.follow(Asked(sight.subjects, Polling(MOVING_SECONDS, "the operator has just started", load=False)))
+    memory.poller.follow(
+        Asked(sight.subjects, Polling(MOVING_SECONDS, MOVING_SECONDS, "the operator has just started"))
+    )
     return left.total_seconds()
 
 

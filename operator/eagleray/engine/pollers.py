@@ -76,6 +76,7 @@ class Poller:
         seconds = question.pace(self._asked) if self._asked else None
         if seconds is None:
             return 0.0  # it is about to be ended
+        seconds = self._asker.pace(seconds)
         place = zlib.crc32(f"{self._asker.key} {question.name}".encode()) / 2**32
         return seconds * (1 - SPREAD * place)
 

@@ -91,10 +91,12 @@ class Asker:
     Attributes:
         key: the object, whose budget it is.
         peers: how.
+        pace: seconds between two rounds that are to be so many apart, as busy as the process is.
     """
 
     key: Key
     peers: PeerClient
+    pace: Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +224,17 @@ def _often(polling: Polling) -> float | None:
     return polling.seconds
 
 
+def _routers_often(polling: Polling) -> float | None:
+    return polling.routers
+
+
 def _always(polling: Polling) -> float | None:
     return LISTEN_PACE_SECONDS if polling.held else None
 
 
 QUESTIONS = (
     Question("heads", lambda asked: asked.subjects.heads, _often, _ask_heads),
-    Question("routers", lambda asked: asked.subjects.routers, _often, _ask_routers, loads=True),
+    Question("routers", lambda asked: asked.subjects.routers, _routers_often, _ask_routers, loads=True),
     Question("nodes", _draining, _often, _ask_nodes),
     Question("use", lambda asked: asked.subjects.workers, _often, _ask_use, loads=True),
     Question("held", _holding, _always, _listen),

@@ -25,6 +25,7 @@ class Tools:
         nodes: what was seen of the cluster's nodes.
         settings: what the engine is told.
         now: the wall clock.
+        pace: seconds between two questions that are to be so many apart, as busy as the process is.
         add: has a key looked at soon.
         decided: is told the status of an object, None where it is gone, and the live figures of scaling.
     """
@@ -35,5 +36,6 @@ class Tools:
     nodes: NodeBook
     settings: EngineSettings
     now: Callable[[], datetime]
+    pace: Callable[[float], float]
     add: Callable[[Key], None]
     decided: Callable[[Key, ModelDeploymentStatus | None, Sequence[LiveLoad]], None]

@@ -16,6 +16,7 @@ from eagleray.domain.goals.installation import Installation
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.queue import WorkQueue
 from eagleray.engine.settings import EngineSettings
+from eagleray.engine.throttle import Throttle
 from eagleray.engine.tools import Tools
 from eagleray.engine.worker import RECONCILE_TIMEOUT, WorkerPool
 from eagleray.kube.api_server import ApiServer
@@ -213,6 +214,7 @@ class Operator:
             nodes=self._nodes,
             peers=Peers(),
             now=lambda: datetime.now(UTC),
+            pace=Throttle().pace,
             add=self._queue.add,
             decided=self._metrics.decided,
         )

@@ -70,7 +70,7 @@ class Bench:
             store.put(manifest)
         self.store = store
         peers, settings, nobody = cast("Any", self.peers), cast("Any", Settings()), cast("Any", None)
-        tools = Tools(self.kube, store, peers, nobody, settings, lambda: NOW, nobody, nobody)
+        tools = Tools(self.kube, store, peers, nobody, settings, lambda: NOW, nobody, nobody, nobody)
         self.departed = Departed(tools)
 
     def pods(self) -> list[Held]:

@@ -32,7 +32,7 @@ def _ran(*, crashes: bool) -> list[float]:
 
     async def main() -> None:
         looks = asyncio.Event()
-        poller = Poller(Asker(Key("ns", "m"), _Unasked()), looks.set, _sampled)  # type: ignore[arg-type]
+        poller = Poller(Asker(Key("ns", "m"), _Unasked(), float), looks.set, _sampled)  # type: ignore[arg-type]
         memory = Memory("uid", poller, looks.set, None)
         looks.set()
         async with asyncio.timeout(10):

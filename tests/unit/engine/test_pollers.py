@@ -73,11 +73,11 @@ class Bench:
 
     def __post_init__(self) -> None:
         peers: Any = self.peers
-        self.poller = Poller(Asker(KEY, peers), lambda: self.heard.append(now()), self.samples.append)
+        self.poller = Poller(Asker(KEY, peers, float), lambda: self.heard.append(now()), self.samples.append)
 
     def follow(self, seconds: float | None, *, load: bool = False, held: bool = False, **whom: Any) -> None:
         subjects = Subjects(**({"heads": HEADS, "routers": ROUTERS} | whom))
-        self.poller.follow(Asked(subjects, Polling(seconds, "test", load=load, held=held)))
+        self.poller.follow(Asked(subjects, Polling(seconds, seconds, "test", load=load, held=held)))
 
 
 def test_an_answer_that_changes_no_decision_wakes_nobody() -> None:

@@ -187,7 +187,8 @@ class Polling:
     """How often heads and routers are to be asked, and for what.
 
     Attributes:
-        seconds: time between two questions; None where nobody is to be asked.
+        seconds: time between two questions to heads; None where nobody is to be asked.
+        routers: the same to router Pods.
         why: for the log.
         load: whether each new word of the routers is worth a look, as a rollout or scaling decides on it.
         use: revisions whose nodes' figures are needed.
@@ -195,6 +196,7 @@ class Polling:
     """
 
     seconds: float | None
+    routers: float | None
     why: str
     load: bool = False
     use: frozenset[str] = frozenset()

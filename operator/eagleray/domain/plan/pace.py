@@ -13,9 +13,9 @@ from eagleray.domain.version.leaving import Leaving
 from eagleray.domain.version.version_view import Versions, VersionView
 
 # What moves is looked at so often, whatever comes of it …
-MOVING = timedelta(seconds=2)
+MOVING = timedelta(seconds=15)
 # … and everything so often, as an event may be lost.
-SETTLED = timedelta(seconds=60)
+SETTLED = timedelta(seconds=300)
 
 MOVING_SECONDS = 0.5
 ROLLING_SECONDS = 1.0
@@ -41,9 +41,11 @@ def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], 
     scaled = _load_seconds(versions)
     if seconds is not None and scaled < seconds:
         seconds, why = scaled, "scaling looks at the load"
+    news = seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
     rolls = any(v.rollout and not v.aborted for v in versions)
     return Polling(
         seconds,
+        seconds if news else min(SETTLED_SECONDS, scaled),
         why,
         load=bool(scaling) or rolls,
         use=frozenset(name for version in versions for name in version.goal.nodes),
@@ -58,6 +60,13 @@ def wake(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], obs
     quiet = seconds is None or seconds >= SETTLED_SECONDS
     latest = Wake(now + (SETTLED if quiet else MOVING), f"{why}: no rule names a time before")
     return min((w for w in (*rules, latest) if w.at > now), key=lambda w: w.at)
+
+
+def _concerns_routers(versions: Versions, leaving: tuple[Leaving, ...], observed: Observed) -> bool:
+    """Whether router Pods have news of what changes: while no replica runs they have none."""
+    views = [view for version in versions for view in version.views]
+    confirmed = routers_confirm(observed, [view.revision.name for view in views])
+    return not confirmed or bool(leaving) or any(view.running and not view.settled for view in views)
 
 
 def _load_seconds(versions: Versions) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -175,6 +175,7 @@ def _moment(text: str) -> str | None:
         return None
 
 
+@lru_cache(10_000)
 def _seconds(moment: datetime) -> str:
     """As Kubernetes writes it; one without a time zone says nothing."""
     if moment.tzinfo is None:

@@ -13,7 +13,7 @@ from eagleray.domain.actions.actions import CreateHead, PutApplication, SetRepli
 from eagleray.domain.facts.pods import OVERDUE_AFTER, Container
 from eagleray.domain.facts.problem import PeerTrouble
 from eagleray.domain.facts.serve import AppStatus
-from eagleray.domain.plan.pace import SETTLED_SECONDS
+from eagleray.domain.plan.pace import SETTLED, SETTLED_SECONDS
 from eagleray.domain.version.rollout.advance import CRASH_LOOP
 from unit.domain.plan.test_plan import settle
 from unit.domain.world import GRACE_SECONDS, World, model
@@ -194,4 +194,4 @@ def test_every_look_names_the_next_one() -> None:
         decision = world.step()
         assert decision.wake.at > world.history[-1].wake.at - timedelta(days=1)
         assert decision.wake.why
-    assert decision.wake.at <= world.now + timedelta(seconds=60)
+    assert decision.wake.at <= world.now + SETTLED

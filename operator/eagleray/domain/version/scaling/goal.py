@@ -105,13 +105,19 @@ def goal(desired: Desired, lane: WantedVersion, observed: Observed, now: datetim
     plays = cast(lane, observed)
     traffic = desired.spec.traffic
     circumstances = Circumstances(
-        needed="a rollout is under way" if plays.moving else "",
+        needed=_needed(plays),
         blind="the operator has just started" if covered(observed.samples) < START_SECONDS else "",
         copied=bool(traffic and traffic.mirror and traffic.mirror.version == lane.name),
     )
     look = _ScalingLook(lane, plays, observed, circumstances, now)
     whole = _whole(look)
     return _with_deployments(whole, look)
+
+
+def _needed(plays: Cast) -> str:
+    if plays.stable is None:
+        return "the first revision starts"
+    return "a rollout is under way" if plays.moving else ""
 
 
 @dataclass(frozen=True, slots=True)
