@@ -70,6 +70,14 @@ class Case:
 
 
 APPS = "{e2e-apps}"
+
+
+def hostile(way: str) -> dict[str, Any]:
+    """A model whose image is the user's, and has another program where Ray's head should be."""
+    env = [{"name": "HOSTILE", "value": way}]
+    return {"app": {"importPath": "apps:knobs"}, "image": APPS, "env": env}
+
+
 # Each is a Ray cluster of its own: few at a time, those that start nothing together.
 WAVES = (
     (
@@ -91,6 +99,13 @@ WAVES = (
         Case("hangs", {"app": {"importPath": "apps:hangs"}, "image": APPS}, "ReplicaStarting", "constructor"),
         Case("memory", {"app": {"importPath": "apps:hungry"}, "image": APPS, "resources": LITTLE},
              "OutOfMemory", "memory"),
+    ),
+    (
+        Case("bomb", hostile("bomb"), "ServeUnreachable", "packed content, which nobody asked for"),
+        Case("elsewhere", hostile("redirect"), "ServeUnreachable", "the operator goes nowhere else"),
+        Case("endless", hostile("endless"), "ServeUnreachable", "much more is sent"),
+        Case("redirects", {"app": {"importPath": "apps:redirects"}, "image": APPS, "warmup": [{"path": "/"}]},
+             "WarmupFailed", "answered 307: the operator goes nowhere else"),
     ),
 )  # fmt: skip
 

@@ -36,6 +36,14 @@ class Hungry:
             time.sleep(0.01)
 
 
+class Redirects:
+    """Sends everybody, and with them the warm-up's headers and body, to another address."""
+
+    async def __call__(self, _: Request) -> Response:
+        """Answer 307."""
+        return Response(status_code=307, headers={"Location": "http://kubernetes.default.svc/"})
+
+
 class Knobs:
     """Answers {"name": ..., "num": ..., "predictions": [...]}, as well as it is told to; `num` is 0 where none is sent.
 
@@ -115,6 +123,7 @@ def pipeline(args: dict[str, float]) -> serve.Application:
     return serve.deployment(max_ongoing_requests=100)(Front).bind(scorer)
 
 
+redirects = serve.deployment(Redirects).bind()
 raises = serve.deployment(Raises).bind()
 hangs = serve.deployment(Hangs).bind()
 hungry = serve.deployment(Hungry).bind()
