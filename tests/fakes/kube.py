@@ -35,7 +35,9 @@ class FakeKube(KubeClient):
         self._called("get", ref)
         return copy.deepcopy(self._live(ref))
 
-    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None, *, more: str = ""
+    ) -> Listed:
         self._called("list", Ref(kind, namespace or "", ""))
         if self.unlisted[kind] > 0:
             self.unlisted[kind] -= 1

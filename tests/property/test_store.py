@@ -2,6 +2,7 @@
 
 import copy
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
@@ -11,6 +12,7 @@ from eagleray.domain.goals.fleet import Fleet
 from eagleray.engine.nodes import NodeBook
 from eagleray.kube.client import Listed
 from eagleray.kube.kinds import HELD, MODEL_DEPLOYMENT, POD, SERVICE, Kind, Manifest, Ref
+from eagleray.kube.relist import Relist
 from eagleray.kube.store import Store
 from eagleray.kube.trim import trim
 from unit.kube.objects import child, model, pod
@@ -112,6 +114,15 @@ def test_any_order_of_events_ends_in_the_same_world(
     assert store.lost() == ()
 
 
+def pages(listed: Listed, rng: random.Random) -> Iterator[Listed]:
+    """The same list, some objects at a time."""
+    begin, count = 0, len(listed.items)
+    while begin < count or not begin:
+        end = begin + rng.randint(1, 5)
+        yield Listed(listed.items[begin:end], listed.version, "more" if end < count else "")
+        begin = end
+
+
 @given(before=steps, after=steps, seed=st.integers(), lost=st.sets(st.integers(0, 25)))
 def test_a_list_makes_up_for_whatever_was_not_told(
     before: list[tuple[tuple[Kind, str], str]],
@@ -132,9 +143,15 @@ def test_a_list_makes_up_for_whatever_was_not_told(
     split = rng.randint(0, len(told_last))
     for event in told_last[:split]:
         tell(store, event)
+    later = told_last[split:]
     for kind, listed in lists.items():
-        store.replace(kind, listed, None)
-    for event in told_last[split:]:
+        relist = Relist(store, kind, None)
+        for page in pages(listed, rng):
+            relist.take(page)
+            while later and rng.random() < 0.3:
+                tell(store, later.pop(0))
+        relist.end()
+    for event in later:
         tell(store, event)
     assert content(store) == cluster.visible()
 
@@ -194,7 +211,9 @@ def test_a_broken_object_stops_nobody(path: tuple[Any, ...], value: Any, kind: K
         store.pods_on("n")
         store.lost()
     store.remove(broken(named, path, value))
-    store.replace(kind, Listed([broken(named, other, value)], "9"), None)
+    relist = Relist(store, kind, None)
+    relist.take(Listed([broken(named, other, value)], "9"))
+    relist.end()
     assert store.get(Ref(POD, "ns", "q")) is not None or kind == POD
     for held in store.owned("modeldeployments-churn"):
         assert all(isinstance(text, str) for text in (held.uid, held.controller, held.node, *held.labels.values()))

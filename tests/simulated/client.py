@@ -15,6 +15,7 @@ from simulated.faults import KUBE_FAULTS, Call, Fault, Faults
 from simulated.objects import RefusedError, copied, forbidden, invalid, ref_of, refuse
 from simulated.story import Story
 
+PAGE = 5
 REQUEST_SECONDS = 10.0
 LATE_SECONDS = 6.0
 _DONE_THEN = {Fault.UNHEARD: REQUEST_SECONDS, Fault.LOST: 0.0, Fault.LATE: LATE_SECONDS}
@@ -81,16 +82,25 @@ class SimulatedKube(KubeClient):
     def __init__(self, server: ApiServer, wire: Wire) -> None:
         self._server = server
         self._wire = wire
+        self._pages: dict[str, Manifest] = {}
 
     async def get(self, ref: Ref) -> Manifest:
         return await self._sent("get", ref, lambda: self._server.get(ref))
 
-    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None, *, more: str = ""
+    ) -> Listed:
         def found() -> Manifest:
+            if more:
+                return self._pages.pop(more)
             return {"items": self._server.list(kind, namespace, labels), "version": str(self._server.version)}
 
         answer = await self._sent("list", Ref(kind, namespace or "", ""), found)
-        return Listed(answer["items"], answer["version"])
+        items, version = answer["items"], answer["version"]
+        if len(items) <= PAGE:
+            return Listed(items, version)
+        self._pages[follows := f"{version}-{len(self._pages)}"] = {"items": items[PAGE:], "version": version}
+        return Listed(items[:PAGE], version, follows)
 
     async def create(self, manifest: Manifest) -> Manifest:
         return await self._sent(

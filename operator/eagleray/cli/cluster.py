@@ -12,7 +12,7 @@ from eagleray.cli.verbs import Ask, VerbAnswer
 from eagleray.domain.facts import labels
 from eagleray.kube import kubeconfig
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.client import KubeClient
+from eagleray.kube.client import KubeClient, listed
 from eagleray.kube.errors import ConflictError, NotFoundError
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Ref
 
@@ -68,7 +68,8 @@ class Cluster:
             KubeError: the API server refuses, or does not answer.
         """
         carried = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: name}
-        return [read_pod(pod) for pod in (await self._client.list(POD, self.namespace, carried)).items]
+        pages = listed(self._client, POD, self.namespace, carried)
+        return [read_pod(pod) async for page in pages for pod in page.items]
 
     async def ask(self, name: str, ask: Ask) -> str:
         """Write what a verb comes to, decided anew where somebody changed the object meanwhile.

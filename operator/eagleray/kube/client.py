@@ -1,6 +1,6 @@
 """What the operator asks of the API server: plain dicts, so that the client library is one file deep."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,15 +14,17 @@ Manifests = list[Manifest]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Objects as they were at one moment.
+    """Objects as they were at one moment: all of them, or as many as come at a time.
 
     Attributes:
         items: the objects.
         version: the resourceVersion of that moment.
+        more: what asks for those that follow; "" where none do.
     """
 
     items: Manifests
     version: str
+    more: str = ""
 
 
 def selector(labels: Mapping[str, str]) -> str:
@@ -41,13 +43,19 @@ class KubeClient(Protocol):
             NotServedError: its kind is not served there.
         """
 
-    async def list(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Listed:
-        """Read all objects of a kind from the API server's cache: cheap for it, and at most moments old.
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None, *, more: str = ""
+    ) -> Listed:
+        """Read the objects of a kind, some hundreds at a time, all as they were at the moment of the first question.
 
         Args:
             kind: their kind.
             namespace: their namespace, or None for every namespace.
             labels: labels that they must carry, "" for any value.
+            more: what the answer before gave to ask for those that follow.
+
+        Raises:
+            TransientError: too much time has passed since the first question; it is to be asked again.
         """
 
     async def create(self, manifest: Manifest) -> Manifest:
@@ -113,3 +121,14 @@ class KubeClient(Protocol):
             NotFoundError: it is already gone.
             ConflictError: the uid or the version is another.
         """
+
+
+async def listed(
+    client: KubeClient, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+) -> AsyncIterator[Listed]:
+    """Read all objects of a kind, page by page."""
+    page = await client.list(kind, namespace, labels)
+    yield page
+    while page.more:
+        page = await client.list(kind, namespace, labels, more=page.more)
+        yield page

@@ -5,14 +5,13 @@ time to time tells what was missed.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
 import structlog
 
-from eagleray.kube.client import Listed
-from eagleray.kube.held import Held, Seen, controller_of, number
+from eagleray.kube.held import Held, Seen, controller_of
 from eagleray.kube.index import Index
 from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind, Manifest, Ref
 
@@ -46,6 +45,7 @@ class Store:
         self._on_node: Index[str] = Index()
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._listed: dict[tuple[Kind, str | None], int] = {}
+        self._anew: set[tuple[Kind, str | None]] = set()
 
     def put(self, manifest: Mapping[str, Any]) -> Keys:
         """Take an object as an event, a write or a list gave it; what is older than what is held changes nothing.
@@ -98,33 +98,46 @@ class Store:
         self._forget(seen.uid, seen.version or held.version)
         return self._take_out(held)
 
-    def replace(self, kind: Kind, listed: Listed, namespace: str | None) -> Keys:
-        """Take a list: what is held, is older than the list and not in it, has gone unseen.
+    def begin(self, kind: Kind, namespace: str | None, version: int | None) -> Keys:
+        """A list begins, whose items are `put`: where it is older than the one before, nothing that is held counts.
+
+        Args:
+            kind: the kind that is listed.
+            namespace: the namespace that is listed, None for all.
+            version: of the list, None where it is no number.
+
+        Returns:
+            What is to be looked at.
+        """
+        if version is None or version >= self._listed.get((kind, namespace), 0):
+            return _NOBODY
+        log.warning("The API server's history began anew; its list is taken as it is", kind=kind.kind)
+        self._gone.clear()
+        del self._listed[kind, namespace]
+        self._anew.add((kind, namespace))
+        return frozenset(key for held in self._of(kind, namespace) for key in self._take_out(held))
+
+    def end(self, kind: Kind, namespace: str | None, version: int | None, uids: Collection[str]) -> Keys:
+        """A list has ended: what is held, is older than the list and not in it, has gone unseen.
 
         Args:
             kind: the kind that was listed.
-            listed: the list.
             namespace: the namespace that was listed, None for all.
+            version: of the list, None where it is no number.
+            uids: of all that is in it.
 
         Returns:
             What is to be looked at.
         """
         keys: set[Key] = set()
-        version, place = number(listed.version), (kind, namespace)
-        if version is not None and version < self._listed.get(place, 0):
-            log.warning("The API server's history began anew; its list is taken as it is", kind=kind.kind)
-            version = None
-            self._gone.clear()
-            del self._listed[place]
-            keys |= {key for held in self._of(kind, namespace) for key in self._take_out(held)}
-        for item in listed.items:
-            keys |= self.put(item)
-        uids = {seen.uid for item in listed.items if (seen := Seen.of(item))}
+        place = kind, namespace
+        least = None if place in self._anew else version
         for held in self._of(kind, namespace):
-            if held.uid not in uids and (version is None or held.version <= version):
-                self._forget(held.uid, version or held.version)
+            if held.uid not in uids and (least is None or held.version <= least):
+                self._forget(held.uid, least or held.version)
                 keys |= self._take_out(held)
-        self._listed[place] = number(listed.version) or 0
+        self._listed[place] = version or 0
+        self._anew.discard(place)
         return frozenset(keys)
 
     def get(self, ref: Ref) -> Held | None:

@@ -32,9 +32,9 @@ class Written(KubeClient):
         return self._take(await self._client.get(ref))
 
     async def list(  # noqa: D102
-        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None, *, more: str = ""
     ) -> Listed:
-        return await self._client.list(kind, namespace, labels)
+        return await self._client.list(kind, namespace, labels, more=more)
 
     async def create(self, manifest: Manifest) -> Manifest:  # noqa: D102
         return self._take(await self._client.create(manifest))

@@ -6,15 +6,16 @@ kopf never tells of what was deleted while its watch was away (docs/adr), so tha
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
 from eagleray.engine.ratelimit import Backoff
-from eagleray.kube.client import KubeClient
+from eagleray.kube.client import KubeClient, listed
 from eagleray.kube.errors import KubeError
 from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind
+from eagleray.kube.relist import Relist
 from eagleray.kube.store import Store
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ class Resync:
         places = list(itertools.product(HELD, self.namespaces or (None,)))
         missing = set(places)
 
-        def listed(place: tuple[Kind, str | None]) -> None:
+        def done(place: tuple[Kind, str | None]) -> None:
             if place in missing:
                 missing.remove(place)
                 if not missing:
@@ -80,9 +81,9 @@ class Resync:
 
         async with asyncio.TaskGroup() as group:
             for place in places:
-                group.create_task(self._rounds(place, listed), name=f"resync-{place[0].plural}-{place[1] or 'all'}")
+                group.create_task(self._rounds(place, done), name=f"resync-{place[0].plural}-{place[1] or 'all'}")
 
-    async def _rounds(self, place: tuple[Kind, str | None], listed: Callable[[tuple[Kind, str | None]], None]) -> None:
+    async def _rounds(self, place: tuple[Kind, str | None], done: Callable[[tuple[Kind, str | None]], None]) -> None:
         failures = 0
         while True:
             try:
@@ -93,15 +94,20 @@ class Resync:
                 await asyncio.sleep(_BACKOFF.delay(failures))
                 continue
             failures = 0
-            listed(place)
+            done(place)
             spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, hides nothing
             await asyncio.sleep(self.period * spread)
 
     async def _round(self, kind: Kind, namespace: str | None) -> None:
         is_model = kind == MODEL_DEPLOYMENT
-        listed = await self.client.list(kind, namespace, None if is_model else CHILD_LABELS)
-        for key in self.store.replace(kind, listed, namespace):
-            self.add(key)
+        relist = Relist(self.store, kind, namespace)
+        async for page in listed(self.client, kind, namespace, None if is_model else CHILD_LABELS):
+            self._add(relist.take(page))
+        self._add(relist.end())
         if is_model:
             for key in sorted(self.store.keys()):
                 self.add_later(key)
+
+    def _add(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.add(key)

@@ -18,7 +18,7 @@ def mixture(objects: int) -> list[Manifest]:
     idle = busy
     return [
         *(model(f"{PAIR_PREFIX}-{n}", **_two_versions()) for n in range(pairs)),
-        *(model(f"{BUSY_PREFIX}-{n}", autoscaling={"maxReplicas": 4}) for n in range(busy)),
+        *(model(f"{BUSY_PREFIX}-{n}", autoscaling=_busy()) for n in range(busy)),
         *(model(f"{IDLE_PREFIX}-{n}", autoscaling=_idle()) for n in range(idle)),
         *plain(objects - pairs - busy - idle, NAMESPACE),
     ]
@@ -48,6 +48,11 @@ def _two_versions() -> Manifest:
     first, second = ({"uri": f"pvc://models/churn/{number}"} for number in (1, 2))
     versions = [{"name": "v1", "weight": 80, "model": first}, {"name": "v2", "weight": 20, "model": second}]
     return {"replicas": 2, "versions": versions}
+
+
+def _busy() -> Manifest:
+    # The load at first, with one replica of two, is no reason to grow: the measurement is of load that changes nothing.
+    return {"minReplicas": 2, "maxReplicas": 2}
 
 
 def _idle() -> Manifest:

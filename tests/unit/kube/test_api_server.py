@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.client import Listed
+from eagleray.kube.client import Listed, listed
 from eagleray.kube.errors import (
     AlreadyExistsError,
     InvalidError,
@@ -88,25 +88,31 @@ async def test_get(server: Server, client: ApiServer) -> None:
     assert server.asked == [("GET", "/api/v1/namespaces/ns/pods/x", {}, None)]
 
 
-async def test_a_list_comes_from_the_cache_in_one_piece_and_names_the_kind(server: Server, client: ApiServer) -> None:
+async def test_a_list_comes_page_by_page_and_names_the_kind(server: Server, client: ApiServer) -> None:
     server.answers = [
-        (200, {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": n}} for n in "ab"]}),
+        (200, {"metadata": {"resourceVersion": "7", "continue": "c1"}, "items": [{"metadata": {"name": "a"}}]}),
+        (200, {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "b"}}]}),
     ]
-    listed = await client.list(POD, "ns", {"b": "2", "a": "1", "c": ""})
-    assert [(m["kind"], m["apiVersion"], m["metadata"]["name"]) for m in listed.items] == [
-        ("Pod", "v1", "a"),
-        ("Pod", "v1", "b"),
-    ]
-    assert listed.version == "7"
-    query = {"resourceVersion": "0", "labelSelector": "a=1,b=2,c"}
-    assert server.asked == [("GET", "/api/v1/namespaces/ns/pods", query, None)]
+    pages = [page async for page in listed(client, POD, "ns", {"b": "2", "a": "1", "c": ""})]
+    found = [(m["kind"], m["apiVersion"], m["metadata"]["name"]) for page in pages for m in page.items]
+    assert found == [("Pod", "v1", "a"), ("Pod", "v1", "b")]
+    assert [(page.version, page.more) for page in pages] == [("7", "c1"), ("7", "")]
+    query = {"limit": "500", "labelSelector": "a=1,b=2,c"}
+    path = "/api/v1/namespaces/ns/pods"
+    assert server.asked == [("GET", path, query, None), ("GET", path, {**query, "continue": "c1"}, None)]
+
+
+async def test_a_list_that_took_too_long_is_asked_again(server: Server, client: ApiServer) -> None:
+    server.answers = [(410, {"kind": "Status", "reason": "Expired", "message": "the token is too old"})]
+    with pytest.raises(TransientError, match="too old"):
+        await client.list(POD, more="c1")
 
 
 async def test_list_everywhere(server: Server, client: ApiServer) -> None:
     server.answers = [(200, {"metadata": {"resourceVersion": "7"}, "items": []})]
     assert await client.list(MODEL_DEPLOYMENT) == Listed([], "7")
     assert server.asked == [
-        ("GET", "/apis/eagleray.dev/v1alpha1/modeldeployments", {"resourceVersion": "0"}, None),
+        ("GET", "/apis/eagleray.dev/v1alpha1/modeldeployments", {"limit": "500"}, None),
     ]
 
 

@@ -20,6 +20,8 @@ SETTLED = timedelta(seconds=300)
 MOVING_SECONDS = 0.5
 ROLLING_SECONDS = 1.0
 SETTLED_SECONDS = 15.0
+# What has settled is judged by the routers, who see each replica; heads have less to tell.
+SETTLED_HEADS_SECONDS = 30.0
 # The load is looked at so often: while it asks for more than there is, and otherwise.
 RISING_SECONDS = 1.0
 STEADY_SECONDS = 5.0
@@ -44,7 +46,7 @@ def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], 
     news = seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
     rolls = any(v.rollout and not v.aborted for v in versions)
     return Polling(
-        seconds,
+        SETTLED_HEADS_SECONDS if seconds == SETTLED_SECONDS else seconds,
         seconds if news else min(SETTLED_SECONDS, scaled),
         why,
         load=bool(scaling) or rolls,

@@ -65,7 +65,7 @@ def test_a_pod_that_only_terminates_holds_nothing_up() -> None:
     assert world.condition("Progressing") == ("False", "Settled")
     message = next(c.message for c in world.status.conditions if c.type == "Progressing")
     assert f"Pod {stuck.name} has been terminating since" in message
-    assert decision.polling.seconds == SETTLED_SECONDS
+    assert decision.polling.routers == SETTLED_SECONDS
     assert world.status.ready == "2/2"
     assert len([w for w in world.workers() if w.live]) == 2, "its name is still taken"
     assert world.router is not None
@@ -81,7 +81,7 @@ def test_a_revision_that_leaves_waits_for_its_last_pod_and_the_object_does_not()
     decision = world.run(120)
     assert world.condition("Progressing") == ("False", "Settled")
     assert old in world.services
-    assert decision.polling.seconds == SETTLED_SECONDS
+    assert decision.polling.routers == SETTLED_SECONDS
     world.stays.clear()
     settle(world)
     assert old not in world.services

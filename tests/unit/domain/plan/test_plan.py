@@ -24,7 +24,7 @@ DECLARATIVE = (EnsureRouter, EnsureRevision)
 def settle(world: World) -> None:
     decision = world.run()
     assert [a for a in decision.actions if not isinstance(a, DECLARATIVE)] == []
-    assert decision.polling.seconds == SETTLED_SECONDS
+    assert decision.polling.routers == SETTLED_SECONDS
     assert world.condition("Progressing") == ("False", "Settled")
 
 
