@@ -42,7 +42,7 @@ class Inquirer:
                     if head := self._head(action.head):
                         self._look.memory.start(_what(action), partial(self._of_head, action, head))
 
-    async def _provider(self, action: AskProvider) -> None:
+    async def _provider(self, action: AskProvider) -> bool:
         try:
             value = await self._peers.ask(self._look.key, action.query)
         except PeerError as e:
@@ -50,11 +50,12 @@ class Inquirer:
         else:
             reading = Reading(value=value, at=self._look.tools.now())
         self._look.memory.read(action.query, reading)
+        return not reading.error
 
-    async def _of_head(self, action: OfHead, pod: Pod) -> None:
+    async def _of_head(self, action: OfHead, pod: Pod) -> bool:
         memory = self._look.memory
         token = auth_token(self._look.tools.settings.token_key, self._look.key.namespace, pod.revision)
-        head = RayHead(pod.ip, token)
+        head, trouble = RayHead(pod.ip, token), None
         try:
             match action:
                 case PutApplication():
@@ -65,12 +66,13 @@ class Inquirer:
                     await self._drain(action, head)
                 case Probe():
                     await self._probe(action)
-            memory.troubles.pop(pod.name, None)
         except PeerError as e:
             log.warning("Ray refused", revision=pod.revision, head=pod.name, error=str(e))
-            memory.troubles[pod.name] = trouble_of(e)
+            trouble = trouble_of(e)
+        memory.noted(pod.name, trouble)
         # Until the answer is there the same would be planned, and done, again.
         await memory.poller.ask_anew("heads")
+        return trouble is None
 
     async def _put(self, action: PutApplication, head: RayHead) -> None:
         revision = self._look.plan.revisions[action.revision]

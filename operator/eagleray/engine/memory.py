@@ -26,8 +26,13 @@ SAMPLES_KEPT = timedelta(hours=1)
 LOAD_KEPT = timedelta(minutes=2)
 # A Pod that waits for what its containers refer to may wait for something else than its token.
 TOKEN_AGAIN = timedelta(seconds=15)
-# The same is asked of a peer no sooner than so long after it was answered, whatever the plans say.
+# The same is asked of a peer no sooner than so long after it was answered, whatever the plans say …
 APART_SECONDS = 0.5
+# … twice as long after each failure in a row, up to this.
+MOST_APART_SECONDS = 8.0
+
+Work = Callable[[], Coroutine[None, None, bool]]
+"""What is done beside the looks; whether it succeeded."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Memory:
         draining: heads that were asked to give up a node, whose nodes are therefore looked at.
         running: long requests that are under way or have just ended, by what they do.
         wanted: those of them that were wanted again meanwhile.
+        failures: how often each of them has failed in a row.
     """
 
     uid: str
@@ -76,6 +82,7 @@ class Memory:
     draining: set[str] = field(default_factory=set)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
+    failures: dict[str, int] = field(default_factory=dict)
 
     def sample(self, now: datetime, stats: Mapping[str, RouterStats]) -> None:
         """Keep what the routers said just now, where somebody decides by it.
@@ -94,6 +101,12 @@ class Memory:
         if due:
             self.tokens[revision] = now
         return due
+
+    def noted(self, head: str, trouble: PeerTrouble | None) -> None:
+        """Keep why the last request to a head Pod failed, or that it did not."""
+        self.troubles.pop(head, None)
+        if trouble is not None:
+            self.troubles[head] = trouble
 
     def probed(self, revision: str, incarnation: int, message: str, now: datetime) -> None:
         """Keep how a probe ended.
@@ -121,26 +134,30 @@ class Memory:
         self.probes = {name: probe for name, probe in self.probes.items() if name in names}
         self.tokens = {name: made for name, made in self.tokens.items() if name in names}
 
-    def start(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    def start(self, what: str, work: Work) -> None:
         """Do `work` beside the looks, unless the same is under way or has just ended; then look again."""
         if what in self.running:
             self.wanted.add(what)
             return
         self.running[what] = asyncio.create_task(self._work(what, work), name=what)
 
-    async def _work(self, what: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _work(self, what: str, work: Work) -> None:
         """Do it, have its outcome looked at, and let some time pass before the same may be done again."""
         try:
-            await work()
+            succeeded = await work()
         except Exception:
             log.exception("Work beside the looks crashed", what=what)
+            succeeded = False
+        self.failures[what] = 0 if succeeded else self.failures.get(what, 0) + 1
         self.wanted.discard(what)
         self.again()
-        await asyncio.sleep(APART_SECONDS)
+        await asyncio.sleep(min(APART_SECONDS * 2.0 ** min(self.failures[what], 10), MOST_APART_SECONDS))
         del self.running[what]
         if what in self.wanted:
             self.wanted.discard(what)
             self.again()
+        else:
+            del self.failures[what]
 
     async def close(self) -> None:
         """End what is under way."""

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
 
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.memory import APART_SECONDS, Memory
@@ -21,14 +24,19 @@ def _sampled(_: Mapping[str, RouterAnswer]) -> None:
     """Nobody asks routers."""
 
 
-def _ran(*, crashes: bool) -> list[float]:
-    """When work ran that each look wants done again."""
+def _ran(ends: str) -> list[float]:
+    """When work ran that each look wants done again.
+
+    Args:
+        ends: how it ends: "well", "badly", or "crashes".
+    """
     times: list[float] = []
 
-    async def work() -> None:
+    async def work() -> bool:
         times.append(time())
-        if crashes:
+        if ends == "crashes":
             raise RuntimeError("a defect of ours")
+        return ends == "well"
 
     async def main() -> None:
         looks = asyncio.Event()
@@ -49,11 +57,14 @@ def _ran(*, crashes: bool) -> list[float]:
 
 
 def test_what_each_look_wants_again_is_done_no_oftener_than_its_pause() -> None:
-    assert 2 < len(_ran(crashes=False)) <= 10 / APART_SECONDS + 1
+    times = _ran("well")
+    assert {round(b - a, 3) for a, b in pairwise(times)} == {APART_SECONDS}
 
 
-def test_what_crashes_is_tried_again_as_seldom() -> None:
-    assert 2 < len(_ran(crashes=True)) <= 10 / APART_SECONDS + 1
+@pytest.mark.parametrize("ends", ["badly", "crashes"])
+def test_what_fails_or_crashes_is_tried_again_ever_more_seldom(ends: str) -> None:
+    times = _ran(ends)
+    assert [round(b - a, 3) for a, b in pairwise(times)] == [1, 2, 4]
 
 
 def test_a_failed_probe_counts_until_one_succeeds_or_another_ray_cluster_is_asked() -> None:
