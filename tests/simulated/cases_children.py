@@ -181,3 +181,15 @@ async def a_deletion_needs_no_operator(cluster: Cluster) -> None:
     cluster.operator.kill()
     cluster.delete(_M, "Foreground")
     await leaves_nothing(cluster, within=600)
+
+
+@case
+async def adopted_workers_serve_on_until_their_lost_head_is_replaced(cluster: Cluster) -> None:
+    await served(cluster, replicas=2)
+    cluster.delete(_M, "Orphan")
+    await cluster.run(5)
+    cluster.delete(ref_of(cluster.pods(Role.HEAD)[0]), grace=0)
+    cluster.traffic.send(NAMESPACE, "m", 10)
+    cluster.apply("m", model=model(), replicas=2)
+    await loses_nothing(cluster, 120)
+    await cluster.until(cluster.ready)

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeVar
 
 from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
@@ -83,6 +84,7 @@ class SimulatedKube(KubeClient):
         self._server = server
         self._wire = wire
         self._pages: dict[str, Manifest] = {}
+        self._tokens = count()
 
     async def get(self, ref: Ref) -> Manifest:
         return await self._sent("get", ref, lambda: self._server.get(ref))
@@ -99,7 +101,8 @@ class SimulatedKube(KubeClient):
         items, version = answer["items"], answer["version"]
         if len(items) <= PAGE:
             return Listed(items, version)
-        self._pages[follows := f"{version}-{len(self._pages)}"] = {"items": items[PAGE:], "version": version}
+        follows = str(next(self._tokens))
+        self._pages[follows] = {"items": items[PAGE:], "version": version}
         return Listed(items[:PAGE], version, follows)
 
     async def create(self, manifest: Manifest) -> Manifest:

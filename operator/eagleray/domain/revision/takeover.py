@@ -24,7 +24,12 @@ def take_over(view: RevisionView, request_timeout: float, observed: Observed, no
     if not previous or view.unreadable:
         return view
     if not view.answered:
-        useless = [p for p in previous if p.incarnation != record.answered_incarnation]
+        # What was adopted has no record of who answered: the routers know.
+        useless = [
+            p
+            for p in previous
+            if p.incarnation != record.answered_incarnation and (view.serves is False or not p.ready)
+        ]
         return _with(view, [DeletePod(p.name, p.uid, "its Ray cluster never answered", idle=True) for p in useless])
     if record.answered_at is None:
         return view
