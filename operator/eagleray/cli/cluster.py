@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eagleray.cli.deployment import Deployment, read
 from eagleray.cli.errors import CliError
+from eagleray.cli.model import Model, read
 from eagleray.cli.pods import ListedPod, read_pod
 from eagleray.cli.verbs import Ask, VerbAnswer
 from eagleray.domain.facts import labels
@@ -47,7 +47,7 @@ class Cluster:
         self._client = client
         self.namespace = namespace
 
-    async def deployment(self, name: str) -> Deployment:
+    async def model(self, name: str) -> Model:
         """Read a ModelDeployment.
 
         Raises:
@@ -82,22 +82,22 @@ class Cluster:
             KubeError: the API server refuses, or does not answer.
         """
         for _ in range(ATTEMPTS):
-            deployment = await self.deployment(name)
-            answer = ask(deployment)
+            model = await self.model(name)
+            answer = ask(model)
             try:
-                await self._write(deployment, answer)
+                await self._write(model, answer)
             except ConflictError:
                 continue
             return answer.says
         raise CliError(f"{self.namespace}/{name} was changed by others {ATTEMPTS} times meanwhile; try again")
 
-    async def _write(self, deployment: Deployment, answer: VerbAnswer) -> None:
-        changed = {k: v for k, v in answer.annotations.items() if deployment.annotations.get(k) != v}
+    async def _write(self, model: Model, answer: VerbAnswer) -> None:
+        changed = {k: v for k, v in answer.annotations.items() if model.annotations.get(k) != v}
         if not changed:
             return
         # With the version that was read, the API server refuses to write over what another person asked for meanwhile.
-        metadata = {"resourceVersion": deployment.resource_version, "annotations": changed}
-        ref = Ref(MODEL_DEPLOYMENT, self.namespace, deployment.name)
+        metadata = {"resourceVersion": model.resource_version, "annotations": changed}
+        ref = Ref(MODEL_DEPLOYMENT, self.namespace, model.name)
         await self._client.patch(ref, {"metadata": metadata}, field_manager=PLUGIN)
 
 

@@ -11,7 +11,7 @@ from eagleray.api.conditions import ConditionType
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
 from eagleray.api.units import format_duration
-from eagleray.cli.deployment import Deployment
+from eagleray.cli.model import Model
 from eagleray.cli.pods import ListedPod
 from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
@@ -29,21 +29,21 @@ _BY_CONDITION = (
 )
 
 
-def draw_status(deployment: Deployment, pods: Sequence[ListedPod], now: datetime, note: str = "") -> RenderableType:
+def draw_status(model: Model, pods: Sequence[ListedPod], now: datetime, note: str = "") -> RenderableType:
     """Draw an object, its rollouts and its Pods.
 
     Args:
-        deployment: the object.
+        model: the object.
         pods: its Pods.
         now: the time.
         note: a line on top, for what is wrong with the drawing itself.
     """
-    status, health = deployment.status, health_of(deployment)
+    status, health = model.status, health_of(model)
     parts: list[RenderableType] = [Text(note, "red")] if note else []
     parts.append(
         pairs(
-            ("Name", deployment.name),
-            ("Namespace", deployment.namespace),
+            ("Name", model.name),
+            ("Namespace", model.namespace),
             ("Status", marked(health)),
             ("Ready", status.ready or "no status yet"),
             ("Traffic", status.traffic or ""),
@@ -51,18 +51,18 @@ def draw_status(deployment: Deployment, pods: Sequence[ListedPod], now: datetime
             ("URL", status.url or ""),
         )
     )
-    if conditions := list(_conditions(deployment)):
+    if conditions := list(_conditions(model)):
         parts += [Text("Conditions:"), _indented(Group(*conditions))]
-    for record in deployment.rollouts:
-        parts += [Text(), _rollout(deployment, record, now)]
-    return Group(*parts, Text(), tree(deployment, health, pods, now))
+    for record in model.rollouts:
+        parts += [Text(), _rollout(model, record, now)]
+    return Group(*parts, Text(), tree(model, health, pods, now))
 
 
-def draw_revisions(deployment: Deployment, now: datetime) -> RenderableType:
+def draw_revisions(model: Model, now: datetime) -> RenderableType:
     """Draw the revisions that exist or are remembered, the newest first."""
     table = columns("NAME", "VERSION", "OUTCOME", "*IMAGE", "*URI", "CREATED", "LAST ACTIVE", "*INFO")
-    for r in sorted(deployment.status.revisions, key=lambda r: (r.created_at, r.name), reverse=True):
-        version = deployment.version(r.version)
+    for r in sorted(model.status.revisions, key=lambda r: (r.created_at, r.name), reverse=True):
+        version = model.version(r.version)
         roles = {"stable": version.stable, "candidate": version.candidate, "in spec": version.wanted} if version else {}
         table.add_row(
             r.name,
@@ -77,23 +77,23 @@ def draw_revisions(deployment: Deployment, now: datetime) -> RenderableType:
     return table
 
 
-def health_of(deployment: Deployment) -> str:
+def health_of(model: Model) -> str:
     """The object's health in one word, as Argo CD would call it."""
-    if not deployment.seen:
+    if not model.seen:
         return "Progressing"
     for kind, word in _BY_CONDITION:
-        condition = deployment.status.condition(kind)
+        condition = model.status.condition(kind)
         if condition is not None and condition.status == "True":
             return word
     return "Unknown"
 
 
-def _conditions(deployment: Deployment) -> Iterator[Text]:
-    if not deployment.status.observed_generation:
+def _conditions(model: Model) -> Iterator[Text]:
+    if not model.status.observed_generation:
         yield Text("the operator has not seen this object yet; check that it runs and watches this namespace")
-    elif not deployment.seen:
+    elif not model.seen:
         yield Text("spec was changed and the operator has not seen it yet; what follows is about the spec before")
-    for c in deployment.status.conditions:
+    for c in model.status.conditions:
         if c.status != _WELL.get(c.type, c.status):
             yield Text.assemble((f"{c.type}={c.status} {c.reason}", "bold"), ": " if c.message else "", said(c.message))
 
@@ -107,13 +107,13 @@ def _mirror(mirror: MirrorStatus) -> str:
     return ", ".join([told, took, *beside])
 
 
-def _rollout(deployment: Deployment, record: RolloutStatus, now: datetime) -> RenderableType:
+def _rollout(model: Model, record: RolloutStatus, now: datetime) -> RenderableType:
     attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
     rows = pairs(
         ("Phase", marked(record.phase)),
-        ("Step", _step(deployment, record)),
+        ("Step", _step(model, record)),
         ("Weight", bar(record.weight)),
-        ("Time left", _time_left(deployment, record, now)),
+        ("Time left", _time_left(model, record, now)),
         ("Message", said(record.message)),
     )
     parts: list[RenderableType] = [_indented(rows)]
@@ -122,23 +122,23 @@ def _rollout(deployment: Deployment, record: RolloutStatus, now: datetime) -> Re
     return Group(Text(f"Rollout of {record.version}: {record.from_} → {record.to}{attempt}", "bold"), *parts)
 
 
-def _step(deployment: Deployment, record: RolloutStatus) -> str:
+def _step(model: Model, record: RolloutStatus) -> str:
     if not record.steps:
         return "none: it takes over as soon as all its replicas answer"
     if record.step >= record.steps:
         return f"{record.steps}/{record.steps}, all done"
-    step = deployment.step(record, record.step)
+    step = model.step(record, record.step)
     return f"{record.step + 1}/{record.steps}{f' {step.say()}' if step else ''}"
 
 
-def _time_left(deployment: Deployment, record: RolloutStatus, now: datetime) -> str:
+def _time_left(model: Model, record: RolloutStatus, now: datetime) -> str:
     if record.phase is RolloutPhase.ABORTED:
         return ""
-    step, left = deployment.step(record, record.step), []
+    step, left = model.step(record, record.step), []
     if step is not None and (wake := step.wake(record.step_started_at)):
         left.append(f"{_until(wake.at, now)} until {wake.why}")
     if record.waiting_since is not None:
-        deadline = record.waiting_since + timedelta(seconds=deployment.course(record).deadline)
+        deadline = record.waiting_since + timedelta(seconds=model.course(record).deadline)
         left.append(f"{_until(deadline, now)} of the progress deadline")
     return ", ".join(left)
 

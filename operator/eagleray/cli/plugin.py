@@ -13,9 +13,9 @@ from rich.console import Console, RenderableType
 
 from eagleray.cli import verbs
 from eagleray.cli.cluster import Cluster, Target, connect
-from eagleray.cli.deployment import Deployment
 from eagleray.cli.draw import draw_revisions, draw_status
 from eagleray.cli.errors import CliError
+from eagleray.cli.model import Model
 from eagleray.cli.outcome import Ended
 from eagleray.cli.rollback import rollback as decide_rollback
 from eagleray.cli.scaling import draw_scaling
@@ -74,7 +74,7 @@ def revisions(
     """List the revisions that exist or are remembered."""
 
     async def draw(cluster: Cluster) -> RenderableType:
-        return draw_revisions(await cluster.deployment(name), datetime.now(UTC))
+        return draw_revisions(await cluster.model(name), datetime.now(UTC))
 
     _console().print(_run(Target(namespace, context, kubeconfig), draw))
 
@@ -84,7 +84,7 @@ def scaling(name: Name, *, namespace: Namespace = None, context: Context = None,
     """Say why there are as many replicas as there are."""
 
     async def draw(cluster: Cluster) -> RenderableType:
-        return draw_scaling(await cluster.deployment(name), datetime.now(UTC))
+        return draw_scaling(await cluster.model(name), datetime.now(UTC))
 
     _console().print(_run(Target(namespace, context, kubeconfig), draw))
 
@@ -103,7 +103,7 @@ def promote(
     _ask(name, Target(namespace, context, kubeconfig), lambda d: verbs.promote(d, version, full=full))
 
 
-def _add(name: str, decide: Callable[[Deployment, str | None], verbs.VerbAnswer], does: str) -> None:
+def _add(name: str, decide: Callable[[Model, str | None], verbs.VerbAnswer], does: str) -> None:
     """Add the command of a verb that has no options of its own."""
 
     @app.command(name, help=does)

@@ -9,36 +9,36 @@ from rich.text import Text
 
 from eagleray.api.scaling_status import ScalingChange, ScalingMetricStatus, ScalingStatus
 from eagleray.api.units import format_duration
-from eagleray.cli.deployment import Deployment
+from eagleray.cli.model import Model
 from eagleray.cli.words import age, columns, pairs, said
 
 CHANGES = 10
 
 
-def draw_scaling(deployment: Deployment, now: datetime) -> RenderableType:
+def draw_scaling(model: Model, now: datetime) -> RenderableType:
     """Draw the last decision about each revision that is scaled.
 
     Args:
-        deployment: the object.
+        model: the object.
         now: the time.
     """
-    records = deployment.status.scaling
+    records = model.status.scaling
     if not records:
-        return Text(_unscaled(deployment))
-    return Group(*(part for record in records for part in (*_record(deployment, record, now), Text())))
+        return Text(_unscaled(model))
+    return Group(*(part for record in records for part in (*_record(model, record, now), Text())))
 
 
-def _unscaled(deployment: Deployment) -> str:
-    if deployment.replicas is None:
+def _unscaled(model: Model) -> str:
+    if model.replicas is None:
         return "nothing is decided: spec.suspend is true, or the operator has not seen spec.autoscaling yet"
     return (
-        f"no autoscaling: spec.replicas is {deployment.replicas}, as written, or as set by kubectl scale or by a"
+        f"no autoscaling: spec.replicas is {model.replicas}, as written, or as set by kubectl scale or by a"
         " HorizontalPodAutoscaler of your own"
     )
 
 
-def _record(deployment: Deployment, record: ScalingStatus, now: datetime) -> Iterator[RenderableType]:
-    version = deployment.version(record.version)
+def _record(model: Model, record: ScalingStatus, now: datetime) -> Iterator[RenderableType]:
+    version = model.version(record.version)
     candidate = version is not None and version.candidate == record.revision
     yield Text(f"{record.subject} (version {record.version}{', candidate' if candidate else ''})", "bold")
     ready = f", {version.ready_replicas} of the version answer" if version and not record.deployment else ""

@@ -9,20 +9,20 @@ from rich.console import Console
 from rich.live import Live
 
 from eagleray.cli.cluster import Cluster
-from eagleray.cli.deployment import Deployment
 from eagleray.cli.draw import draw_status
+from eagleray.cli.model import Model
 from eagleray.cli.outcome import Ended, ended
 from eagleray.cli.pods import ListedPod
 from eagleray.kube.errors import TransientError
 
 PERIOD = 1.0
 
-Seen = tuple[Deployment, list[ListedPod]]
+Seen = tuple[Model, list[ListedPod]]
 
 
 async def look(cluster: Cluster, name: str) -> Seen:
     """Read an object and its Pods."""
-    return await cluster.deployment(name), await cluster.pods(name)
+    return await cluster.model(name), await cluster.pods(name)
 
 
 async def watch(

@@ -4,7 +4,7 @@ from eagleray.domain.facts import labels as names
 from eagleray.domain.goals.revision import Revision
 
 
-def deployment_labels(name: str) -> dict[str, str]:
+def model_labels(name: str) -> dict[str, str]:
     """Build the labels of a child of the ModelDeployment `name` that belongs to no revision."""
     return {names.MANAGED_BY: names.MANAGER, names.NAME: name}
 
@@ -21,7 +21,7 @@ def labels(
         group: of a worker Pod, its worker group.
     """
     found = {
-        **deployment_labels(revision.model),
+        **model_labels(revision.model),
         names.VERSION: revision.version,
         names.REVISION: revision.name,
     }

@@ -4,9 +4,9 @@ from eagleray.domain.facts.ports import HEAD_GCS
 from eagleray.domain.goals.revision import Revision
 
 
-def router_name(deployment: str) -> str:
+def router_name(model: str) -> str:
     """Name the router's Deployment, ConfigMap and PodDisruptionBudget."""
-    return f"{deployment}-router"
+    return f"{model}-router"
 
 
 def service_name(revision: str) -> str:

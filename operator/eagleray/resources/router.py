@@ -21,7 +21,7 @@ from eagleray.domain.facts.router_layout import (
     OPS_PORT,
     REPORT_PORT,
 )
-from eagleray.resources.labels import deployment_labels
+from eagleray.resources.labels import model_labels
 from eagleray.resources.names import router_name
 from eagleray.resources.placement import prefer_lasting
 from eagleray.resources.pod import USER_ID, PodSettings, locked_down
@@ -120,7 +120,7 @@ def build_deployment(
 
 
 def _labels(config: RouterConfig) -> dict[str, str]:
-    return {**deployment_labels(config.name), names.ROLE: Role.ROUTER}
+    return {**model_labels(config.name), names.ROLE: Role.ROUTER}
 
 
 def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[str, Any]:

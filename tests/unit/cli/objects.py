@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eagleray.cli.deployment import Deployment, read
+from eagleray.cli.model import Model, read
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 OLD, NEW, OLDER = "churn-default-aaaa0001", "churn-default-bbbb0002", "churn-default-cccc0003"
@@ -98,7 +98,7 @@ def manifest(
     }
 
 
-def deployment(*rollouts: dict[str, Any], **fields: Any) -> Deployment:
+def model(*rollouts: dict[str, Any], **fields: Any) -> Model:
     return read(manifest(*rollouts, **fields))
 
 

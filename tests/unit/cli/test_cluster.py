@@ -53,7 +53,7 @@ async def test_an_object_that_does_not_stop_changing() -> None:
 async def test_a_status_of_another_operator() -> None:
     server = Server(manifest(versions=[{"name": "v1", "weight": 1000}]))
     with pytest.raises(CliError, match="1 fields in the status of shop/churn are unknown"):
-        await Cluster(server, "shop").deployment("churn")
+        await Cluster(server, "shop").model("churn")
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from eagleray.cli.deployment import read
 from eagleray.cli.draw import draw_revisions, draw_status, health_of
+from eagleray.cli.model import read
 from eagleray.cli.pods import read_pod
 from eagleray.cli.scaling import draw_scaling
 from unit.cli.objects import (

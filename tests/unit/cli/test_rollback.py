@@ -1,9 +1,9 @@
 import pytest
 
-from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
+from eagleray.cli.model import Model
 from eagleray.cli.rollback import rollback
-from unit.cli.objects import NEW, OLD, OLDER, ago, deployment, revision, rollout, version
+from unit.cli.objects import NEW, OLD, OLDER, ago, model, revision, rollout, version
 
 ROLLBACK = "eagleray.dev/rollback"
 FAILED = "churn-default-dddd0004"
@@ -18,15 +18,15 @@ REVISIONS = [
 ROLLED_BACK = {ROLLBACK: f"{OLD}/{NEW}"}
 
 
-def settled(**fields: str) -> Deployment:
+def settled(**fields: str) -> Model:
     """OLD is served."""
     revisions = [r for r in REVISIONS if r["name"] != NEW]
-    return deployment(annotations=fields, revisions=revisions)
+    return model(annotations=fields, revisions=revisions)
 
 
-def rolled_back() -> Deployment:
+def rolled_back() -> Model:
     """OLD is served, and spec asks for NEW."""
-    return deployment(annotations=ROLLED_BACK, versions=[version(wanted=NEW)], revisions=REVISIONS)
+    return model(annotations=ROLLED_BACK, versions=[version(wanted=NEW)], revisions=REVISIONS)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def rolled_back() -> Deployment:
         ),
         (rolled_back(), None, f"{OLDER}/{NEW}"),
         (rolled_back(), NEW, None),
-        (deployment(rollout()), OLD, f"{OLD}/{NEW}"),
-        (deployment(rollout(phase="Aborted")), OLD, f"{OLD}/{NEW}"),
-        (deployment(rollout(phase="Aborted")), None, f"{OLDER}/{NEW}"),
+        (model(rollout()), OLD, f"{OLD}/{NEW}"),
+        (model(rollout(phase="Aborted")), OLD, f"{OLD}/{NEW}"),
+        (model(rollout(phase="Aborted")), None, f"{OLDER}/{NEW}"),
     ],
     ids=[
         "the one before",
@@ -56,7 +56,7 @@ def rolled_back() -> Deployment:
         "the one before, after an abort",
     ],
 )
-def test_writes(of: Deployment, to: str | None, value: str | None) -> None:
+def test_writes(of: Model, to: str | None, value: str | None) -> None:
     assert rollback(of, None, to).annotations == {ROLLBACK: value}
 
 
@@ -84,19 +84,19 @@ def test_says_what_happens_next(to: str | None, says: str) -> None:
         (settled(), None, "churn-default-0", "has no revision churn-default-0; `kubectl eagleray revisions churn"),
         (settled(), "default", "churn-v2-ffff0006", "is a revision of version v2, not of default"),
         (settled(), "v9", None, "has no version v9; its versions: default"),
-        (deployment(rollout()), None, None, "is rolling out to .*: `kubectl eagleray abort churn"),
-        (deployment(rollout(phase="Aborted")), None, NEW, "`kubectl eagleray retry churn -n shop --version default`"),
-        (deployment(revisions=[revision(OLD, "Serving")]), None, None, "nothing to go back to"),
-        (deployment(versions=[version("v1"), version("v2")]), None, None, r"several versions \(v1, v2\)"),
-        (deployment(versions=[version(wanted=None)]), None, None, "has not said yet which revision"),
+        (model(rollout()), None, None, "is rolling out to .*: `kubectl eagleray abort churn"),
+        (model(rollout(phase="Aborted")), None, NEW, "`kubectl eagleray retry churn -n shop --version default`"),
+        (model(revisions=[revision(OLD, "Serving")]), None, None, "nothing to go back to"),
+        (model(versions=[version("v1"), version("v2")]), None, None, r"several versions \(v1, v2\)"),
+        (model(versions=[version(wanted=None)]), None, None, "has not said yet which revision"),
     ],
 )
-def test_refuses(of: Deployment, version_name: str | None, to: str | None, why: str) -> None:
+def test_refuses(of: Model, version_name: str | None, to: str | None, why: str) -> None:
     with pytest.raises(CliError, match=why):
         rollback(of, version_name, to)
 
 
 def test_of_several_versions_the_revision_tells_which() -> None:
     revisions = [revision("churn-v2-1", "Replaced"), revision("churn-v1-1", "Replaced")]
-    of = deployment(versions=[version("v1"), version("v2")], revisions=revisions)
+    of = model(versions=[version("v1"), version("v2")], revisions=revisions)
     assert rollback(of, None, "churn-v2-1").annotations == {ROLLBACK: "churn-v2-1/churn-v2-aaaa0001"}

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from eagleray.cli import verbs
-from eagleray.cli.deployment import Deployment
 from eagleray.cli.errors import CliError
+from eagleray.cli.model import Model
 from eagleray.cli.verbs import Ask, VerbAnswer
-from unit.cli.objects import ANALYSIS, NEW, STEPS, deployment, rollout
+from unit.cli.objects import ANALYSIS, NEW, STEPS, model, rollout
 
 PROMOTE, PAUSE, ABORT, RETRY = (f"eagleray.dev/{verb}" for verb in ("promote", "pause", "abort", "retry"))
 HERE = f"{NEW}/1"
@@ -39,7 +39,7 @@ def ask(verb: str, version: str | None = None) -> Ask:
     ],
 )
 def test_writes(verb: str, at: dict[str, Any], before: dict[str, str], after: dict[str, str | None]) -> None:
-    assert ask(verb)(deployment(at, annotations=before)).annotations == after
+    assert ask(verb)(model(at, annotations=before)).annotations == after
 
 
 @pytest.mark.parametrize(
@@ -58,25 +58,25 @@ def test_writes(verb: str, at: dict[str, Any], before: dict[str, str], after: di
     ],
 )
 def test_says_what_happens_next(verb: str, at: dict[str, Any], says: str) -> None:
-    assert says.format(new=NEW) in ask(verb)(deployment(at)).says
+    assert says.format(new=NEW) in ask(verb)(model(at)).says
 
 
 @pytest.mark.parametrize(
     ("verb", "of", "why"),
     [
-        ("promote", deployment(), "nothing to promote: shop/churn is not rolling out"),
-        ("promote", deployment(ABORTED), "taken back (at 5%: too many errors); `kubectl eagleray retry churn -n shop`"),
-        ("promote", deployment(rollout(step=2, message="1 of 2 answer")), "goes on by itself (1 of 2 answer)"),
-        ("promote", deployment(rollout(step=4)), "the last part of the rollout to"),
-        ("pause", deployment(ABORTED), "nothing to pause"),
-        ("abort", deployment(ABORTED), "nothing to abort"),
-        ("resume", deployment(rollout()), "is not paused"),
-        ("resume", deployment(rollout(step=3, phase="Paused")), "`kubectl eagleray promote churn -n shop` goes on"),
-        ("retry", deployment(rollout()), "is Progressing, not Aborted"),
-        ("abort", deployment(rollout("v1"), rollout("v2")), "rolling out (v1, v2); say which with --version"),
+        ("promote", model(), "nothing to promote: shop/churn is not rolling out"),
+        ("promote", model(ABORTED), "taken back (at 5%: too many errors); `kubectl eagleray retry churn -n shop`"),
+        ("promote", model(rollout(step=2, message="1 of 2 answer")), "goes on by itself (1 of 2 answer)"),
+        ("promote", model(rollout(step=4)), "the last part of the rollout to"),
+        ("pause", model(ABORTED), "nothing to pause"),
+        ("abort", model(ABORTED), "nothing to abort"),
+        ("resume", model(rollout()), "is not paused"),
+        ("resume", model(rollout(step=3, phase="Paused")), "`kubectl eagleray promote churn -n shop` goes on"),
+        ("retry", model(rollout()), "is Progressing, not Aborted"),
+        ("abort", model(rollout("v1"), rollout("v2")), "rolling out (v1, v2); say which with --version"),
     ],
 )
-def test_refuses(verb: str, of: Deployment, why: str) -> None:
+def test_refuses(verb: str, of: Model, why: str) -> None:
     with pytest.raises(CliError) as refused:
         ask(verb)(of)
     assert why in str(refused.value)
@@ -92,18 +92,18 @@ def test_refuses(verb: str, of: Deployment, why: str) -> None:
     ids=["figures may hold it", "spec has other steps by now", "spec is not valid"],
 )
 def test_a_step_that_may_wait_can_be_promoted(spec: dict[str, Any]) -> None:
-    answer = ask("promote")(deployment(rollout(step=2), spec=spec))
+    answer = ask("promote")(model(rollout(step=2), spec=spec))
     assert answer.annotations == {PROMOTE: f"{HERE}/2"}
 
 
 def test_other_versions_are_left_alone() -> None:
     before = {PAUSE: "churn-default-x-0001/1, churn-x-0002/4,churn-default-0003/1,churn-default-0004/2"}
-    answer = ask("pause")(deployment(rollout(), annotations=before))
+    answer = ask("pause")(model(rollout(), annotations=before))
     assert answer.annotations == {PAUSE: f"churn-default-x-0001/1,churn-x-0002/4,{HERE}"}
 
 
 def test_of_several_rollouts_the_named_one_is_meant() -> None:
-    answer = ask("pause", "v2")(deployment(rollout("v1"), rollout("v2")))
+    answer = ask("pause", "v2")(model(rollout("v1"), rollout("v2")))
     assert answer == VerbAnswer(
         {PAUSE: "churn-v2-bbbb0002/1"},
         "churn-v2-bbbb0002 stays at 5% until `kubectl eagleray resume churn -n shop --version v2`.",
@@ -113,15 +113,15 @@ def test_of_several_rollouts_the_named_one_is_meant() -> None:
 @pytest.mark.parametrize(("name", "why"), [("v9", "its versions: v1"), ("default", "has no version default")])
 def test_a_version_that_is_not_there(name: str, why: str) -> None:
     with pytest.raises(CliError, match=why):
-        ask("pause", name)(deployment(rollout("v1")))
+        ask("pause", name)(model(rollout("v1")))
 
 
 def test_a_version_that_does_not_roll_out() -> None:
     with pytest.raises(CliError, match="version default of shop/churn is not rolling out"):
-        ask("pause", "default")(deployment())
+        ask("pause", "default")(model())
 
 
 def test_promoting_a_share_skips_the_figures_alone() -> None:
     spec = {"rollout": {"steps": STEPS, "analysis": ANALYSIS}}
-    answer = ask("promote")(deployment(rollout(step=2), spec=spec))
+    answer = ask("promote")(model(rollout(step=2), spec=spec))
     assert answer.says == f"{NEW} gets 50% as soon as enough replicas of it answer, whatever its figures say."

@@ -16,7 +16,7 @@ from eagleray.domain.version.rollout.step import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class Model:
     """A ModelDeployment as it was read.
 
     Attributes:
@@ -109,7 +109,7 @@ class Deployment:
         return steps[number] if len(steps) == record.steps and number < len(steps) else None
 
 
-def read(manifest: Mapping[str, Any]) -> Deployment:
+def read(manifest: Mapping[str, Any]) -> Model:
     """Read a ModelDeployment as the API server gives it.
 
     Raises:
@@ -125,7 +125,7 @@ def read(manifest: Mapping[str, Any]) -> Deployment:
         ) from e
     spec = manifest.get("spec", {})
     scaled = any("autoscaling" in part for part in (spec, *spec.get("versions", [])))
-    return Deployment(
+    return Model(
         name=meta["name"],
         namespace=meta["namespace"],
         generation=meta.get("generation", 0),
