@@ -154,6 +154,8 @@ class Invariants:
         worker = life.program if life else None
         if not isinstance(worker, Worker) or not any(a.up for a in worker.actors) or _gives_up(model):
             return
+        if worker.behaviour.warmup_error:  # it has never been given a request of anybody's
+            return
         others = [other for other in cluster.kubelets.lives.values() if other is not life and _of(other.pod, key)]
         programs = [other.program for other in others if not is_ending(other.pod)]
         if not any(isinstance(w, Worker) and any(a.up for a in w.actors) for w in programs):
