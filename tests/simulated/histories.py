@@ -115,6 +115,7 @@ def _node_is_lost(cluster: Cluster, n: int) -> None:
     alive = [name for name, machine in cluster.nodes.machines.items() if not machine.lost]
     if len(alive) > 1:
         cluster.invariants.bystanders.clear()
+        cluster.invariants.trouble()
         name = alive[n % len(alive)]
         cluster.nodes.lose(name)
         later(30.0 + n % 400, lambda: cluster.recover(name))
