@@ -80,6 +80,7 @@ class World(RayWorld):
         self.unreadable: dict[str, str] = {}
         self.unprotected: dict[str, str] = {}
         self.serve_errors: dict[str, PeerTrouble] = {}
+        self.mute = False
         self.history: list[Plan] = []
         self.writes = 0
         self.set(**({} if "model" in spec or "app" in spec else {"model": model("1")}), **spec)
@@ -101,7 +102,7 @@ class World(RayWorld):
 
     def observed(self) -> Observed:
         heads = [p for p in self.pods.values() if p.role is Role.HEAD and p.live and p.started]
-        up = [h for h in heads if (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
+        up = [h for h in heads if not self.mute and (self.now - h.created_at).total_seconds() >= HEAD_SECONDS]
         seen = {f"r{i}": self._stats() for i in range(2)} if self.routers_answer else {}
         self.samples = record(self.samples, Sample(self.now, seen), timedelta(hours=1), set(self.revisions))
         return Observed(

@@ -90,6 +90,9 @@ def _pace(
         return _rolling(desired, versions)
     if all(view.settled or _stuck(view, observed) or _starts(view) for view in views):
         return SETTLED_SECONDS, "what is wrong, or starts, ends with an event"
+    moving = (view for view in views if not (view.settled or _stuck(view, observed) or _starts(view)))
+    if all(view.app.silent for view in moving):
+        return STEADY_SECONDS, "a head has given no answer for long"
     return MOVING_SECONDS, "a revision changes"
 
 

@@ -33,6 +33,7 @@ class ApplicationDecision:
         problem: what Serve complains of, or None.
         failed: whether Serve has given up on it.
         waiting: what is still to come, for people, or "".
+        silent: whether its head has given no usable answer for long.
         wakes: when what takes long is worth a word.
     """
 
@@ -43,6 +44,7 @@ class ApplicationDecision:
     problem: Problem | None = None
     failed: bool = False
     waiting: str = ""
+    silent: bool = False
     wakes: tuple[Wake, ...] = ()
 
 
@@ -91,10 +93,12 @@ def decide_application(
 
 def _silent(head: Pod, answer: ServeAnswer, now: datetime) -> ApplicationDecision:
     slow = head.created_at + timedelta(seconds=SLOW_HEAD_SECONDS)
-    why = f" ({answer.trouble.message})" if answer.trouble and now > slow else ""
+    silent = answer.trouble is not None and now > slow
+    why = f" ({answer.trouble.message})" if answer.trouble and silent else ""
     return ApplicationDecision(
         problem=_unprotected(answer),
         waiting=f"Ray starts on head Pod {head.name}{why}",
+        silent=silent,
         wakes=(Wake(slow, f"head Pod {head.name} is slow to answer"),) if now <= slow else (),
     )
 

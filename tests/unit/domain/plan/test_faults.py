@@ -13,7 +13,7 @@ from eagleray.domain.actions.actions import CreateHead, PutApplication, SetRepli
 from eagleray.domain.facts.pods import OVERDUE_AFTER, Container
 from eagleray.domain.facts.problem import PeerTrouble
 from eagleray.domain.facts.serve import AppStatus
-from eagleray.domain.plan.pace import SETTLED, SETTLED_SECONDS
+from eagleray.domain.plan.pace import MOVING_SECONDS, SETTLED, SETTLED_SECONDS, STEADY_SECONDS
 from eagleray.domain.version.rollout.advance import CRASH_LOOP
 from unit.domain.plan.test_plan import settle
 from unit.domain.world import GRACE_SECONDS, World, model
@@ -195,3 +195,14 @@ def test_every_look_names_the_next_one() -> None:
         assert decision.wake.at > world.history[-1].wake.at - timedelta(days=1)
         assert decision.wake.why
     assert decision.wake.at <= world.now + SETTLED
+
+
+def test_a_head_that_gives_no_answer_for_long_is_asked_less_often() -> None:
+    world = World(replicas=1)
+    world.mute = True
+    world.run(6)
+    world.serve_errors[world.heads()[0].name] = PeerTrouble("unreachable", "the answer cannot be used")
+    assert world.step().polling.seconds == MOVING_SECONDS
+    world.now += timedelta(seconds=90)
+    assert world.step().polling.seconds == STEADY_SECONDS
+    assert any("the answer cannot be used" in c.message for c in world.status.conditions)
