@@ -7,7 +7,7 @@ from eagleray.domain.facts.pods import Role
 from eagleray.kube.client import FIELD_MANAGER
 from eagleray.kube.kinds import CONTROLLER_REVISION, SERVICE, Manifest, Ref
 from simulated.admission import Quota
-from simulated.at_rest import converges
+from simulated.at_rest import converges, loses_nothing
 from simulated.behaviours import Behaviour
 from simulated.cases import case, creates_pod, model, said, served, workers
 from simulated.cluster import NAMESPACE, PERSON, Cluster
@@ -169,3 +169,21 @@ async def a_remembered_content_of_another_version_stops_nothing(cluster: Cluster
     await cluster.run(60)
     await _loses_a_worker(cluster)
     assert len(cluster.pods(Role.HEAD)) == 1
+
+
+@case
+async def an_abandoned_candidate_that_alone_answers_stays_until_others_do(cluster: Cluster) -> None:
+    rollout = {"steps": [{"setWeight": 20}, {"pause": {}}]}
+    await served(cluster, replicas=2, rollout=rollout)
+    cluster.traffic.send(NAMESPACE, "m", 10)
+    cluster.apply("m", model=model(2), replicas=2, rollout=rollout)
+    await cluster.until(lambda: "Paused" in str(cluster.model()["status"].get("rollouts")))
+    stable = cluster.model()["status"]["versions"][0]["stable"]
+    cluster.behaviours.by_content["pvc://models/m/1"] = Behaviour(hangs=True)
+    for pod in cluster.pods():
+        if cluster.revision_of(pod) == stable:
+            cluster.delete(ref_of(pod), grace=0)
+    await cluster.run(60)
+    cluster.apply("m", model=model(3), replicas=2, rollout=rollout)
+    await loses_nothing(cluster, 120)
+    await cluster.until(cluster.ready)

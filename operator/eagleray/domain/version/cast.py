@@ -7,6 +7,7 @@ from eagleray.api.status import RolloutPhase
 from eagleray.domain.facts.pods import Role
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.wanted import WantedVersion
+from eagleray.domain.revision.reach import serves
 from eagleray.domain.state.observed import Observed
 
 
@@ -37,12 +38,22 @@ class Cast:
 
 def cast(lane: WantedVersion, observed: Observed) -> Cast:
     """Work out who plays in a version."""
-    stable = stable_of(lane.name, observed)
+    stable = _standing(lane, observed)
     if stable is None or stable.name == lane.revision.name:
         return Cast(stable, lane.revision, moving=False)
     known = observed.status.rollout_of(lane.name)
     back = known is not None and known.to == lane.revision.name and known.phase is RolloutPhase.ABORTED
     return Cast(stable, lane.revision, moving=not back)
+
+
+def _standing(lane: WantedVersion, observed: Observed) -> Revision | None:
+    """The stable revision, or in its place a candidate that is wanted no more and alone answers: it has the traffic."""
+    stable, known = stable_of(lane.name, observed), observed.status.version(lane.name)
+    candidate = observed.revisions.get(known.candidate or "") if known else None
+    if stable is None or candidate is None or candidate.name == lane.revision.name:
+        return stable
+    alone = serves(candidate.name, observed) is True and serves(stable.name, observed) is False
+    return candidate if alone else stable
 
 
 def stable_of(version: str, observed: Observed) -> Revision | None:
