@@ -115,11 +115,14 @@ def _settled(md: ModelDeployment) -> Manifest:
     if "autoscaling" in spec:
         wanted = sum(decision["desired"] for decision in status.get("scaling", []))
     per_pod = spec.get("workers", {}).get("replicasPerPod", 1)
+    workers = md.pods("worker")
+    ready = sum(condition(pod, "Ready").get("status") == "True" for pod in workers)
     present = [r for r in status.get("revisions", []) if "lastActiveAt" not in r]
     counts = {
         "readyReplicas": (status.get("readyReplicas"), wanted),
         "replicas": (status.get("replicas"), wanted),
-        "worker Pods": (len(md.pods("worker")), -(-wanted // per_pod)),
+        "worker Pods": (len(workers), -(-wanted // per_pod)),
+        "worker Pods that are ready": (ready, -(-wanted // per_pod)),
         "head Pods": (len(md.pods("head")), len(versions)),
         "router Pods": (len(md.pods("router")), ROUTERS),
         "revisions": (len(present), len(versions)),

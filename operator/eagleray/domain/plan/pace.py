@@ -1,7 +1,7 @@
 """When to look again, and how often heads and routers are asked meanwhile."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from eagleray.api.conditions import Reason
@@ -25,6 +25,7 @@ SETTLED_HEADS_SECONDS = 30.0
 # The load is looked at so often: while it asks for more than there is, and otherwise.
 RISING_SECONDS = 1.0
 STEADY_SECONDS = 5.0
+_IS_SETTLED = "it is settled"
 # Problems that end by themselves, and that no event tells the end of.
 _PASSING = {Reason.REPLICA_STARTING, Reason.ROUTER_STARTING, Reason.WARMUP_FAILED}
 
@@ -46,7 +47,7 @@ def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], 
     news = seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
     rolls = any(v.rollout and not v.aborted for v in versions)
     return Polling(
-        SETTLED_HEADS_SECONDS if seconds == SETTLED_SECONDS else seconds,
+        SETTLED_HEADS_SECONDS if why == _IS_SETTLED else seconds,
         seconds if news else min(SETTLED_SECONDS, scaled),
         why,
         load=bool(scaling) or rolls,
@@ -88,12 +89,18 @@ def _pace(
         return _settled(desired, versions, views, observed)
     if all(view.complete or view.settled for view in views) and any(version.rollout for version in versions):
         return _rolling(desired, versions)
-    if all(view.settled or _stuck(view, observed) or _starts(view) for view in views):
-        return SETTLED_SECONDS, "what is wrong, or starts, ends with an event"
-    moving = (view for view in views if not (view.settled or _stuck(view, observed) or _starts(view)))
-    if all(view.app.silent for view in moving):
+    return _changing(views, observed)
+
+
+def _changing(views: Sequence[RevisionView], observed: Observed) -> tuple[float, str]:
+    moving = [view for view in views if not (view.settled or _stuck(view, observed) or _starts(view))]
+    if moving and not all(view.app.silent for view in moving):
+        return MOVING_SECONDS, "a revision changes"
+    if moving:
         return STEADY_SECONDS, "a head has given no answer for long"
-    return MOVING_SECONDS, "a revision changes"
+    if any(view.app.problem for view in views):
+        return STEADY_SECONDS, "Serve complains, and no event tells when that ends"
+    return SETTLED_SECONDS, "what is wrong, or starts, ends with an event"
 
 
 def _settled(
@@ -108,7 +115,7 @@ def _settled(
         return None, "it is suspended"
     if all(version.goal.asleep for version in versions):
         return None, "it sleeps"
-    return SETTLED_SECONDS, "it is settled"
+    return SETTLED_SECONDS, _IS_SETTLED
 
 
 def _rolling(desired: Desired, versions: Versions) -> tuple[float, str]:
