@@ -16,6 +16,7 @@ from eagleray.domain.facts.samples import Sample, record
 from eagleray.engine.children import Applied
 from eagleray.engine.parts import PartLog
 from eagleray.engine.pollers import Poller
+from eagleray.engine.ratelimit import Backoff
 from eagleray.engine.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -28,8 +29,8 @@ LOAD_KEPT = timedelta(minutes=2)
 TOKEN_AGAIN = timedelta(seconds=15)
 # The same is asked of a peer no sooner than so long after it was answered, whatever the plans say …
 APART_SECONDS = 0.5
-# … twice as long after each failure in a row, up to this.
-MOST_APART_SECONDS = 8.0
+# … twice as long after each failure in a row.
+_APART = Backoff(base=APART_SECONDS, cap=8.0, jitter=0)
 
 Work = Callable[[], Coroutine[None, None, bool]]
 """What is done beside the looks; whether it succeeded."""
@@ -151,7 +152,7 @@ class Memory:
         self.failures[what] = 0 if succeeded else self.failures.get(what, 0) + 1
         self.wanted.discard(what)
         self.again()
-        await asyncio.sleep(min(APART_SECONDS * 2.0 ** min(self.failures[what], 10), MOST_APART_SECONDS))
+        await asyncio.sleep(_APART.delay(self.failures[what] + 1))
         del self.running[what]
         if what in self.wanted:
             self.wanted.discard(what)

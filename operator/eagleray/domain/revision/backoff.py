@@ -27,12 +27,12 @@ def delay(count: int) -> float:
     """Seconds to wait after the `count`-th failure in a row, counted from 1."""
     if count <= 1:
         return 0.0
-    return min(BASE_SECONDS * 2.0 ** min(count - 2, 10), MAX_SECONDS)
+    return _doubled(BASE_SECONDS, count - 1, MAX_SECONDS)
 
 
 def application_retry(failure: FailureState) -> datetime:
     """When a whole new incarnation is due for an application that Serve has given up on."""
-    seconds = min(APPLICATION_BASE_SECONDS * 2.0 ** min(failure.count - 1, 10), APPLICATION_MAX_SECONDS)
+    seconds = _doubled(APPLICATION_BASE_SECONDS, failure.count, APPLICATION_MAX_SECONDS)
     return failure.at + timedelta(seconds=seconds)
 
 
@@ -43,7 +43,7 @@ def next_try(failure: FailureState | None) -> datetime | None:
 
 def probe_retry(result: ProbeResult, now: datetime) -> datetime:
     """When a warm-up that failed is sent again; at once where the clock was put back."""
-    seconds = min(PROBE_BASE_SECONDS * 2.0 ** min(result.failures - 1, 10), PROBE_MAX_SECONDS)
+    seconds = _doubled(PROBE_BASE_SECONDS, result.failures, PROBE_MAX_SECONDS)
     return result.at + timedelta(seconds=seconds) if result.at <= now else now
 
 
@@ -66,3 +66,8 @@ def forgotten_at(failure: FailureState, answered_at: datetime | None) -> datetim
     """
     well = max(application_retry(failure), answered_at or failure.at)
     return well + timedelta(seconds=FORGET_SECONDS)
+
+
+def _doubled(base: float, count: int, most: float) -> float:
+    """`base` seconds for the first, twice as long for each one after it, up to `most`."""
+    return min(base * 2.0 ** min(count - 1, 10), most)
