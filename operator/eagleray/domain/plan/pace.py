@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from eagleray.api.conditions import Reason
@@ -25,43 +26,55 @@ SETTLED_HEADS_SECONDS = 30.0
 # The load is looked at so often: while it asks for more than there is, and otherwise.
 RISING_SECONDS = 1.0
 STEADY_SECONDS = 5.0
-_IS_SETTLED = "it is settled"
 # Problems that end by themselves, and that no event tells the end of.
 _PASSING = {Reason.REPLICA_STARTING, Reason.ROUTER_STARTING, Reason.WARMUP_FAILED}
 
 
-def polling(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed) -> Polling:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast an object moves.
+
+    Attributes:
+        seconds: between two questions to its peers; None where nobody is to be asked.
+        why: for the log.
+        settled: whether nothing is left to do.
+    """
+
+    seconds: float | None
+    why: str
+    settled: bool = False
+
+
+def polling(pace: Pace, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed) -> Polling:
     """How often heads and routers are to be asked.
 
     Args:
-        desired: the parsed object.
+        pace: how fast the object moves.
         versions: its versions as they stand.
         leaving: revisions that are still to go.
         observed: what was seen.
     """
-    seconds, why = _pace(desired, versions, leaving, observed)
     scaling = [record for version in versions for record in version.scaling]
     scaled = _load_seconds(versions)
-    if seconds is not None and scaled < seconds:
-        seconds, why = scaled, "scaling looks at the load"
-    news = seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
+    if pace.seconds is not None and scaled < pace.seconds:
+        pace = Pace(scaled, "scaling looks at the load")
+    news = pace.seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
     rolls = any(v.rollout and not v.aborted for v in versions)
     return Polling(
-        SETTLED_HEADS_SECONDS if why == _IS_SETTLED else seconds,
-        seconds if news else min(SETTLED_SECONDS, scaled),
-        why,
+        SETTLED_HEADS_SECONDS if pace.settled else pace.seconds,
+        pace.seconds if news else min(SETTLED_SECONDS, scaled),
+        pace.why,
         load=bool(scaling) or rolls,
         use=frozenset(name for version in versions for name in version.goal.nodes),
         held=any(record.idle_since for record in scaling),
     )
 
 
-def wake(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed, now: datetime) -> Wake:
+def wake(pace: Pace, versions: Versions, leaving: tuple[Leaving, ...], now: datetime) -> Wake:
     """When the next look is due, if nothing happens before."""
     rules = [*(w for v in versions for w in v.wakes), *(w for one in leaving for w in one.wakes)]
-    seconds, why = _pace(desired, versions, leaving, observed)
-    quiet = seconds is None or seconds >= SETTLED_SECONDS
-    latest = Wake(now + (SETTLED if quiet else MOVING), f"{why}: no rule names a time before")
+    quiet = pace.seconds is None or pace.seconds >= SETTLED_SECONDS
+    latest = Wake(now + (SETTLED if quiet else MOVING), f"{pace.why}: no rule names a time before")
     return min((w for w in (*rules, latest) if w.at > now), key=lambda w: w.at)
 
 
@@ -79,12 +92,18 @@ def _load_seconds(versions: Versions) -> float:
     return STEADY_SECONDS if any(version.goal.awake for version in versions) else math.inf
 
 
-def _pace(
-    desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed
-) -> tuple[float | None, str]:
+def pace_of(desired: Desired, versions: Versions, leaving: tuple[Leaving, ...], observed: Observed) -> Pace:
+    """How fast an object moves.
+
+    Args:
+        desired: the parsed object.
+        versions: its versions as they stand.
+        leaving: revisions that are still to go.
+        observed: what was seen.
+    """
     views = [view for version in versions for view in version.views]
     if any(one.moves for one in leaving):
-        return MOVING_SECONDS, "a revision leaves"
+        return Pace(MOVING_SECONDS, "a revision leaves")
     if all(version.settled for version in versions):
         return _settled(desired, versions, views, observed)
     if all(view.complete or view.settled for view in views) and any(version.rollout for version in versions):
@@ -92,41 +111,39 @@ def _pace(
     return _changing(views, observed)
 
 
-def _changing(views: Sequence[RevisionView], observed: Observed) -> tuple[float, str]:
+def _changing(views: Sequence[RevisionView], observed: Observed) -> Pace:
     moving = [view for view in views if not (view.settled or _stuck(view, observed) or _starts(view))]
     if moving and not all(view.app.silent for view in moving):
-        return MOVING_SECONDS, "a revision changes"
+        return Pace(MOVING_SECONDS, "a revision changes")
     if moving:
-        return STEADY_SECONDS, "a head has given no answer for long"
+        return Pace(STEADY_SECONDS, "a head has given no answer for long")
     if any(view.app.problem for view in views):
-        return STEADY_SECONDS, "Serve complains, and no event tells when that ends"
-    return SETTLED_SECONDS, "what is wrong, or starts, ends with an event"
+        return Pace(STEADY_SECONDS, "Serve complains, and no event tells when that ends")
+    return Pace(SETTLED_SECONDS, "what is wrong, or starts, ends with an event")
 
 
-def _settled(
-    desired: Desired, versions: Versions, views: Iterable[RevisionView], observed: Observed
-) -> tuple[float | None, str]:
+def _settled(desired: Desired, versions: Versions, views: Iterable[RevisionView], observed: Observed) -> Pace:
     if not versions:
-        return None, "nothing runs"
+        return Pace(None, "nothing runs")
     if not routers_confirm(observed, [view.revision.name for view in views]):
         stuck = ROUTER_PART in observed.outcomes
-        return (SETTLED_SECONDS if stuck else MOVING_SECONDS), "the routers take up their configuration"
+        return Pace(SETTLED_SECONDS if stuck else MOVING_SECONDS, "the routers take up their configuration")
     if desired.spec.suspend:
-        return None, "it is suspended"
+        return Pace(None, "it is suspended")
     if all(version.goal.asleep for version in versions):
-        return None, "it sleeps"
-    return SETTLED_SECONDS, _IS_SETTLED
+        return Pace(None, "it sleeps")
+    return Pace(SETTLED_SECONDS, "it is settled", settled=True)
 
 
-def _rolling(desired: Desired, versions: Versions) -> tuple[float, str]:
+def _rolling(desired: Desired, versions: Versions) -> Pace:
     """A pause without measurements only passes the time."""
     rollout = desired.spec.rollout
     measured = rollout is not None and (
         rollout.analysis is not None or any(step.analysis is not None for step in rollout.steps or [])
     )
     if not measured and all(version.waits or _pauses(desired, version) for version in versions):
-        return SETTLED_SECONDS, "a rollout waits"
-    return ROLLING_SECONDS, "a rollout goes on"
+        return Pace(SETTLED_SECONDS, "a rollout waits")
+    return Pace(ROLLING_SECONDS, "a rollout goes on")
 
 
 def _pauses(desired: Desired, version: VersionView) -> bool:

@@ -20,7 +20,7 @@ from eagleray.domain.actions.actions import (
 )
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.goals.revision import Revision
-from eagleray.domain.plan.pace import polling, wake
+from eagleray.domain.plan.pace import pace_of, polling, wake
 from eagleray.domain.revision.takeover import take_over
 from eagleray.domain.state.observed import Observed, set_apart
 from eagleray.domain.status.report import Decided, describe, describe_deleting
@@ -85,11 +85,12 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     weights = effective_weights(versions, observed)
     decided = Decided(versions, weights, leaving, route(desired, versions, weights, leaving, observed))
     parts = _parts(decided, observed)
+    pace = pace_of(desired, versions, leaving, observed)
     return Plan(
         parts=parts,
         status=describe(desired, decided, observed, now),
-        wake=_first_look(parts, observed, now) or wake(desired, versions, leaving, observed, now),
-        polling=polling(desired, versions, leaving, observed),
+        wake=_first_look(parts, observed, now) or wake(pace, versions, leaving, now),
+        polling=polling(pace, versions, leaving, observed),
         revisions=_named(parts, versions, observed),
         live=tuple(load for version in versions for load in version.goal.live),
     )
