@@ -1,6 +1,7 @@
 """The tree of `status`: versions, their revisions, and the Pods of each."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from rich.table import Table
@@ -30,15 +31,7 @@ def tree(model: Model, health: str, pods: Sequence[ListedPod], now: datetime) ->
         age(model.created_at, now),
         f"ready:{model.status.ready}" if model.status.ready else "",
     )
-    routers = [p for p in pods if p.role == _ROUTER]
-    versions = _versions(model, pods)
-    for number, name in enumerate(versions):
-        last = number + 1 == len(versions) and not routers
-        _add_version(table, model, name, pods, now, guide=_Guide("", last=last))
-    if routers:
-        guide = _Guide("", last=True)
-        table.add_row(f"{guide.branch} {_ROUTER}", "", "", _ready(routers))
-        _add_pods(table, routers, now, guide)
+    _Branches(table, model, now).add_all(pods)
     return table
 
 
@@ -50,20 +43,57 @@ class _Guide:
         self.below = f"{above}{'   ' if last else '│  '}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Branches:
+    """What hangs below the object."""
+
+    table: Table
+    model: Model
+    now: datetime
+
+    def add_all(self, pods: Sequence[ListedPod]) -> None:
+        routers = [p for p in pods if p.role == _ROUTER]
+        versions = _versions(self.model, pods)
+        for number, name in enumerate(versions):
+            last = number + 1 == len(versions) and not routers
+            self._add_version(name, pods, _Guide("", last=last))
+        if routers:
+            guide = _Guide("", last=True)
+            self.table.add_row(f"{guide.branch} {_ROUTER}", "", "", _ready(routers))
+            self._add_pods(routers, guide)
+
+    def _add_version(self, name: str, pods: Sequence[ListedPod], guide: _Guide) -> None:
+        version = self.model.version(name)
+        self.table.add_row(f"{guide.branch} {name}", "", "", _version_info(version))
+        revisions = _revisions(self.model, version, name, pods)
+        for number, revision in enumerate(revisions):
+            self._add_revision(revision, pods, _Guide(guide.below, last=number + 1 == len(revisions)))
+
+    def _add_revision(self, name: str, pods: Iterable[ListedPod], guide: _Guide) -> None:
+        record = self.model.revision(name)
+        of = sorted((p for p in pods if p.revision == name), key=lambda p: (p.role, p.name))
+        workers = [p for p in of if p.role == "worker"]
+        self.table.add_row(
+            f"{guide.branch} ⧉ {name}",
+            marked((record.outcome if record else None) or "Unknown"),
+            age(record.created_at if record else None, self.now),
+            f"{_revision_info(self.model, name)} {_ready(workers)}".strip(),
+        )
+        self._add_pods(of, guide)
+
+    def _add_pods(self, pods: Sequence[ListedPod], guide: _Guide) -> None:
+        for number, pod in enumerate(pods):
+            line = _Guide(guide.below, last=number + 1 == len(pods))
+            restarts = f"restarts:{pod.restarts}" if pod.restarts else ""
+            info = filter(None, (pod.role, f"ready:{pod.ready}/{pod.containers}", restarts, pod.node))
+            row = f"{line.branch} □ {pod.name}", marked(pod.status), age(pod.created_at, self.now)
+            self.table.add_row(*row, " ".join(info))
+
+
 def _versions(model: Model, pods: Iterable[ListedPod]) -> list[str]:
     """Versions of the object, and those that are gone from it while they still have Pods."""
     known = [v.name for v in model.status.versions]
     return known + sorted({p.version for p in pods if p.version} - set(known))
-
-
-def _add_version(
-    table: Table, model: Model, name: str, pods: Sequence[ListedPod], now: datetime, *, guide: _Guide
-) -> None:
-    version = model.version(name)
-    table.add_row(f"{guide.branch} {name}", "", "", _version_info(version))
-    revisions = _revisions(model, version, name, pods)
-    for number, revision in enumerate(revisions):
-        _add_revision(table, model, revision, pods, now, _Guide(guide.below, last=number + 1 == len(revisions)))
 
 
 def _version_info(version: VersionStatus | None) -> str:
@@ -81,21 +111,6 @@ def _revisions(model: Model, version: VersionStatus | None, name: str, pods: Ite
     return list(dict.fromkeys([r for r in roles if r] + ordered + sorted(running)))
 
 
-def _add_revision(
-    table: Table, model: Model, name: str, pods: Iterable[ListedPod], now: datetime, guide: _Guide
-) -> None:
-    record = model.revision(name)
-    of = sorted((p for p in pods if p.revision == name), key=lambda p: (p.role, p.name))
-    workers = [p for p in of if p.role == "worker"]
-    table.add_row(
-        f"{guide.branch} ⧉ {name}",
-        marked((record.outcome if record else None) or "Unknown"),
-        age(record.created_at if record else None, now),
-        f"{_revision_info(model, name)} {_ready(workers)}".strip(),
-    )
-    _add_pods(table, of, now, guide)
-
-
 def _revision_info(model: Model, name: str) -> str:
     record = model.revision(name)
     if record is None:
@@ -109,14 +124,6 @@ def _revision_info(model: Model, name: str) -> str:
     words += ["leaving"] if record.removing_since else []
     words += [record.uri or short_image(record.image or "")]
     return " ".join(filter(None, words))
-
-
-def _add_pods(table: Table, pods: Sequence[ListedPod], now: datetime, guide: _Guide) -> None:
-    for number, pod in enumerate(pods):
-        line = _Guide(guide.below, last=number + 1 == len(pods))
-        restarts = f"restarts:{pod.restarts}" if pod.restarts else ""
-        info = filter(None, (pod.role, f"ready:{pod.ready}/{pod.containers}", restarts, pod.node))
-        table.add_row(f"{line.branch} □ {pod.name}", marked(pod.status), age(pod.created_at, now), " ".join(info))
 
 
 def _ready(pods: Sequence[ListedPod]) -> str:

@@ -37,7 +37,7 @@ from eagleray.resources.children import (
 from eagleray.resources.head import build_head_pod
 from eagleray.resources.owner import reference_to
 from eagleray.resources.secret import auth_token
-from eagleray.resources.worker import build_worker_pod
+from eagleray.resources.worker import WorkerPlace, build_worker_pod
 from eagleray.router.config import rendered
 
 log = structlog.get_logger(__name__)
@@ -175,7 +175,8 @@ class Executor:
             return build_head_pod(revision, action.incarnation, look.owner, look.pod_settings)
         group = next(group for group in revision.groups if group.name == action.group)
         group = group.on_no_spot_node() if action.on_demand else group
-        return build_worker_pod(revision, group, action.incarnation, action.index, look.owner, look.pod_settings)
+        place = WorkerPlace(group, action.incarnation, action.index)
+        return build_worker_pod(revision, place, look.owner, look.pod_settings)
 
     async def _create_pod(self, manifest: Manifest) -> None:
         ref = Ref.of(manifest)

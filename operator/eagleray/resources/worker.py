@@ -1,5 +1,6 @@
 """A worker Pod of a revision: one Ray node, just large enough for its replicas."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from eagleray.domain.facts import labels
@@ -33,19 +34,31 @@ _HEALTH = "/api/local_raylet_healthz"
 _GRACE_SECONDS = NODE_DRAIN_SECONDS + 20
 
 
-def build_worker_pod(
-    revision: Revision, group: WorkerGroup, incarnation: int, index: int, owner: dict[str, Any], pod: PodSettings
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Where a worker Pod belongs.
+
+    Attributes:
+        group: its worker group.
+        incarnation: number of the Ray cluster that it joins.
+        index: its number within the incarnation.
+    """
+
+    group: WorkerGroup
+    incarnation: int
+    index: int
+
+
+def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, Any], pod: PodSettings) -> dict[str, Any]:
     """Build a worker Pod of an incarnation.
 
     Args:
         revision: the revision.
-        group: its worker group.
-        incarnation: number of the Ray cluster that it joins.
-        index: its number within the incarnation.
+        place: where the Pod belongs.
         owner: reference to the ModelDeployment.
         pod: the operator's settings.
     """
+    group, incarnation = place.group, place.incarnation
     storage = model_storage(revision.template.model, pod.max_model_bytes) if revision.template.model else None
     spec: dict[str, Any] = {
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
@@ -55,7 +68,7 @@ def build_worker_pod(
     }
     if storage:
         spec["initContainers"] = [_fetch(revision, group, pod, storage)]
-    identity = PodIdentity(worker_name(revision, incarnation, index), "worker", incarnation, group.name)
+    identity = PodIdentity(worker_name(revision, incarnation, place.index), "worker", incarnation, group.name)
     found = build_pod(revision, identity, owner, pod, spec)
     if group.placement is not None and group.placement.accelerator:
         found["metadata"]["annotations"][labels.ACCELERATOR_ANNOTATION] = group.placement.accelerator

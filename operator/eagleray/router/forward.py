@@ -4,6 +4,7 @@ Each of these knows several ways, of which a request takes the first that it mat
 """
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -36,33 +37,37 @@ _ANSWERED_BY = [
 Way = dict[str, Any]
 
 
-def forward(
-    config: RouterConfig,
-    shares: Sequence[Share],
-    match: Mapping[str, Any],
-    *,
-    sticky: Sticky | None = None,
-    mirror: RouterMirror | None = None,
-    waits: bool = True,
-) -> list[dict[str, Any]]:
-    """The routes of those who ask for one thing.
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Those who ask for one thing.
 
-    Args:
-        config: what the router is to do.
-        shares: who answers, in the order in which a caller's key falls on them.
-        match: what such a request looks like, as Envoy's RouteMatch without a path.
+    Attributes:
+        match: what their requests look like, as Envoy's RouteMatch without a path.
+        shares: who answers them, in the order in which a caller's key falls on them.
         sticky: what tells one caller from another, or None for a choice at random.
         mirror: who gets copies, or None.
         waits: whether requests wait for a revision that is on hold.
     """
-    held = {t.revision for t in config.targets if t.hold and waits}
+
+    match: Mapping[str, Any]
+    shares: Sequence[Share]
+    sticky: Sticky | None = None
+    mirror: RouterMirror | None = None
+    waits: bool = True
+
+
+def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
+    """The routes of an audience."""
+    shares, match = audience.shares, audience.match
+    held = {t.revision for t in config.targets if t.hold and audience.waits}
     safe = {t.revision for t in config.targets if t.retry_in_flight}
     attempts = _attempts(repeatable=all(s.revision in safe for s in shares))
     awake = [share for share in shares if share.revision not in held]
     common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, held)}
+    ways = product(_copies(config, audience.mirror), _places(audience.sticky), attempts)
     return [
         *monitors(config, match, _shared(config, awake, held) if awake else None, attempts),
-        *(merged(common, *ways) for ways in product(_copies(config, mirror), _places(sticky), attempts)),
+        *(merged(common, *way) for way in ways),
     ]
 
 

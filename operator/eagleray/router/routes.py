@@ -7,7 +7,7 @@ from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLan
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
-from eagleray.router.forward import forward
+from eagleray.router.forward import Audience, forward
 from eagleray.router.hold import held_route
 from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, typed
 
@@ -58,7 +58,7 @@ def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:
     for revision in sorted(t.revision for t in config.targets):
         asked = {"name": REVISION_HEADER, "string_match": {"exact": revision}}
         # The operator's warm-up comes this way, while users' requests wait for it.
-        table += forward(config, [Share(revision, SLOTS)], {"headers": [asked]}, waits=False)
+        table += forward(config, Audience({"headers": [asked]}, [Share(revision, SLOTS)], waits=False))
     return [*table, _unknown(REVISION_HEADER, "revision")]
 
 
@@ -96,13 +96,13 @@ def _value(wanted: ValueMatch) -> dict[str, Any]:
 
 def _to_lane(config: RouterConfig, lane: RouterLane, match: dict[str, Any]) -> list[dict[str, Any]]:
     if lane.shares:
-        return forward(config, lane.shares, match, sticky=config.sticky)
+        return forward(config, Audience(match, lane.shares, config.sticky))
     return [_unavailable(match, f"version {lane.version}: no revision of it is ready yet")]
 
 
 def _split(config: RouterConfig) -> list[dict[str, Any]]:
     if config.split:
-        return forward(config, config.split, {}, sticky=config.sticky, mirror=config.mirror)
+        return forward(config, Audience({}, config.split, config.sticky, config.mirror))
     return [_unavailable({}, config.unavailable)]
 
 

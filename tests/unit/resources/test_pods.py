@@ -13,7 +13,7 @@ from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
 from eagleray.resources.head import build_head_pod
 from eagleray.resources.pod import PodSettings
-from eagleray.resources.worker import build_worker_pod
+from eagleray.resources.worker import WorkerPlace, build_worker_pod
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ray-pods.json"
 MakeRevision = Callable[..., Revision]
@@ -42,7 +42,7 @@ def head(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., di
 def worker(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     def build(**fields: object) -> dict[str, Any]:
         revision = make_revision(**fields)
-        return build_worker_pod(revision, revision.groups[0], 2, 1, owner, PodSettings("IfNotPresent"))
+        return build_worker_pod(revision, WorkerPlace(revision.groups[0], 2, 1), owner, PodSettings("IfNotPresent"))
 
     return build
 
@@ -59,7 +59,7 @@ def test_golden(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
 def test_a_worker_says_which_nodes_it_was_kept_off(make_revision: MakeRevision, owner: dict[str, Any]) -> None:
     revision = make_revision()
     settings = PodSettings(leaving=("n1", "n2"))
-    found = build_worker_pod(revision, revision.groups[0], 2, 1, owner, settings)
+    found = build_worker_pod(revision, WorkerPlace(revision.groups[0], 2, 1), owner, settings)
     assert found["metadata"]["annotations"]["eagleray.dev/kept-off-nodes"] == "n1,n2"
 
 
@@ -127,7 +127,7 @@ def test_exactly_replicas_per_pod_fit(
     owner: dict[str, Any],
 ) -> None:
     revision = make_revision(resources=resources, workers={"replicasPerPod": per_pod})
-    pod = build_worker_pod(revision, revision.groups[0], 0, 0, owner, PodSettings())
+    pod = build_worker_pod(revision, WorkerPlace(revision.groups[0], 0, 0), owner, PodSettings())
     options = build_application(revision, {"Model": 1})["applications"][0]["deployments"][0]["ray_actor_options"]
     args = dict(a[2:].split("=", 1) for a in ray(pod)["args"] if "=" in a)
     assert (int(args["num-cpus"]), int(args["num-gpus"])) == (cpus, gpus)
@@ -251,7 +251,7 @@ def test_pulling(
     revision = make_revision(**template)
     for pod in (
         build_head_pod(revision, 0, owner, settings),
-        build_worker_pod(revision, revision.groups[0], 0, 0, owner, settings),
+        build_worker_pod(revision, WorkerPlace(revision.groups[0], 0, 0), owner, settings),
     ):
         assert ray(pod).get("imagePullPolicy") == policy
         names = [s["name"] for s in pod["spec"].get("imagePullSecrets", [])]
@@ -273,7 +273,9 @@ def test_each_deployment_of_an_app_has_pods_of_its_own_size_and_place(
         resources={"requests": {"cpu": "250m"}},
         placement={"nodeSelector": {"disk": "fast"}},
     )
-    first, second = (build_worker_pod(revision, group, 0, 0, owner, PodSettings()) for group in revision.groups)
+    first, second = (
+        build_worker_pod(revision, WorkerPlace(group, 0, 0), owner, PodSettings()) for group in revision.groups
+    )
     assert first["metadata"]["labels"]["eagleray.dev/group"] == "Preprocess"
     assert ray(first)["resources"]["requests"]["cpu"] == "300m"
     assert not [name for name in ray(first)["resources"]["limits"] if "gpu" in name]

@@ -1,6 +1,6 @@
 """How many worker Pods a number of replicas needs, and which Pods may go when there are more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from eagleray.domain.actions.actions import Action, DeletePod, DrainNode
 from eagleray.domain.facts.pods import Pod
@@ -57,20 +57,11 @@ def free_indexes(taken: set[int], count: int) -> list[int]:
     return found
 
 
-def shrink(
-    workers: tuple[Pod, ...],
-    wanted: int,
-    head: Pod,
-    serve: ServeState | None,
-    nodes: Mapping[str, NodeState],
-    *,
-    spare: int = 0,
-) -> tuple[Action, ...]:
-    """Give up the workers beyond `wanted`, of those alone that Serve has emptied.
+def surplus(workers: Sequence[Pod], wanted: int, serve: ServeState | None, *, spare: int = 0) -> tuple[Pod, ...]:
+    """The workers beyond `wanted` that may go: of those alone that Serve has emptied, the youngest first.
 
-    A Pod that never started goes at once; one that joined is drained first, so that Ray places nothing on it, and
-    deleted when Ray has let go of it. A Pod with a replica on it, whatever its state, is left alone. Of those that run
-    on no spot node at most `spare` go, and after the others.
+    A Pod with a replica on it, whatever its state, is left alone. Of those that run on no spot node at most `spare` go,
+    and after the others.
     """
     excess = len(workers) - wanted
     if excess <= 0:
@@ -82,10 +73,15 @@ def shrink(
         idle = [w for w in workers if w.name not in occupied]
     idle.sort(key=lambda w: (w.on_demand, w.started, -w.index))
     may_go = [w for w in idle if not w.on_demand] + [w for w in idle if w.on_demand][:spare]
-    return tuple(_give_up(w, head, nodes.get(w.name)) for w in may_go[:excess])
+    return tuple(may_go[:excess])
 
 
-def _give_up(worker: Pod, head: Pod, node: NodeState | None) -> Action:
+def give_up(worker: Pod, head: Pod, node: NodeState | None) -> Action:
+    """Take the next step to be rid of a worker.
+
+    One that never started goes at once; one that joined is drained first, so that Ray places nothing on it, and deleted
+    when Ray has let go of it.
+    """
     if not worker.started:
         return DeletePod(worker.name, worker.uid, "not needed any more, and never started")
     if node is not None and node.status in _GONE:

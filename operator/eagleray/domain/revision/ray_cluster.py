@@ -16,10 +16,10 @@ from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.problem import Problem
 from eagleray.domain.facts.ray_nodes import NodeState
 from eagleray.domain.facts.serve import ServeState
-from eagleray.domain.goals.groups import Counts, WorkerGroup
+from eagleray.domain.goals.groups import Counts
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.revision.backoff import next_try, note
-from eagleray.domain.revision.capacity import free_indexes, pods_by_group, shrink
+from eagleray.domain.revision.capacity import free_indexes, give_up, pods_by_group, surplus
 from eagleray.domain.revision.images import replace_others
 from eagleray.domain.revision.on_demand import move, new_pods, spare
 from eagleray.domain.state.observed import Observed
@@ -117,15 +117,9 @@ class PodsDecision:
 
 
 def decide_pods(
-    revision: Revision,
-    counts: Counts,
-    cluster: RayCluster,
-    serve: ServeState | None,
-    nodes: Mapping[str, NodeState],
-    failure: FailureState | None,
-    now: datetime,
+    revision: Revision, counts: Counts, cluster: RayCluster, failure: FailureState | None, now: datetime
 ) -> PodsDecision:
-    """Bring the Pods of each worker group of `revision` to what its replicas need."""
+    """Make the Pods that each worker group of `revision` lacks for its replicas, and delete those that have ended."""
     wanted = pods_by_group(revision.groups, counts)
     actions: list[Action] = [DeletePod(p.name, p.uid, why) for p in cluster.pods if (why := _to_go(p))]
     if broken := _failures(cluster, wanted):
@@ -136,10 +130,30 @@ def decide_pods(
         waits = (Wake(due, f"Pods of {revision.name} are made again"),) if _incomplete(cluster, wanted) else ()
         return PodsDecision(tuple(actions), failure, problem, waits)
     actions += [*replace_others(revision.image, cluster.workers), *_create(revision, cluster, wanted)]
-    if cluster.head is not None:
-        for group in revision.groups:
-            actions += _fewer(group, cluster, cluster.head, wanted[group.name], serve, nodes)
     return PodsDecision(tuple(actions), failure, problem)
+
+
+def let_go(
+    revision: Revision, counts: Counts, cluster: RayCluster, serve: ServeState | None, nodes: Mapping[str, NodeState]
+) -> tuple[Action, ...]:
+    """Rid each worker group of `revision` of the Pods that its replicas need no more, and have left.
+
+    Args:
+        revision: the revision.
+        counts: replicas of each worker group.
+        cluster: its Pods.
+        serve: what Serve says of them, or None while it says nothing.
+        nodes: Ray's nodes, by Pod.
+    """
+    wanted, head = pods_by_group(revision.groups, counts), cluster.head
+    if head is None:
+        return ()
+    actions: list[Action] = []
+    for group in revision.groups:
+        live, number = cluster.group(group.name), wanted[group.name]
+        going = surplus(live, number, serve, spare=spare(group, live, number))
+        actions += [give_up(pod, head, nodes.get(pod.name)) for pod in going] or move(group, live, number, serve)
+    return tuple(actions)
 
 
 def _to_go(pod: Pod) -> str:
@@ -176,19 +190,6 @@ def _create(revision: Revision, cluster: RayCluster, wanted: Counts) -> list[Act
             CreateWorker(revision.name, revision.image, group, cluster.incarnation, index, on_demand=on_demand)
         )
     return actions
-
-
-def _fewer(
-    group: WorkerGroup,
-    cluster: RayCluster,
-    head: Pod,
-    wanted: int,
-    serve: ServeState | None,
-    nodes: Mapping[str, NodeState],
-) -> tuple[Action, ...]:
-    live = cluster.group(group.name)
-    emptied = shrink(live, wanted, head, serve, nodes, spare=spare(group, live, wanted))
-    return emptied or move(group, live, wanted, serve)
 
 
 def _failures(cluster: RayCluster, wanted: Counts) -> list[Problem]:

@@ -13,7 +13,7 @@ from eagleray.domain.revision.application import ApplicationDecision, ServeAnswe
 from eagleray.domain.revision.backoff import forgotten_at, probe_retry
 from eagleray.domain.revision.capacity import pods_by_group, with_room
 from eagleray.domain.revision.images import pin
-from eagleray.domain.revision.ray_cluster import RayCluster, decide_pods, overdue_wakes, sort_out
+from eagleray.domain.revision.ray_cluster import RayCluster, decide_pods, let_go, overdue_wakes, sort_out
 from eagleray.domain.revision.reach import answering, router_problem, serves
 from eagleray.domain.revision.records import recorded
 from eagleray.domain.revision.retry import decide_retry
@@ -39,9 +39,8 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
     outcome = observed.outcomes.get(revision.name)
     answer = _answer(cluster, observed)
     image = pin(record.image or revision.image, cluster.head)
-    pods = decide_pods(
-        replace(revision, image=image), scale.groups, cluster, answer.state, observed.nodes, record.failure, now
-    )
+    pods = decide_pods(replace(revision, image=image), scale.groups, cluster, record.failure, now)
+    left = let_go(revision, scale.groups, cluster, answer.state, observed.nodes)
     room = with_room(revision.groups, scale.groups, cluster.workers, refused=outcome is not None)
     app = decide_application(revision, room, cluster, answer, now)
     retry = decide_retry(pods.failure, cluster, app, now)
@@ -55,7 +54,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         record=replace(record, image=image, incarnation=_incarnation(cluster, record), failure=retry.failure),
         problem=_problem(pods.problem, app.problem, outcome),
         waiting=_preparing(cluster) or app.waiting,
-        actions=(_ensure(revision, scale.groups), *pods.actions, *app.actions, *retry.actions),
+        actions=(_ensure(revision, scale.groups), *pods.actions, *left, *app.actions, *retry.actions),
         wakes=(*pods.wakes, *app.wakes, *retry.wakes, *overdue_wakes(cluster.pods)),
         room=room,
     )

@@ -107,6 +107,6 @@ class RevisionView:
         if self.unreadable:
             return True
         needed = 0 if self.asleep else 1 + sum(pods_by_group(self.revision.groups, self.scale.groups).values())
-        tidy = len(self.cluster.pods) == needed
+        tidy = len(self.cluster.pods) == needed and all(pod.started for pod in self.cluster.pods)
         exact = all(self.app.running.get(group, 0) == n for group, n in self.scale.groups.items())
         return self.complete and tidy and exact and self.problem is None

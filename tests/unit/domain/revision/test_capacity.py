@@ -20,7 +20,7 @@ from eagleray.domain.facts.serve import (
     ServeState,
 )
 from eagleray.domain.revision.backoff import delay, note
-from eagleray.domain.revision.capacity import free_indexes, pods_needed, shrink
+from eagleray.domain.revision.capacity import free_indexes, give_up, pods_needed, surplus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = Pod("h", "uh", "r", Role.HEAD, 1, 0, "Running", NOW, started=True)
@@ -54,27 +54,25 @@ def test_indexes_are_free_and_the_smallest(taken: set[int], count: int) -> None:
 
 
 def test_an_occupied_worker_stays_whatever_its_replica_does() -> None:
-    assert shrink(workers(2), 1, HEAD, serve("w0", "w1"), {}) == ()
+    assert surplus(workers(2), 1, serve("w0", "w1")) == ()
 
 
 def test_an_empty_worker_is_drained_first_and_deleted_when_ray_has_let_go() -> None:
-    assert shrink(workers(2), 1, HEAD, serve("w0"), {}) == (DrainNode("r", "h", "w1"),)
-    nodes = {"w1": NodeState("w1", b"", NodeStatus.DEAD)}
-    assert shrink(workers(2), 1, HEAD, serve("w0"), nodes) == (
-        DeletePod("w1", "u1", "not needed any more, and drained"),
-    )
+    (empty,) = surplus(workers(2), 1, serve("w0"))
+    assert give_up(empty, HEAD, None) == DrainNode("r", "h", "w1")
+    gone = NodeState("w1", b"", NodeStatus.DEAD)
+    assert give_up(empty, HEAD, gone) == DeletePod("w1", "u1", "not needed any more, and drained")
 
 
 def test_one_that_never_started_goes_before_one_that_joined() -> None:
     first, second = workers(2)
     pending = replace(first, started=False, phase="Pending")
-    (action,) = shrink((pending, second), 1, HEAD, serve(), {})
-    assert isinstance(action, DeletePod)
-    assert action.name == "w0"
+    assert surplus((pending, second), 1, serve()) == (pending,)
+    assert isinstance(give_up(pending, HEAD, None), DeletePod)
 
 
 def test_without_word_from_serve_no_running_worker_goes() -> None:
-    assert shrink(workers(3), 1, HEAD, None, {}) == ()
+    assert surplus(workers(3), 1, None) == ()
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(0, 0), (1, 0), (2, 10), (3, 20), (6, 160), (7, 300), (99, 300)])

@@ -33,22 +33,6 @@ class Advance:
     done: bool = False
 
 
-def begin(
-    version: str, stable: str, candidate: str, now: datetime, *, attempt: int = 1, direct: bool = False
-) -> RolloutState:
-    """The record of a rollout that starts now."""
-    return RolloutState(
-        version=version,
-        from_=stable,
-        to=candidate,
-        attempt=attempt,
-        direct=direct,
-        started_at=now,
-        step_started_at=now,
-        message="the candidate starts",
-    )
-
-
 def advance(record: RolloutState, course: Course, situation: Situation) -> Advance:
     """Take at most one step.
 

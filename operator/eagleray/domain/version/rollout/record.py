@@ -12,7 +12,6 @@ from eagleray.domain.revision.reach import answering
 from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
 from eagleray.domain.state.rollout import RolloutState
-from eagleray.domain.version.rollout.advance import begin
 from eagleray.domain.version.rollout.course import Course, RolloutRoom
 from eagleray.domain.version.rollout.evidence import Evidence
 
@@ -31,13 +30,21 @@ def record_of(lane: WantedVersion, stable: Revision, verbs: Verbs, observed: Obs
     known = observed.status.rollout_of(version)
     before = observed.status.revision(wanted)
     attempt = before.attempts + 1 if before else 1
-    direct = before is not None and before.served_at is not None
-    if known is None or (known.from_, known.to) != (stable.name, wanted):
-        return begin(version, stable.name, wanted, now, attempt=attempt, direct=direct)
-    retried = known.phase is RolloutPhase.ABORTED and verbs.retried(wanted, known.attempt)
-    if retried and not any(p.revision == wanted for p in observed.pods):
-        return begin(version, stable.name, wanted, now, attempt=known.attempt + 1, direct=direct)
-    return known
+    if known is not None and (known.from_, known.to) == (stable.name, wanted):
+        retried = known.phase is RolloutPhase.ABORTED and verbs.retried(wanted, known.attempt)
+        if not retried or any(p.revision == wanted for p in observed.pods):
+            return known
+        attempt = known.attempt + 1
+    return RolloutState(
+        version=version,
+        from_=stable.name,
+        to=wanted,
+        attempt=attempt,
+        direct=before is not None and before.served_at is not None,
+        started_at=now,
+        step_started_at=now,
+        message="the candidate starts",
+    )
 
 
 def with_steps(record: RolloutState, course: Course, now: datetime) -> RolloutState:
