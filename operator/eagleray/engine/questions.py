@@ -1,7 +1,7 @@
 """What the peers of one object are asked: a table of questions, each with whom, how often, and how."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,10 +173,28 @@ async def _node_use(asker: Asker, ip: str) -> NodeUse | None:
         return None
 
 
-async def _ask_routers(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, RouterAnswer]:
-    routers = asked.subjects.routers
+async def _ask_routers(asker: Asker, asked: Asked, before: Answers) -> Mapping[str, RouterAnswer]:
+    """Ask those whose turn it is; the answers are in the order in which they were given."""
+    known = {router.uid for router in asked.subjects.routers}
+    kept = {uid: answer for uid, answer in before.routers.items() if uid in known}
+    routers = _their_turn(asked, list(kept))
     answers = await asyncio.gather(*(_ask_router(asker, router) for router in routers))
-    return {router.uid: answer for router, answer in zip(routers, answers, strict=True)}
+    told = {router.uid: answer for router, answer in zip(routers, answers, strict=True)}
+    return {uid: answer for uid, answer in kept.items() if uid not in told} | told
+
+
+def _their_turn(asked: Asked, answered: Sequence[str]) -> tuple[RouterSubject, ...]:
+    """The router Pods to be asked now.
+
+    Args:
+        asked: who can be asked, and how.
+        answered: uids of those that were asked before, the one that was asked longest ago first.
+    """
+    routers = asked.subjects.routers
+    if not asked.polling.in_turn:
+        return routers
+    never = tuple(router for router in routers if router.uid not in answered)
+    return never or tuple(router for router in routers if router.uid == answered[0])
 
 
 async def _ask_router(asker: Asker, router: RouterSubject) -> RouterAnswer:

@@ -5,14 +5,19 @@ left out, so that one broken object stops nobody who reads many.
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, Manifest
+from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, REPLICA_SET, Manifest
 
 TEXT_LIMIT = 4096
 """Characters that are kept of any one text of a Pod; every reader cuts shorter."""
 
+# Texts up to here may well be those of other objects, too: names of images, of labels, of phases.
+_SHORT = 64
+# What lies deeper is somebody's own data, in which nothing is looked for.
+_DEEP = 32
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 # A shape is a type, a list of one shape, or fields with their shapes; items with fields have at least the first.
@@ -85,8 +90,9 @@ _OF_NOBODY = object()
 def trim(manifest: Mapping[str, Any]) -> Manifest:
     """Keep of an object what is read, without its `metadata.resourceVersion`.
 
-    A Pod keeps the fields that a look reads, with its texts cut. Every other kind keeps all but its status (a
-    ModelDeployment keeps that too) and what is noted about the writing of it. A ConfigMap keeps digests of its values.
+    A Pod keeps the fields that a look reads, with its texts cut; a ReplicaSet, which only stands between a Deployment
+    and its Pods, its metadata. Every other kind keeps all but its status (a ModelDeployment keeps that too) and what is
+    noted about the writing of it. A ConfigMap keeps digests of its values.
 
     Args:
         manifest: the object, as the API server gave it or as it is wanted there.
@@ -95,11 +101,13 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     named = {name: value for name in ("apiVersion", "kind") if isinstance(value := manifest.get(name), str)}
     if kind == POD.kind:
         return {**named, **_shaped(manifest, _POD)}
+    if kind == REPLICA_SET.kind:
+        return {**named, "metadata": _shared(_metadata(manifest))}
     left_out = {"apiVersion", "kind", "metadata"} | ({"status"} if kind != MODEL_DEPLOYMENT.kind else set())
     rest = {name: value for name, value in manifest.items() if name not in left_out}
     if kind == CONFIG_MAP.kind:
         rest = {name: _digests(value) for name, value in rest.items()}
-    return {**named, "metadata": _metadata(manifest), **rest}
+    return _shared({**named, "metadata": _metadata(manifest), **rest})
 
 
 def trim_node(manifest: Mapping[str, Any]) -> Manifest:
@@ -108,8 +116,7 @@ def trim_node(manifest: Mapping[str, Any]) -> Manifest:
 
 
 def _shaped(manifest: Mapping[str, Any], shape: Mapping[str, Any]) -> Manifest:
-    shaped: Manifest = _cut({"metadata": _metadata(manifest), **_pick_fields(manifest, shape)})
-    return shaped
+    return _shared(_cut({"metadata": _metadata(manifest), **_pick_fields(manifest, shape)}))
 
 
 def _metadata(manifest: Mapping[str, Any]) -> Manifest:
@@ -152,6 +159,26 @@ def _cut(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
         return {name: _cut(item) for name, item in value.items()}
     return value
+
+
+def _shared(manifest: Manifest) -> Manifest:
+    """The same, where what many objects have in common is there once: most of their memory is names and short words."""
+    shared: Manifest = _shared_value(manifest, _DEEP)
+    return shared
+
+
+def _shared_value(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return _shared_text(value)
+    if isinstance(value, list) and levels:
+        return [_shared_value(item, levels - 1) for item in value]
+    if isinstance(value, dict) and levels:
+        return {_shared_text(name): _shared_value(item, levels - 1) for name, item in value.items()}
+    return value
+
+
+def _shared_text(text: str) -> str:
+    return sys.intern(str(text)) if len(text) <= _SHORT else text
 
 
 def _digests(values: object) -> object:

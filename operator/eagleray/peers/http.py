@@ -63,23 +63,26 @@ class Purpose:
         at_once: questions of one object at once.
         max_bytes: the largest answer.
         kept_bytes: how much of it is kept.
-        keeps: whether a connection is kept for the next question.
+        kept_seconds: how long a connection waits for the next question; 0 where it is closed after each.
     """
 
     name: str
     at_once: int
     max_bytes: int
     kept_bytes: int = 2**63
-    keeps: bool = True
+    kept_seconds: float = 0
 
 
-CONTROL: Final = Purpose("control", at_once=8, max_bytes=2 * 1024 * 1024)
+# What is asked for ever is asked every half a minute at least: half of what a question costs is its connection.
+_ROUND_SECONDS: Final = 40.0
+
+CONTROL: Final = Purpose("control", at_once=8, max_bytes=2 * 1024 * 1024, kept_seconds=_ROUND_SECONDS)
 DEPLOY: Final = Purpose("deploy", at_once=8, max_bytes=64 * 1024)
-ROUTERS: Final = Purpose("routers", at_once=16, max_bytes=1024 * 1024)
-STREAMS: Final = Purpose("streams", at_once=64, max_bytes=64 * 1024)
-NODES: Final = Purpose("nodes", at_once=16, max_bytes=2 * 1024 * 1024)
-WARM_UP: Final = Purpose("warm-up", at_once=16, max_bytes=16 * 1024 * 1024, kept_bytes=_WORDS_BYTES, keeps=False)
-PROVIDERS: Final = Purpose("providers", at_once=4, max_bytes=1024 * 1024, keeps=False)
+ROUTERS: Final = Purpose("routers", at_once=16, max_bytes=1024 * 1024, kept_seconds=_ROUND_SECONDS)
+STREAMS: Final = Purpose("streams", at_once=64, max_bytes=64 * 1024, kept_seconds=_ROUND_SECONDS)
+NODES: Final = Purpose("nodes", at_once=16, max_bytes=2 * 1024 * 1024, kept_seconds=_ROUND_SECONDS)
+WARM_UP: Final = Purpose("warm-up", at_once=16, max_bytes=16 * 1024 * 1024, kept_bytes=_WORDS_BYTES)
+PROVIDERS: Final = Purpose("providers", at_once=4, max_bytes=1024 * 1024)
 PURPOSES: Final = (CONTROL, DEPLOY, ROUTERS, STREAMS, NODES, WARM_UP, PROVIDERS)
 
 
@@ -177,7 +180,7 @@ class Http:
 
 def _session(purpose: Purpose, resolver: Resolver) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=Connector(resolver, keeps=purpose.keeps),
+        connector=Connector(resolver, purpose.kept_seconds),
         headers={"User-Agent": _USER_AGENT},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),

@@ -32,11 +32,12 @@ class Connector(aiohttp.TCPConnector):
 
     Args:
         resolver: looks names up.
-        keeps: whether a connection is kept for the next question.
+        kept_seconds: how long a connection waits for the next question; 0 where it is closed after each.
     """
 
-    def __init__(self, resolver: AbstractResolver, *, keeps: bool) -> None:
-        super().__init__(limit=0, force_close=not keeps, resolver=resolver, socket_factory=connection)
+    def __init__(self, resolver: AbstractResolver, kept_seconds: float) -> None:
+        how: dict[str, Any] = {"keepalive_timeout": kept_seconds} if kept_seconds else {"force_close": True}
+        super().__init__(limit=0, resolver=resolver, socket_factory=connection, **how)
         self._factory = partial(_handler, self._loop)
 
 

@@ -51,8 +51,9 @@ def _two_versions() -> Manifest:
 
 
 def _busy() -> Manifest:
-    # The load at first, with one replica of two, is no reason to grow: the measurement is of load that changes nothing.
-    return {"minReplicas": 2, "maxReplicas": 2}
+    # The measurement is of load that changes nothing: one replica is asked for, however uneven it is, and two are kept.
+    metrics = [{"type": "OngoingRequests", "target": 20}]
+    return {"minReplicas": 2, "maxReplicas": 2, "metrics": metrics}
 
 
 def _idle() -> Manifest:

@@ -22,6 +22,8 @@ KEY = Key("ns", "m")
 HEADS = (HeadSubject("m-head-1", "h", RayHead("10.0.0.1", "token")),)
 ROUTERS = tuple(RouterSubject(f"r{n}", f"10.0.1.{n}", compares=False, holds=True) for n in range(2))
 
+EVERYBODY = Subjects(heads=HEADS, routers=ROUTERS)
+
 
 @dataclass
 class Peers:
@@ -33,6 +35,7 @@ class Peers:
     hangs: set[str] = field(default_factory=set)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     unprotected: str = ""
+    routers: list[str] = field(default_factory=list)
 
     async def _asked(self, what: str) -> None:
         self.asked.append((what, now()))
@@ -50,6 +53,7 @@ class Peers:
 
     async def router_stats(self, owner: Key, ip: str) -> RouterStats:  # noqa: ARG002
         await self._asked("router")
+        self.routers.append(ip)
         return self.stats
 
     async def await_held(self, owner: Key, ip: str, seconds: float) -> Mapping[str, int]:  # noqa: ARG002
@@ -75,9 +79,8 @@ class Bench:
         peers: Any = self.peers
         self.poller = Poller(Asker(KEY, peers, float), lambda: self.heard.append(now()), self.samples.append)
 
-    def follow(self, seconds: float | None, *, load: bool = False, held: bool = False, **whom: Any) -> None:
-        subjects = Subjects(**({"heads": HEADS, "routers": ROUTERS} | whom))
-        self.poller.follow(Asked(subjects, Polling(seconds, seconds, "test", load=load, held=held)))
+    def follow(self, seconds: float | None, *, whom: Subjects = EVERYBODY, **how: Any) -> None:
+        self.poller.follow(Asked(whom, Polling(seconds, seconds, "test", **how)))
 
 
 def test_an_answer_that_changes_no_decision_wakes_nobody() -> None:
@@ -117,6 +120,23 @@ def test_an_answer_that_may_change_one_wakes_once(stats: RouterStats) -> None:
     run(main())
 
 
+def test_in_turn_each_router_is_asked_once_before_any_is_asked_again_and_a_new_one_at_once() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.follow(15, in_turn=True)
+        await asyncio.sleep(50)
+        first, second = (router.ip for router in ROUTERS)
+        assert bench.peers.routers == [first, second, first, second, first]
+        new = RouterSubject("r9", "10.0.1.9", compares=False, holds=True)
+        bench.follow(15, in_turn=True, whom=Subjects(heads=HEADS, routers=(*ROUTERS[1:], new)))
+        await asyncio.sleep(40)
+        assert bench.peers.routers[5:] == [new.ip, second, new.ip]
+        assert list(bench.poller.answers.routers) == ["r1", "r9"]
+        await bench.poller.close()
+
+    run(main())
+
+
 def test_what_was_asked_before_something_was_done_is_no_answer_to_it() -> None:
     async def main() -> None:
         bench = Bench()
@@ -139,7 +159,7 @@ def test_a_question_that_ends_keeps_nobody_waiting_for_its_answer(wait: float) -
         await asyncio.sleep(wait)
         waiting = asyncio.create_task(bench.poller.ask_anew("heads"))
         await asyncio.sleep(wait)
-        bench.follow(15, heads=())
+        bench.follow(15, whom=Subjects(routers=ROUTERS))
         await asyncio.wait_for(waiting, 1)
         await bench.poller.ask_anew("heads")
         await bench.poller.close()
@@ -191,7 +211,8 @@ def test_a_faster_pace_counts_at_once_and_somebody_new_is_asked_at_once() -> Non
         bench.follow(15)
         await asyncio.sleep(16)
         before = len(bench.peers.times("serve"))
-        bench.follow(15, heads=(*HEADS, HeadSubject("m-head-2", "h2", RayHead("10.0.0.2", "token"))))
+        more = (*HEADS, HeadSubject("m-head-2", "h2", RayHead("10.0.0.2", "token")))
+        bench.follow(15, whom=Subjects(heads=more, routers=ROUTERS))
         await asyncio.sleep(0.1)
         assert len(bench.peers.times("serve")) == before + 2
         await bench.poller.close()
@@ -235,7 +256,7 @@ def test_whose_answers_are_not_asked_for_any_more_are_forgotten() -> None:
         bench.follow(1)
         await asyncio.sleep(2)
         assert bench.poller.answers.heads["h"].state == bench.peers.state
-        bench.follow(1, heads=())
+        bench.follow(1, whom=Subjects(routers=ROUTERS))
         assert bench.poller.answers.heads == {}
         await bench.poller.close()
 

@@ -193,6 +193,7 @@ class Polling:
         load: whether each new word of the routers is worth a look, as a rollout or scaling decides on it.
         use: revisions whose nodes' figures are needed.
         held: whether requests may wait at the routers for a revision that sleeps.
+        in_turn: whether one router Pod is asked in a round, each after the others.
     """
 
     seconds: float | None
@@ -201,3 +202,4 @@ class Polling:
     load: bool = False
     use: frozenset[str] = frozenset()
     held: bool = False
+    in_turn: bool = False

@@ -59,14 +59,16 @@ def polling(pace: Pace, versions: Versions, leaving: tuple[Leaving, ...], observ
     if pace.seconds is not None and scaled < pace.seconds:
         pace = Pace(scaled, "scaling looks at the load")
     news = pace.seconds != MOVING_SECONDS or _concerns_routers(versions, leaving, observed)
-    rolls = any(v.rollout and not v.aborted for v in versions)
+    load = bool(scaling) or any(v.rollout and not v.aborted for v in versions)
     return Polling(
         SETTLED_HEADS_SECONDS if pace.settled else pace.seconds,
         pace.seconds if news else min(SETTLED_SECONDS, scaled),
         pace.why,
-        load=bool(scaling) or rolls,
+        load=load,
         use=frozenset(name for version in versions for name in version.goal.nodes),
         held=any(record.idle_since for record in scaling),
+        # All of them see the same replicas; what one alone sees is known a round later.
+        in_turn=pace.settled and not load,
     )
 
 
