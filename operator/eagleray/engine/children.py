@@ -1,7 +1,9 @@
 """The children that live in the cluster: made where they lack, adopted where orphaned, set right where edited."""
 
+import hashlib
 from dataclasses import dataclass, field
 
+import orjson
 import structlog
 
 from eagleray.domain.facts import labels
@@ -19,25 +21,35 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Applied:
-    """Children as they were written last, so that what the API server or a webhook makes of them is no drift.
+    """Children as they were compared and written last.
+
+    What the API server or a webhook makes of a child is no drift, and what has not changed is not compared again.
 
     Attributes:
-        settled: by place, what was wanted and how the child still differed from it just after it had been written.
+        settled: by place, what was wanted, digested, and how the child still differed just after it had been written.
+        same: by place, the child that was found to be as wanted, and what that was, digested.
     """
 
-    settled: dict[Ref, tuple[Manifest, str]] = field(default_factory=dict)
+    settled: dict[Ref, tuple[bytes, str]] = field(default_factory=dict)
+    same: dict[Ref, tuple[Manifest, bytes]] = field(default_factory=dict)
 
     def drift(self, ref: Ref, live: Manifest, wanted: Manifest) -> str:
         """Where the child, trimmed as the store holds it, is not as it was made; "" where it is."""
+        digest = _digest(wanted)
+        seen, known = self.same.get(ref, (None, b""))
+        if seen is live and known == digest:
+            return ""
         where = differs(live, trim(wanted))
-        settled = self.settled.get(ref)
-        return "" if settled and settled == (wanted, where) else where
+        if where and self.settled.get(ref) != (digest, where):
+            return where
+        self.same[ref] = (live, digest)
+        return ""
 
     def note(self, ref: Ref, live: Manifest, wanted: Manifest) -> None:
         """Remember the child, trimmed, as it was answered to a write."""
         if where := differs(live, trim(wanted)):
             log.info("A child is not kept as it is written", ref=str(ref), field=where)
-            self.settled[ref] = (wanted, where)
+            self.settled[ref] = (_digest(wanted), where)
         else:
             self.settled.pop(ref, None)
 
@@ -101,6 +113,10 @@ class Children:
         live = trim(await self.client.apply(manifest))
         self.applied.note(ref, live, manifest)
         return live
+
+
+def _digest(wanted: Manifest) -> bytes:
+    return hashlib.blake2b(orjson.dumps(wanted), digest_size=16).digest()
 
 
 def _check(ref: Ref, live: Manifest, wanted: Manifest) -> None:

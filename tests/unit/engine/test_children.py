@@ -68,6 +68,20 @@ async def test_what_is_as_it_should_be_costs_nothing(wanted: Manifest) -> None:
     assert kube.calls == []
 
 
+async def test_what_was_as_wanted_is_compared_again_when_either_changes() -> None:
+    kube, store, children = cluster(child())
+    await children.ensure(child())
+    await children.ensure(child())
+    assert kube.calls == []
+    other = child(spec={"selector": {"a": "other"}})
+    await children.ensure(other)
+    assert kube.calls == [("apply", Ref(SERVICE, "ns", "m"))]
+    held = kube.objects[Ref(SERVICE, "ns", "m")]
+    store.put({**held, **child(), "metadata": held["metadata"] | {"resourceVersion": "99"}})
+    await children.ensure(other)
+    assert kube.calls == [("apply", Ref(SERVICE, "ns", "m"))] * 2
+
+
 async def test_what_a_webhook_makes_of_a_child_is_not_written_over_and_over() -> None:
     class Changed(FakeKube):
         async def apply(self, manifest: Manifest, **options: Any) -> Manifest:
