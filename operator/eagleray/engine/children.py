@@ -18,6 +18,8 @@ from eagleray.kube.trim import trim
 
 log = structlog.get_logger(__name__)
 
+_State = tuple[str | None, str | None]
+
 
 @dataclass(slots=True)
 class Applied:
@@ -27,22 +29,22 @@ class Applied:
 
     Attributes:
         settled: by place, what was wanted, digested, and how the child still differed just after it had been written.
-        same: by place, the child that was found to be as wanted, and what that was, digested.
+        same: by place, the state of the child that was found to be as wanted, and what that was, digested.
     """
 
     settled: dict[Ref, tuple[bytes, str]] = field(default_factory=dict)
-    same: dict[Ref, tuple[Manifest, bytes]] = field(default_factory=dict)
+    same: dict[Ref, tuple[_State, bytes]] = field(default_factory=dict)
 
     def drift(self, ref: Ref, live: Manifest, wanted: Manifest) -> str:
         """Where the child, trimmed as the store holds it, is not as it was made; "" where it is."""
         digest = _digest(wanted)
-        seen, known = self.same.get(ref, (None, b""))
-        if seen is live and known == digest:
+        state = live["metadata"].get("uid"), live["metadata"].get("resourceVersion")
+        if all(state) and self.same.get(ref) == (state, digest):
             return ""
         where = differs(live, trim(wanted))
         if where and self.settled.get(ref) != (digest, where):
             return where
-        self.same[ref] = (live, digest)
+        self.same[ref] = (state, digest)
         return ""
 
     def note(self, ref: Ref, live: Manifest, wanted: Manifest) -> None:

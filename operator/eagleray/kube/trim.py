@@ -5,7 +5,6 @@ left out, so that one broken object stops nobody who reads many.
 """
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,10 +13,6 @@ from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, REPLICA_SET, 
 TEXT_LIMIT = 4096
 """Characters that are kept of any one text of a Pod; every reader cuts shorter."""
 
-# Texts up to here may well be those of other objects, too: names of images, of labels, of phases.
-_SHORT = 64
-# What lies deeper is somebody's own data, in which nothing is looked for.
-_DEEP = 32
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 # A shape is a type, a list of one shape, or fields with their shapes; items with fields have at least the first.
@@ -102,12 +97,12 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     if kind == POD.kind:
         return {**named, **_shaped(manifest, _POD)}
     if kind == REPLICA_SET.kind:
-        return {**named, "metadata": _shared(_metadata(manifest))}
+        return {**named, "metadata": _metadata(manifest)}
     left_out = {"apiVersion", "kind", "metadata"} | ({"status"} if kind != MODEL_DEPLOYMENT.kind else set())
     rest = {name: value for name, value in manifest.items() if name not in left_out}
     if kind == CONFIG_MAP.kind:
         rest = {name: _digests(value) for name, value in rest.items()}
-    return _shared({**named, "metadata": _metadata(manifest), **rest})
+    return {**named, "metadata": _metadata(manifest), **rest}
 
 
 def trim_node(manifest: Mapping[str, Any]) -> Manifest:
@@ -116,7 +111,8 @@ def trim_node(manifest: Mapping[str, Any]) -> Manifest:
 
 
 def _shaped(manifest: Mapping[str, Any], shape: Mapping[str, Any]) -> Manifest:
-    return _shared(_cut({"metadata": _metadata(manifest), **_pick_fields(manifest, shape)}))
+    shaped: Manifest = _cut({"metadata": _metadata(manifest), **_pick_fields(manifest, shape)})
+    return shaped
 
 
 def _metadata(manifest: Mapping[str, Any]) -> Manifest:
@@ -159,26 +155,6 @@ def _cut(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
         return {name: _cut(item) for name, item in value.items()}
     return value
-
-
-def _shared(manifest: Manifest) -> Manifest:
-    """The same, where what many objects have in common is there once: most of their memory is names and short words."""
-    shared: Manifest = _shared_value(manifest, _DEEP)
-    return shared
-
-
-def _shared_value(value: Any, levels: int) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, str):
-        return _shared_text(value)
-    if isinstance(value, list) and levels:
-        return [_shared_value(item, levels - 1) for item in value]
-    if isinstance(value, dict) and levels:
-        return {_shared_text(name): _shared_value(item, levels - 1) for name, item in value.items()}
-    return value
-
-
-def _shared_text(text: str) -> str:
-    return sys.intern(str(text)) if len(text) <= _SHORT else text
 
 
 def _digests(values: object) -> object:

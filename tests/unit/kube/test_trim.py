@@ -1,9 +1,8 @@
-import json
 from typing import Any
 
 import pytest
 
-from eagleray.kube.kinds import CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT, MODEL_DEPLOYMENT, POD, REPLICA_SET
+from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, POD, REPLICA_SET
 from eagleray.kube.trim import TEXT_LIMIT, trim
 from unit.kube.objects import made
 
@@ -106,24 +105,6 @@ def test_a_replica_set_only_leads_from_a_deployment_to_its_pods() -> None:
     kept = trim(made(REPLICA_SET, "r", **NOTED, rest={"spec": {"template": {}}, "status": {}}))
     assert kept.keys() == {"apiVersion", "kind", "metadata"}
     assert kept["metadata"]["name"] == "r"
-
-
-@pytest.mark.parametrize("kind", [POD, DEPLOYMENT, MODEL_DEPLOYMENT])
-def test_what_objects_have_in_common_is_there_once(kind: Any) -> None:
-    one, other = (
-        trim(json.loads(json.dumps(made(kind, "x", **NOTED, rest={"spec": {"nodeName": "n"}})))) for _ in "12"
-    )
-    assert one == other
-    assert one["spec"]["nodeName"] is other["spec"]["nodeName"]
-    names = (next(iter(each["metadata"]["annotations"])) for each in (one, other))
-    assert len({id(name) for name in names}) == 1
-
-
-def test_data_that_is_nested_deeply_is_kept_as_it_is() -> None:
-    data: Any = {}
-    for _ in range(5000):
-        data = {"in": data}
-    assert trim(made(CONTROLLER_REVISION, "c", rest={"data": data}))["data"]["in"]["in"]
 
 
 def test_nothing_of_a_configmap_is_kept_but_digests() -> None:
