@@ -22,14 +22,10 @@ def ensure() -> Path:
     wanted = cache.digest(PINS, sys.version, str(project["scripts"]), str(SOURCES))
     if stamp.exists() and stamp.read_text() == wanted:
         return VENV
-    uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
     python = VENV / "bin" / "python"
     shell.fresh_log("venv")
     with timed("Python packages into .venv"):
-        if not python.exists():
-            shell.run([uv, "venv", "--quiet", "--python", sys.executable, VENV], log="venv")
-        sync: list[str | Path] = [uv, "pip", "sync", "--python", python, "--require-hashes", PINS]
-        shell.run(sync, log="venv", hint=HINT)
+        fill(VENV, PINS, log="venv")
     # The checkout itself, without a build: what is edited is what runs.
     site = next((VENV / "lib").glob("python3*")) / "site-packages"
     (site / "eagleray-checkout.pth").write_text("".join(f"{cache.REPO / source}\n" for source in SOURCES))
@@ -42,6 +38,22 @@ def ensure() -> Path:
     )
     stamp.write_text(wanted)
     return VENV
+
+
+def fill(venv: Path, pins: Path, *, log: str) -> None:
+    """Make or renew a virtual environment, so that it has what is pinned and nothing else.
+
+    Args:
+        venv: Its folder.
+        pins: A file of requirements with hashes.
+        log: Name of the log, appended to.
+    """
+    uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
+    python = venv / "bin" / "python"
+    if not python.exists():
+        shell.run([uv, "venv", "--quiet", "--python", sys.executable, venv], log=log)
+    sync: list[str | Path] = [uv, "pip", "sync", "--python", python, "--require-hashes", pins]
+    shell.run(sync, log=log, hint=HINT)
 
 
 def _write_script(path: Path, python: Path, module: str, name: str) -> None:

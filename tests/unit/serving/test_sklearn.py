@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -137,6 +138,10 @@ FITTED = pickle.dumps(LogisticRegression().fit(NUMBERS, LABELS))
         ({"model__pkl": FITTED[:-40]}, "model.pkl is not a model"),
         ({"model__pkl": b""}, "model.pkl is not a model"),
         ({"model__pkl": pickle.dumps({"a": 1})}, "model.pkl holds a dict, which has no predict()"),
+        (
+            {"model__pkl": pickle.dumps(PCA(1).fit(NUMBERS))},
+            "holds a PCA, which has no predict(); end a pipeline of it with an estimator that predicts",
+        ),
         ({"model__pkl": pickle.dumps(LogisticRegression())}, "that is not fitted"),
         ({"model__pkl": needs_missing_module()}, "needs the Python module 'gone'"),
         ({"model__pkl": b"cos\nno_such_function\n."}, "refers to code that this image does not have"),

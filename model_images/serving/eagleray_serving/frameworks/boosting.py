@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eagleray_serving.frameworks import find_model_file, sklearn
+from eagleray_serving.frameworks import find_model_file, sklearn, unpacked
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -59,4 +59,4 @@ def read_booster(path: Path, suffixes: tuple[str, ...], read: Callable[[Path], A
         ModelLoadError: There is no such file, or it cannot be read.
     """
     file = find_model_file(path, (*suffixes, *sklearn.SUFFIXES))
-    return (sklearn.unpickle(file) if file.suffix in sklearn.SUFFIXES else read(file)), file
+    return (sklearn.unpickle(file) if unpacked(file).suffix in sklearn.SUFFIXES else read(file)), file

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 - an estimator can be of any class, and so can its input
-"""scikit-learn: an estimator or pipeline, pickled or dumped with joblib."""
+"""scikit-learn: an estimator or pipeline, pickled, dumped with joblib, or saved with skops."""
 
 import logging
 import warnings
@@ -20,7 +20,7 @@ from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
-SUFFIXES = (".joblib", ".pkl", ".pickle")
+SUFFIXES = (".joblib", ".pkl", ".pickle", ".sav", ".skops")
 
 logger = logging.getLogger("ray.serve.eagleray")
 
@@ -62,7 +62,7 @@ def load(path: Path) -> SklearnModel:
     """Load a pickled estimator. Unpickling runs code that the pickle holds: serve only models that you trust.
 
     Args:
-        path: A ``.joblib`` or ``.pkl`` file, or a folder with one.
+        path: A file with one of ``SUFFIXES``, or a folder with one.
 
     Raises:
         ModelLoadError: The file is missing, is no pickle, needs a module that is not there, or holds no fitted model.
@@ -79,7 +79,9 @@ def wrap(estimator: Any, file: Path) -> SklearnModel:
     """
     if not callable(getattr(estimator, "predict", None)):
         kind = type(estimator).__name__
-        raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); dump the fitted estimator")
+        transforms = hasattr(estimator, "transform")
+        remedy = "end a pipeline of it with an estimator that predicts" if transforms else "dump the fitted estimator"
+        raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); {remedy}")
     try:
         check_is_fitted(estimator)
     except NotFittedError:
@@ -92,11 +94,15 @@ def wrap(estimator: Any, file: Path) -> SklearnModel:
 
 
 def unpickle(file: Path) -> Any:
-    """Read what was pickled, or dumped with joblib.
+    """Read what was pickled, dumped with joblib, or saved with skops.
 
     Raises:
-        ModelLoadError: It is no pickle, or needs a module that is not there.
+        ModelLoadError: It is no such file, or needs a module that is not there.
     """
+    if file.suffix == ".skops":
+        from eagleray_serving.frameworks import skops_file  # noqa: PLC0415 - takes a second, as it imports all estimators
+
+        return skops_file.read(file)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -2,19 +2,23 @@
 """XGBoost: a model saved as JSON or UBJSON (``save_model``), or an estimator, pickled or dumped with joblib."""
 
 import json
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import xgboost
 
-from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
 from eagleray_serving.frameworks.device import cannot_use, on_gpu
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
-SUFFIXES = (".json", ".ubj")
+SUFFIXES = (".json", ".ubj", ".xgb")
+
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 
 
 def load(path: Path) -> Model:
@@ -32,12 +36,20 @@ def load(path: Path) -> Model:
 
 def _read(file: Path) -> Any:
     try:
-        return xgboost.Booster(model_file=str(file))
+        with warnings.catch_warnings():  # that the suffix .xgb, of MLflow, tells no format
+            warnings.simplefilter("ignore", UserWarning)
+            return xgboost.Booster(model_file=str(file))
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise ModelLoadError(
-            f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({first_line(error)}); "
+            f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({_reason(error)}); "
             "write it with save_model()"
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """XGBoost's message without the place in its source, which comes first, and the stack, which comes last."""
+    told = str(error).partition("Stack trace:")[0]
+    return " ".join(_PLACE.sub("", told).split())[:500]
 
 
 def _with_cuda() -> bool:
