@@ -34,6 +34,11 @@ class InvalidInputError(ServingError):
         self.row = row
         self.status = status
 
+    def moved(self, rows: int) -> "InvalidInputError":
+        """The same, of a request before whose rows there are further ones."""
+        row = None if self.row is None else self.row + rows
+        return InvalidInputError(self.message, field=self.field, row=row, status=self.status)
+
     def __str__(self) -> str:
         """Row, field and message in one sentence."""
         where = [] if self.row is None else [f"row {self.row}"]
