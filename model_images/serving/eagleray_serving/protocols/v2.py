@@ -3,18 +3,21 @@
 Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
-from eagleray_serving.protocols import binary, jsonable, parse_object
+from eagleray_serving.protocols import VERSION, binary, jsonable, parse_object
 from eagleray_serving.protocols.inputs import parameter, rows_of
 from eagleray_serving.rows import Kind, Rows, Signature, describe
 from eagleray_serving.tensors import Array, Tensor
+
+RANKING: Final = "classification"
+"""Parameter of an output: how many of its best places Triton is to answer with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def parse_infer(
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
     wanted = wanted_of(request.get("outputs"), outputs)
+    refuse_ranking(parameter(output, RANKING) for output in request.get("outputs") or () if isinstance(output, dict))
     rows = rows_of(request.get("inputs"), signature, blob)
     return InferRequest(rows, wanted, identity, _as_bytes(request, wanted))
 
@@ -85,7 +89,7 @@ def metadata(model: str, platform: str, signature: Signature, outputs: Sequence[
     """What ``GET /v2/models/<name>`` answers."""
     return {
         "name": model,
-        "versions": [],
+        "versions": [VERSION],
         "platform": platform,
         "inputs": _inputs(signature),
         "outputs": [_told(output) for output in outputs],
@@ -138,6 +142,20 @@ def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
         if name not in known:
             raise InvalidInputError(f"the model's outputs are: {', '.join(known)}", field="outputs")
     return tuple(name for name in known if name in names) or known
+
+
+def refuse_ranking(asked: Iterable[object]) -> None:
+    """Refuse what Triton's extension for classifications has: an output as texts of its best places.
+
+    Args:
+        asked: The parameter RANKING of each output; None or 0 where it has none.
+
+    Raises:
+        InvalidInputError: One has it.
+    """
+    if any(asked):
+        message = f"{RANKING} (class_count) is not answered; ask for the output itself, and rank its values"
+        raise InvalidInputError(message, field="outputs")
 
 
 def _as_bytes(request: dict[str, Any], wanted: tuple[str, ...]) -> frozenset[str]:
