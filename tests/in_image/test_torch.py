@@ -10,15 +10,18 @@ import pytest
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, load_model
+from eagleray_serving.mlflow import read_folder
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.signature import parse_signature
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is in its image only")
+save_file: Any = pytest.importorskip("safetensors.torch", exc_type=ImportError).save_file
 
 # PyTorch means to give TorchScript up; as long as it reads it, it is served.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 
+LINEAR = ModelClass("torch.nn:Linear", {"in_features": 3, "out_features": 2})
 IMAGES = np.random.default_rng(1).normal(size=(5, 3, 6, 6)).astype(np.float32)
 
 
@@ -90,6 +93,80 @@ def test_weights_fill_their_class(tmp_path: Path) -> None:
         load_model("torch", tmp_path, ModelClass("collections:OrderedDict"))
     with pytest.raises(ModelLoadError, match="name its class in"):
         load_model("torch", tmp_path)
+
+
+def wrapped_by_ddp(weights: Any) -> Any:
+    return {f"module.{name}": value for name, value in weights.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        wrapped_by_ddp,
+        lambda weights: torch.compile(filled(weights)).state_dict(),
+        lambda weights: {"epoch": 3, "model_state_dict": weights, "optimizer_state_dict": optimizer(weights)},
+        lambda weights: {"state_dict": {f"net.{name}": value for name, value in weights.items()}, "epoch": 1},
+    ],
+)
+def test_weights_as_trainers_keep_them(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
+    trained = torch.nn.Linear(3, 2)
+    torch.save(wrap(trained.state_dict()), tmp_path / "weights.ckpt")
+    model = load_model("torch", tmp_path, LINEAR)
+    values = np.ones((2, 3), np.float32)
+    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
+
+
+def filled(weights: Any) -> Any:
+    module = torch.nn.Linear(3, 2)
+    module.load_state_dict(weights)
+    return module
+
+
+def optimizer(weights: Any) -> Any:
+    found = torch.optim.Adam(filled(weights).parameters())
+    return found.state_dict()
+
+
+def test_weights_of_safetensors(tmp_path: Path) -> None:
+    trained = torch.nn.Linear(3, 2)
+    save_file(wrapped_by_ddp(trained.state_dict()), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").touch()
+    values = np.ones((2, 3), np.float32)
+    assert np.allclose(answers_of(load_model("torch", tmp_path, LINEAR), Rows(values)), right(trained, values))
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors holds weights .*name its class in model\.class"):
+        load_model("torch", tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors is not a model that PyTorch .* can read"):
+        load_model("torch", tmp_path, LINEAR)
+
+
+def test_weights_of_another_class_are_told_apart_by_name(tmp_path: Path) -> None:
+    torch.save({"epoch": 1, "model": network().state_dict()}, tmp_path / "weights.pth")
+    with pytest.raises(
+        ModelLoadError, match=r"weights\.pth does not fit model\.class: its member 'model' .* lacks bias"
+    ):
+        load_model("torch", tmp_path, LINEAR)
+
+
+def test_the_folder_that_mlflow_writes(tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {pytorch: {model_data: data}, python_function: {data: data}}")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pickle_module_info.txt").write_text("mlflow.pytorch.pickle_module")
+    module = network().eval()
+    program(module, tmp_path / "data" / "model.pt2")
+    folder = read_folder(tmp_path)
+    assert folder is not None
+    model = load_model("torch", folder.model("torch"))
+    assert np.allclose(answers_of(model, Rows(IMAGES)), right(module), atol=1e-5)
+
+
+def test_a_module_pickled_as_a_whole_is_refused_in_plain_words(tmp_path: Path) -> None:
+    torch.save(network(), tmp_path / "model.pth")
+    with pytest.raises(ModelLoadError) as caught:
+        load_model("torch", tmp_path, LINEAR)
+    assert "can read without running code (it is damaged, or holds more than weights)" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
 
 
 class Evil:
