@@ -61,6 +61,17 @@ def test_it_answers_as_the_module_does(tmp_path: Path, save: Callable[[Any, Path
     assert model.classes is None
 
 
+def test_it_computes_in_as_many_threads_as_the_replica_has_cpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    script(network(), tmp_path / "model.pt")
+    load_model("torch", tmp_path)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
 def test_an_exported_program_tells_its_shape_and_type(tmp_path: Path) -> None:
     program(network(), tmp_path / "model.pt2")
     model = load_model("torch", tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.frameworks.device import bound_joblib
 from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -102,6 +103,7 @@ def load_code(folder: Path) -> Model:
 
 
 def _module(name: str, framework: str) -> Any:  # noqa: ANN401 - a module has no type of its own
+    bound_joblib()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

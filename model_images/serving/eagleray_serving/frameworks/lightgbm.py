@@ -11,6 +11,7 @@ import pandas as pd
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
+from eagleray_serving.frameworks.device import threads
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -50,7 +51,7 @@ def _model(booster: Any, file: Path) -> BoostedModel:
     signature = _signature(booster.feature_name(), categories)
 
     def scores(rows: Rows) -> Array:
-        values: Array = booster.predict(_frame(rows, categories) if categories else rows.values)
+        values: Array = booster.predict(_frame(rows, categories) if categories else rows.values, num_threads=threads())
         return values
 
     return BoostedModel(signature, classes, scores)

@@ -12,7 +12,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -101,7 +101,7 @@ def load(path: Path) -> OnnxModel:
     file = find_model_file(path, SUFFIXES)
     providers = [_CUDA, _CPU] if _with_cuda() else [_CPU]
     try:
-        session = onnxruntime.InferenceSession(str(file), providers=providers)
+        session = onnxruntime.InferenceSession(str(file), _options(), providers=providers)
     except Exception as error:  # noqa: BLE001 - its exceptions have no common base but Exception
         raise ModelLoadError(
             f"{file.name} is not a model that onnxruntime {onnxruntime.__version__} can read ({first_line(error)})"
@@ -109,6 +109,12 @@ def load(path: Path) -> OnnxModel:
     if _CUDA in providers and _CUDA not in session.get_providers():
         raise cannot_use("onnx", f"onnxruntime {onnxruntime.__version__}", "it finds none that it knows")
     return OnnxModel(session, _labels(onnx.load(file, load_external_data=False).graph))
+
+
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()  # 0 would be one for each core of the node
+    return options
 
 
 def _with_cuda() -> bool:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_unflatten
 
 from eagleray_serving.errors import ModelFailureError, ModelLoadError, first_line, last_line
 from eagleray_serving.frameworks import ModelClass, find_model_file
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
 from eagleray_serving.frameworks.weights import weights_of
 from eagleray_serving.outputs import PREDICT, Answer
 from eagleray_serving.rows import Rows, Signature
@@ -104,6 +104,7 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     """
     file = find_model_file(path, SUFFIXES)
     device = _device()
+    torch.set_num_threads(threads())
     if model_class is not None:
         module = _weighted(file, model_class)
         return TorchModel(module.to(device).eval(), device, outputs=_annotated(module))

@@ -12,7 +12,7 @@ import xgboost
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
 from eagleray_serving.rows import Column, Kind, Rows, Signature
 from eagleray_serving.tensors import Array
 
@@ -62,6 +62,7 @@ def _with_cuda() -> bool:
 
 def _model(booster: Any) -> BoostedModel:
     cuda = _with_cuda()
+    booster.set_param({"nthread": threads()})
     if cuda:
         booster.set_param({"device": "cuda"})
     learner = json.loads(booster.save_config())["learner"]
