@@ -25,7 +25,7 @@ def ensure() -> Path:
     python = VENV / "bin" / "python"
     shell.fresh_log("venv")
     with timed("Python packages into .venv"):
-        fill(VENV, PINS, log="venv")
+        _fill(VENV, PINS, log="venv")
     # The checkout itself, without a build: what is edited is what runs.
     site = next((VENV / "lib").glob("python3*")) / "site-packages"
     (site / "eagleray-checkout.pth").write_text("".join(f"{cache.REPO / source}\n" for source in SOURCES))
@@ -40,14 +40,24 @@ def ensure() -> Path:
     return VENV
 
 
-def fill(venv: Path, pins: Path, *, log: str) -> None:
-    """Make or renew a virtual environment, so that it has what is pinned and nothing else.
+def apart(name: str) -> Path:
+    """The Python of an environment of its own, for what cannot be installed beside the rest.
 
     Args:
-        venv: Its folder.
-        pins: A file of requirements with hashes.
-        log: Name of the log, appended to.
+        name: That of its pins in requirements/, without ``.txt``.
     """
+    pins = cache.REPO / "requirements" / f"{name}.txt"
+    log = f"venv-{name}"
+
+    def make(into: Path) -> None:
+        shell.fresh_log(log)
+        with timed(f"Python packages of requirements/{pins.name}"):
+            _fill(into, pins, log=log)
+
+    return cache.entry(log, [pins, sys.version], make) / "bin" / "python"
+
+
+def _fill(venv: Path, pins: Path, *, log: str) -> None:
     uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
     python = venv / "bin" / "python"
     if not python.exists():

@@ -1,7 +1,5 @@
 """Models that MLflow itself saved, made once and kept in the cache of the project's tooling."""
 
-import shutil
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,14 +18,11 @@ def folders(version: str) -> Path:
     Args:
         version: A key of ``VERSIONS``.
     """
-    pins = cache.REPO / "requirements" / f"{VERSIONS[version]}.txt"
-    return cache.entry(f"folders-of-{VERSIONS[version]}", [pins, _SAVE, sys.version], partial(_save, pins))
+    python = venv.apart(VERSIONS[version])
+    return cache.entry(f"folders-of-{VERSIONS[version]}", [str(python), _SAVE], partial(_save, python))
 
 
-def _save(pins: Path, into: Path) -> None:
-    log = f"folders-of-{pins.stem}"
+def _save(python: Path, into: Path) -> None:
+    log = into.name
     shell.fresh_log(log)
-    python = into / "venv"
-    venv.fill(python, pins, log=log)
-    shell.run([python / "bin" / "python", _SAVE, into], log=log, cwd=into, env={"MLFLOW_DISABLE_TELEMETRY": "true"})
-    shutil.rmtree(python)
+    shell.run([python, _SAVE, into], log=log, cwd=into, env={"MLFLOW_DISABLE_TELEMETRY": "true"})
