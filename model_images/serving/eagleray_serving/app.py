@@ -62,7 +62,7 @@ class Saved:
     def _model(self, folder: Folder | None) -> Model:
         if folder is None:
             return load_model(self.framework, self.path, self.model_class)
-        if folder.is_code(self.framework):
+        if folder.is_code:
             return load_code(folder.path)
         return load_model(self.framework, folder.model(self.framework), self.model_class)
 

@@ -48,9 +48,10 @@ class Folder:
     flavors: Mapping[str, Mapping[str, Any]]
     told: Mapping[str, Any]
 
-    def is_code(self, framework: str) -> bool:
-        """Whether the model is code of its user, a custom ``python_function``, which MLflow alone can load."""
-        return not self._flavor_of(framework) and set(self.flavors) == {_CODE} and not self._known_loader()
+    @property
+    def is_code(self) -> bool:
+        """Whether no framework here has a flavor of the model's, so that MLflow alone can load it."""
+        return _CODE in self.flavors and not {*self.flavors, self._known_loader()} & set(_FILES)
 
     def model(self, framework: str) -> Path:
         """The model's file, or its folder.

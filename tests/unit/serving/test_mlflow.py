@@ -99,7 +99,7 @@ def test_the_types_of_a_real_signature(saved: Path) -> None:
 
 
 def test_code_of_a_user_needs_mlflow_in_the_image(saved: Path) -> None:
-    with pytest.raises(ModelLoadError, match="this image has no MLflow: build an image with mlflow and"):
+    with pytest.raises(ModelLoadError, match=r"MLflow alone loads this model .* has no MLflow: build an image with"):
         Saved("sklearn", "m", saved / "code").load()
 
 
@@ -183,7 +183,12 @@ def test_a_folder_without_an_example(tmp_path: Path) -> None:
     ("text", "framework", "words"),
     [
         (COLUMNS, "onnx", "not of framework 'onnx'; its flavors: sklearn"),
-        ("flavors: {python_function: {}, spark: {}}", "sklearn", "its flavors: spark"),
+        ("flavors: {onnx: {}, python_function: {}, spark: {}}", "sklearn", "its flavors: onnx, spark"),
+        (
+            "flavors: {prophet: {}, python_function: {loader_module: mlflow.prophet}}",
+            "sklearn",
+            "MLflow alone loads this",
+        ),
         (
             "flavors: {python_function: {loader_module: mlflow.xgboost, data: model.ubj}}",
             "sklearn",

@@ -93,7 +93,7 @@ def load_model(framework: str, path: Path, model_class: ModelClass | None = None
 
 
 def load_code(folder: Path) -> Model:
-    """Load an MLflow folder whose model is code of a user's, in an image that has MLflow beside scikit-learn.
+    """Load an MLflow folder of no framework here, in an image that has MLflow beside scikit-learn.
 
     Raises:
         ModelLoadError: With one sentence that says why.

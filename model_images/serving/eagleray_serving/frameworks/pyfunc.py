@@ -1,4 +1,4 @@
-"""MLflow's ``python_function`` with code of a user's, in an image of theirs that has MLflow."""
+"""MLflow's ``python_function``: code of a user's, or of another library, in an image that has MLflow."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ def load(folder: Path) -> Model:
         from mlflow import pyfunc  # noqa: PLC0415 - images of ours do not have it
     except ModuleNotFoundError:
         raise ModelLoadError(
-            "the MLflow model is a python_function, code that MLflow alone loads, and this image has no MLflow: build "
-            "an image with mlflow and the model's requirements.txt from this one and name it in spec.image"
+            "MLflow alone loads this model (python_function), and this image has no MLflow: build an image with mlflow "
+            "and the model's requirements.txt from this one and name it in spec.image"
         ) from None
     try:
         model = pyfunc.load_model(str(folder))
