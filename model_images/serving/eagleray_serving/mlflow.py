@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import visible
-from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.rows import Signature
 from eagleray_serving.tensors import Tensor
 
 FILE = "MLmodel"

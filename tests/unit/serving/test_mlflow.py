@@ -7,9 +7,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from eagleray_serving.app import Saved
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.mlflow import told_signature
-from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.rows import Signature
 from eagleray_serving.tensors import Tensor
 
 # As MLflow 3.17 writes them, without what is not read.
