@@ -55,7 +55,7 @@ def test_it_answers_as_the_module_does(tmp_path: Path, save: Callable[[Any, Path
     save(module, tmp_path / name)
     model = load_model("torch", tmp_path)
     rows = parse_rows(IMAGES.tolist(), model.signature)
-    assert rows.values.dtype == np.float32
+    assert rows.arrays[0].dtype == np.float32
     assert np.allclose(answers_of(model, rows), right(module), atol=1e-5)
     assert np.allclose(answers_of(model, rows[:1]), right(module)[:1], atol=1e-5)
     assert model.classes is None
@@ -93,7 +93,7 @@ def test_weights_fill_their_class(tmp_path: Path) -> None:
     sizes = {"in_features": 3, "out_features": 2}
     model = load_model("torch", tmp_path, ModelClass("torch.nn:Linear", sizes))
     values = np.ones((2, 3), np.float32)
-    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
+    assert np.allclose(answers_of(model, Rows((values,))), right(trained, values))
     with pytest.raises(ModelLoadError, match=r"do not fit torch.nn:Linear: .*size mismatch for weight"):
         load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {**sizes, "out_features": 5}))
     with pytest.raises(ModelLoadError, match=r"model.class torch.nn:Linear cannot be made \(TypeError: .*nonsense"):
@@ -204,7 +204,7 @@ def test_half_a_file_is_named(tmp_path: Path, save: Callable[[Any, Path], None],
 def test_a_row_that_no_layer_takes_is_refused_alone(tmp_path: Path) -> None:
     script(network(), tmp_path / "model.pt")
     model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
-    good, bad = Rows(IMAGES[:2]), Rows(IMAGES[:1, :2])
+    good, bad = Rows((IMAGES[:2],)), Rows((IMAGES[:1, :2],))
     answer, refusal = predict_all(model, [good]) + predict_all(model, [bad])
     assert isinstance(answer, dict)
     assert isinstance(refusal, InvalidInputError)
@@ -246,7 +246,7 @@ def test_several_outputs(
     save(module, tmp_path / "model.pt")
     model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
     assert model.names == names
-    answer = model.answer(Rows(IMAGES))
+    answer = model.answer(Rows((IMAGES,)))
     assert np.array_equal(answer[names[0]], IMAGES * 2)
     assert np.array_equal(answer[names[1]], IMAGES.reshape(5, -1).argmax(1))
     if save is program:
@@ -281,9 +281,9 @@ def test_outputs_of_a_class_are_those_that_it_is_annotated_with(
     assert model.names == names
     if module is Named:
         with pytest.raises(ModelFailureError, match="answers a dict, and not one tensor"):
-            loaded.predict(Rows(IMAGES), names)
+            loaded.predict(Rows((IMAGES,)), names)
     else:
-        assert np.array_equal(model.answer(Rows(IMAGES))[names[0]], IMAGES * 2)
+        assert np.array_equal(model.answer(Rows((IMAGES,)))[names[0]], IMAGES * 2)
 
 
 class Nested(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
@@ -304,7 +304,7 @@ class Many(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed w
 
 def test_what_is_no_tensor_is_no_answer(tmp_path: Path) -> None:
     script(Many(), tmp_path / "model.pt")
-    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
+    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows((IMAGES[:, 0],))])
     assert isinstance(found, ModelFailureError)
     assert "answers a list, and not one tensor" in str(found)
 

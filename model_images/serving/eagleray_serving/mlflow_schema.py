@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.columns import Column, column_of
+from eagleray_serving.rows import Signature
 from eagleray_serving.tensors import Tensor
 
-_KINDS = {
-    "boolean": Kind.NUMBER,
-    "datetime": Kind.ANY,
-    "double": Kind.NUMBER,
-    "float": Kind.NUMBER,
-    "integer": Kind.NUMBER,
-    "long": Kind.NUMBER,
-    "string": Kind.STRING,
+_DTYPES = {
+    "boolean": np.bool_,
+    "datetime": np.datetime64,
+    "double": np.float64,
+    "float": np.float32,
+    "integer": np.int32,
+    "long": np.int64,
+    "string": np.str_,
 }
-"""What a column of each of MLflow's types holds; any value, where it has another."""
+"""The type of each of MLflow's types of columns; a column of another holds any value."""
 
 
 def parse_inputs(inputs: Any) -> Signature | None:  # noqa: ANN401 - it is what the file says
@@ -68,7 +69,7 @@ def _rows_of_frame(columns: Any, data: list[Any]) -> list[Any]:  # noqa: ANN401 
 
 
 def _column(each: dict[str, Any]) -> Column:
-    return Column(str(each["name"]), _KINDS.get(each["type"], Kind.ANY), required=each.get("required", True) is True)
+    return column_of(str(each["name"]), _DTYPES.get(each["type"], object), required=each.get("required", True) is True)
 
 
 def _tensor(each: dict[str, Any], place: int) -> Tensor | None:

@@ -14,10 +14,11 @@ import pytest
 
 from eagleray_serving import bodies
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.http import build_http
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.protocols import v1
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.service import Batching, Service
 
 PREDICT = "/v1/models/m:predict"
@@ -35,7 +36,7 @@ class Doubling:
     outputs = outputs_of(None)
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        return dict.fromkeys(outputs, rows.values[:, 0] * 2)
+        return dict.fromkeys(outputs, rows.column(0) * 2)
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ import pytest_asyncio
 
 from eagleray_serving import bodies
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
 from eagleray_serving.outputs import Answer, outputs_of
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.tensors import Tensor
 
@@ -52,7 +53,7 @@ class Failing:
     outputs = outputs_of(None)
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        if rows.values[0, 0] == 1:
+        if rows.arrays[0][0, 0] == 1:
             raise RuntimeError("a secret of the model")
         return dict.fromkeys(outputs, np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)])
 
@@ -247,7 +248,7 @@ class Detector:
     outputs = (Tensor("boxes", np.dtype(np.float32), (4,)), Tensor("label", np.dtype(object), ()))
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        whole = {"boxes": np.tile(rows.values, 2), "label": np.array(["cat", "dog"], dtype=object)[: len(rows)]}
+        whole = {"boxes": np.tile(rows.arrays[0], 2), "label": np.array(["cat", "dog"], dtype=object)[: len(rows)]}
         return {name: whole[name] for name in outputs}
 
 

@@ -1,7 +1,6 @@
 import json
-import sys
+import subprocess
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import joblib
@@ -9,14 +8,19 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+import eagleray_serving
 from eagleray_serving.app import Saved
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.mlflow import Folder, read_folder
 from eagleray_serving.outputs import PREDICT
-from eagleray_serving.rows import Column, Kind, Signature, parse_rows
+from eagleray_serving.rows import Signature, parse_rows
 from eagleray_serving.tensors import Tensor
+from kind import venv
 from unit.serving.mlflow_folders.made import VERSIONS, folders
 
+HERE = Path(__file__).parent
+SERVING = Path(eagleray_serving.__file__).parents[1]
 FRAMEWORKS = {
     "cloudpickle": "sklearn",
     "lightgbm": "lightgbm",
@@ -93,9 +97,14 @@ def test_the_types_of_a_real_signature(saved: Path) -> None:
     found = folder_of(saved / "types").signature
     assert found is not None
     assert found.columns is not None
-    kinds = {column.name: column.kind for column in found.columns}
-    assert kinds["amount"] is kinds["hour"] is kinds["small"] is kinds["home"] is Kind.NUMBER
-    assert kinds["plan"] is Kind.STRING
+    assert {column.name: (column.kind, column.dtype.name) for column in found.columns} == {
+        "amount": (Kind.NUMBER, "float64"),
+        "hour": (Kind.INTEGER, "int64"),
+        "small": (Kind.INTEGER, "int32"),
+        "home": (Kind.BOOLEAN, "bool"),
+        "plan": (Kind.STRING, "object"),
+        "at": (Kind.DATETIME, "datetime64[us]"),
+    }
 
 
 def test_code_of_a_user_needs_mlflow_in_the_image(saved: Path) -> None:
@@ -103,18 +112,12 @@ def test_code_of_a_user_needs_mlflow_in_the_image(saved: Path) -> None:
         Saved("sklearn", "m", saved / "code").load()
 
 
-def test_code_of_a_user_runs_where_mlflow_is(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Twice:
-        def predict(self, frame: Any) -> Any:
-            return frame["amount"].to_numpy(dtype=float) * 2
-
-    installed = ModuleType("mlflow")
-    installed.pyfunc = SimpleNamespace(load_model=lambda folder: {str(saved / "code"): Twice()}[folder])  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "mlflow", installed)
-    expected = json.loads((saved / "code.json").read_text())
-    model = Saved("sklearn", "m", saved / "code").load()
-    answer = model.answer(parse_rows(expected["rows"], model.signature))[PREDICT]
-    assert np.allclose(answer, expected["answers"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_code_of_a_user_runs_where_mlflow_is(version: str) -> None:
+    saved, python = folders(version), venv.apart(VERSIONS[version])
+    words = [python, HERE / "mlflow_folders" / "ask.py", saved / "code", saved / "code.json"]
+    ended = subprocess.run(words, env={"PYTHONPATH": str(SERVING)}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_columns(tmp_path: Path) -> None:
@@ -122,9 +125,9 @@ def test_columns(tmp_path: Path) -> None:
     assert found == Signature(
         columns=(
             Column("amount", Kind.NUMBER),
-            Column("hour", Kind.NUMBER, required=False),
+            Column("hour", Kind.INTEGER, required=False),
             Column("plan", Kind.STRING),
-            Column("at", Kind.ANY),
+            Column("at", Kind.DATETIME),
         ),
         named=True,
     )

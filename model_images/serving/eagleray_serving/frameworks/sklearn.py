@@ -9,12 +9,13 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
+from scipy.sparse import issparse
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
+from eagleray_serving.frameworks.frames import alike, given_to_model
 from eagleray_serving.frameworks.sklearn_signature import signature_of
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
@@ -39,23 +40,20 @@ class SklearnModel:
 
         Two runs for both: the most probable label is not what every estimator predicts.
         """
-        given = self._input(rows)
-        return {name: np.asarray(getattr(self._estimator, name)(given)) for name in outputs}
+        groups = alike(rows)
+        if len(groups) == 1:
+            return self._answer(groups[0][1], outputs)
+        order = np.argsort(np.concatenate([places for places, _ in groups]), kind="stable")
+        answers = [self._answer(group, outputs) for _, group in groups]
+        return {name: np.concatenate([answer[name] for answer in answers])[order] for name in outputs}
 
-    def _input(self, rows: Rows) -> Any:
-        if self.signature.text:
-            return rows.values[:, 0]
-        if rows.names is None:
-            return rows.values
-        if rows.values.dtype.kind == "f":
-            return pd.DataFrame(rows.values, columns=list(rows.names), copy=False)
-        return pd.DataFrame({name: self._column(rows, place) for place, name in enumerate(rows.names)})
+    def _answer(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        given = given_to_model(rows)
+        return {name: _array(getattr(self._estimator, name)(given)) for name in outputs}
 
-    def _column(self, rows: Rows, place: int) -> Any:
-        values = rows.values[:, place]
-        columns = self.signature.columns
-        numbers = columns is not None and columns[place].kind == "number"
-        return values.astype(np.float64) if numbers else values.tolist()
+
+def _array(values: Any) -> Array:
+    return np.asarray(values.toarray() if issparse(values) else values)
 
 
 def load(path: Path) -> SklearnModel:

@@ -65,7 +65,7 @@ class TorchModel:
         """What the module answers for each row."""
         with torch.inference_mode():
             try:
-                answer = self._module(*(torch.from_numpy(each).to(self._device) for each in rows.tensors))
+                answer = self._module(*(torch.from_numpy(each).to(self._device) for each in rows.arrays))
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:  # a shape that does not fit a layer, and the like

@@ -5,8 +5,8 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.rows import describe
 from eagleray_serving.tensors import Array
 
 VERSION: Final = "1"

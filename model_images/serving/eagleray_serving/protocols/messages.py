@@ -87,7 +87,7 @@ def infer_response(model: str, answer: Answer, request: Request) -> bytes:
     response = InferResponse(model_name=model, id=request.identity or "")
     for name in request.outputs:
         values = answer[name]
-        response.outputs.add(name=name, datatype=v2.datatype(values), shape=values.shape)
+        response.outputs.add(name=name, datatype=v2.datatype(values.dtype), shape=values.shape)
         response.raw_output_contents.append(binary.packed(values))
     return _bytes(response)
 

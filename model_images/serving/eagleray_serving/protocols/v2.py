@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.protocols import VERSION, binary, jsonable, parse_object
 from eagleray_serving.protocols.inputs import parameter, rows_of
-from eagleray_serving.rows import Kind, Rows, Signature, describe
-from eagleray_serving.tensors import Array, Tensor
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Tensor
 
 RANKING: Final = "classification"
 """Parameter of an output: how many of its best places Triton is to answer with."""
@@ -74,7 +75,7 @@ def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[d
     outputs, blobs = [], []
     for name in request.outputs:
         values = answer[name]
-        told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values)}
+        told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values.dtype)}
         if name in request.binary:
             blobs.append(binary.packed(values))
             told["parameters"] = {binary.SIZE: len(blobs[-1])}
@@ -96,33 +97,32 @@ def metadata(model: str, platform: str, signature: Signature, outputs: Sequence[
     }
 
 
-def datatype(values: Array) -> str:
-    """The protocol's name of an array's type."""
-    kind, bits = values.dtype.kind, values.dtype.itemsize * 8
+def datatype(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of a type."""
+    kind, bits = dtype.kind, dtype.itemsize * 8
     if kind in "iuf" and bits <= 64:
         return {"i": "INT", "u": "UINT", "f": "FP"}[kind] + str(bits)
     return "BOOL" if kind == "b" else "BYTES"
 
 
 def _inputs(signature: Signature) -> list[dict[str, Any]]:
-    datatypes = {Kind.NUMBER: "FP64", Kind.STRING: "BYTES", Kind.ANY: "BYTES"}
-    if signature.named and signature.columns is not None:
-        return [
-            {"name": column.name, "datatype": datatypes[column.kind], "shape": [-1]} for column in signature.columns
-        ]
-    if signature.text:
-        return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     if signature.tensors:
         return [_told(tensor) for tensor in signature.tensors]
-    width = -1 if signature.columns is None else len(signature.columns)
-    kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY
-    return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
+    if signature.text:
+        return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    columns = signature.columns
+    if columns is not None and signature.named:
+        return [{"name": each.name, "datatype": datatype(each.dtype), "shape": [-1]} for each in columns]
+    if columns is None:
+        return [{"name": "input", "datatype": "FP64", "shape": [-1, -1]}]
+    told = {datatype(column.dtype) for column in columns}
+    return [{"name": "input", "datatype": told.pop() if len(told) == 1 else "BYTES", "shape": [-1, len(columns)]}]
 
 
 def _told(tensor: Tensor) -> dict[str, Any]:
     sizes = (None,) if tensor.shape is None else tensor.shape
     shape = [-1, *(-1 if size is None else size for size in sizes)]
-    return {"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}
+    return {"name": tensor.name, "datatype": datatype(tensor.dtype), "shape": shape}
 
 
 def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
