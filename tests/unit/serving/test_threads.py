@@ -47,13 +47,15 @@ def test_xgboost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lightgbm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     booster = lightgbm.train({"verbose": -1}, lightgbm.Dataset(VALUES, TARGET), 2)
     booster.save_model(tmp_path / "model.txt")
-    model, told, predict = load_model("lightgbm", tmp_path), {}, lightgbm.Booster.predict
+    told: dict[str, Any] = {}
+    predict = lightgbm.Booster.predict
 
     def recorded(booster: Any, *given: Any, **options: Any) -> Any:
         told.update(options)
         return predict(booster, *given, **options)
 
     monkeypatch.setattr(lightgbm.Booster, "predict", recorded)
+    model = load_model("lightgbm", tmp_path)
     model.predict(parse_rows(VALUES.tolist(), model.signature), [PREDICT])
     assert told["num_threads"] == 7
 
