@@ -51,10 +51,6 @@ class Bodies:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: parse(_unpacked(body, encoding)))
 
-    def close(self) -> None:
-        """End the threads when they have nothing left to do."""
-        self._threads.shutdown(wait=False)
-
 
 async def _read(request: Request) -> bytes:
     chunks, size = [], 0

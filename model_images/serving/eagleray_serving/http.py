@@ -28,13 +28,13 @@ BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 
 def build_http(service: Service) -> Starlette:
     """The ASGI application of one model. Its shutdown finishes what is queued."""
-    handlers = _Handlers(service)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await handlers.close()
+        await service.close()
 
+    handlers = _Handlers(service)
     return Starlette(
         routes=[
             Route("/", handlers.alive),
@@ -74,11 +74,6 @@ class _Handlers:
             Route(f"{v2}/ready", self.model_ready),
             Route(f"{v2}/infer", self.infer, methods=["POST"]),
         ]
-
-    async def close(self) -> None:
-        """Finish what is queued, then stop."""
-        await self._service.close()
-        self._bodies.close()
 
     async def predict(self, request: Request) -> Response:
         self._check_model(request)

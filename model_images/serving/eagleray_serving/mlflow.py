@@ -20,6 +20,7 @@ from eagleray_serving.rows import Signature
 FILE: Final = "MLmodel"
 """What tells an MLflow folder."""
 
+_SIGNATURE, _EXAMPLE = "signature", "saved_input_example_info"
 _CODE = "python_function"
 _FLAVORS: dict[str, tuple[str, ...]] = {
     # Pipelines end in estimators of boosters, which images of scikit-learn do not have.
@@ -41,12 +42,12 @@ class Folder:
     Args:
         path: Where it is.
         flavors: What its ``MLmodel`` says of each way to load it.
-        told: All that this file says.
+        told: What it says of the signature and of the example.
     """
 
     path: Path
     flavors: Mapping[str, Mapping[str, Any]]
-    told: Mapping[str, Any]
+    told: Mapping[str, Mapping[str, Any]]
 
     @property
     def is_code(self) -> bool:
@@ -64,7 +65,7 @@ class Folder:
         """
         found = self._flavor_of(framework)
         if not found:
-            known = ", ".join(sorted({*self.flavors, self._known_loader()} - {_CODE, ""})) or f"none but {_CODE}"
+            known = ", ".join(sorted({*self.flavors, self._known_loader()} - {_CODE, ""})) or "none"
             raise ModelLoadError(f"the MLflow model is not of framework '{framework}'; its flavors: {known}")
         code = self.flavors.get(_CODE, {})
         names = [self.flavors.get(found, {}).get(_FILES[found]), *(code.get(key) for key in _CODE_FILES)]
@@ -81,14 +82,13 @@ class Folder:
 
         Parameters are left out: no model of a framework reads them, and MLflow gives code of a user's its defaults.
         """
-        return parse_inputs(self._json((self.told.get("signature") or {}).get("inputs") or "null", FILE))
+        return parse_inputs(self._json(self.told[_SIGNATURE].get("inputs") or "null", FILE))
 
     @cached_property
     def example(self) -> list[Any] | None:
         """Rows that the user gave as an example, as requests have them; None where there are none."""
-        about = self.told.get("saved_input_example_info") or {}
         for key in ("serving_input_path", "artifact_path"):
-            if (name := about.get(key)) and (self.path / name).is_file():
+            if (name := self.told[_EXAMPLE].get(key)) and (self.path / name).is_file():
                 return parse_example(self._json((self.path / name).read_text(), name))
         return None
 
@@ -130,9 +130,10 @@ def read_folder(path: Path) -> Folder | None:
     try:
         told = yaml.safe_load(file.read_text())
         flavors = {str(name): dict(about or {}) for name, about in told["flavors"].items()}
+        about = {key: dict(told.get(key) or {}) for key in (_SIGNATURE, _EXAMPLE)}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise ModelLoadError(f"{FILE} cannot be read ({type(error).__name__}: {first_line(error)})") from None
-    return Folder(file.parent, flavors, told)
+    return Folder(file.parent, flavors, about)
 
 
 def _find(path: Path) -> Path | None:

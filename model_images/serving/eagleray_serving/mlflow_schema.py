@@ -35,7 +35,7 @@ def parse_inputs(inputs: Any) -> Signature | None:  # noqa: ANN401 - it is what 
     """
     if not isinstance(inputs, list) or not inputs or not all(isinstance(each, dict) for each in inputs):
         return None
-    if all("tensor-spec" in each for each in inputs):
+    if all(isinstance(each.get("tensor-spec"), dict) for each in inputs):
         tensors = tuple(tensor for place, each in enumerate(inputs) if (tensor := _tensor(each, place)))
         return Signature(columns=None, tensors=tensors) if len(tensors) == len(inputs) else None
     if all(isinstance(each.get("type"), str) and each.get("name") for each in inputs):

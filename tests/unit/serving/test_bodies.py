@@ -126,3 +126,12 @@ async def test_others_are_answered_while_a_large_body_is_parsed(
     answered.set()
     assert small.json() == {"predictions": [0]}
     assert np.array_equal((await large).json()["predictions"], np.arange(60_000) * 2)
+
+
+async def test_a_large_body_for_a_replica_that_stops_may_be_sent_again() -> None:
+    service = Service("m", "sklearn", AnsweringModel(Doubling(), Output.LABELS), Batching(None, 0))
+    app = build_http(service)
+    async with app.router.lifespan_context(app):
+        pass
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://m") as client:
+        assert (await client.post(PREDICT, content=rows(60_000))).status_code == 503

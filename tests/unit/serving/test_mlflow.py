@@ -149,6 +149,7 @@ def test_a_tensor(tmp_path: Path) -> None:
         '[{"type": "tensor", "tensor-spec": {"dtype": "str", "shape": [-1, 2]}}]',
         '[{"type": "tensor", "tensor-spec": {"dtype": "bfloat16", "shape": [-1, 2]}}]',
         '[{"type": {"type": "array"}, "name": "x"}]',
+        '[{"type": "tensor", "tensor-spec": "float32"}]',
     ],
 )
 def test_what_rows_cannot_be_checked_against_is_left(tmp_path: Path, inputs: str) -> None:
@@ -203,6 +204,9 @@ def test_a_folder_without_an_example(tmp_path: Path) -> None:
         ("]", "sklearn", "MLmodel cannot be read"),
         ("text", "sklearn", "MLmodel cannot be read"),
         ("flavors: [sklearn]", "sklearn", "MLmodel cannot be read"),
+        ("flavors: {sklearn: {}}\nsignature: text", "sklearn", "MLmodel cannot be read"),
+        ("flavors: {sklearn: {}}\nsaved_input_example_info: [1]", "sklearn", "MLmodel cannot be read"),
+        ("flavors: {}", "sklearn", "its flavors: none"),
         ("flavors: {python_function: {loader_module: mine}}", "fortran", "framework 'fortran' is not known"),
     ],
 )

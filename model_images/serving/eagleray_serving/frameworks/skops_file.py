@@ -2,15 +2,13 @@
 """Estimators in files of skops, which hold no code: what they name is made only where it is trusted."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.mlflow import read_folder
-
-SUFFIX: Final = ".skops"
 
 _ESTIMATORS = {
     "lightgbm.sklearn.LGBM": ("Classifier", "Model", "Ranker", "Regressor"),
