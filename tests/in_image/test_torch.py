@@ -10,15 +10,18 @@ import pytest
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, load_model
+from eagleray_serving.mlflow import read_folder
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.signature import parse_signature
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is in its image only")
+save_file: Any = pytest.importorskip("safetensors.torch", exc_type=ImportError).save_file
 
 # PyTorch means to give TorchScript up; as long as it reads it, it is served.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 
+LINEAR = ModelClass("torch.nn:Linear", {"in_features": 3, "out_features": 2})
 IMAGES = np.random.default_rng(1).normal(size=(5, 3, 6, 6)).astype(np.float32)
 
 
@@ -52,10 +55,21 @@ def test_it_answers_as_the_module_does(tmp_path: Path, save: Callable[[Any, Path
     save(module, tmp_path / name)
     model = load_model("torch", tmp_path)
     rows = parse_rows(IMAGES.tolist(), model.signature)
-    assert rows.values.dtype == np.float32
+    assert rows.arrays[0].dtype == np.float32
     assert np.allclose(answers_of(model, rows), right(module), atol=1e-5)
     assert np.allclose(answers_of(model, rows[:1]), right(module)[:1], atol=1e-5)
     assert model.classes is None
+
+
+def test_it_computes_in_as_many_threads_as_the_replica_has_cpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    script(network(), tmp_path / "model.pt")
+    load_model("torch", tmp_path)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
 
 
 def test_an_exported_program_tells_its_shape_and_type(tmp_path: Path) -> None:
@@ -79,7 +93,7 @@ def test_weights_fill_their_class(tmp_path: Path) -> None:
     sizes = {"in_features": 3, "out_features": 2}
     model = load_model("torch", tmp_path, ModelClass("torch.nn:Linear", sizes))
     values = np.ones((2, 3), np.float32)
-    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
+    assert np.allclose(answers_of(model, Rows((values,))), right(trained, values))
     with pytest.raises(ModelLoadError, match=r"do not fit torch.nn:Linear: .*size mismatch for weight"):
         load_model("torch", tmp_path, ModelClass("torch.nn:Linear", {**sizes, "out_features": 5}))
     with pytest.raises(ModelLoadError, match=r"model.class torch.nn:Linear cannot be made \(TypeError: .*nonsense"):
@@ -90,6 +104,80 @@ def test_weights_fill_their_class(tmp_path: Path) -> None:
         load_model("torch", tmp_path, ModelClass("collections:OrderedDict"))
     with pytest.raises(ModelLoadError, match="name its class in"):
         load_model("torch", tmp_path)
+
+
+def wrapped_by_ddp(weights: Any) -> Any:
+    return {f"module.{name}": value for name, value in weights.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        wrapped_by_ddp,
+        lambda weights: torch.compile(filled(weights)).state_dict(),
+        lambda weights: {"epoch": 3, "model_state_dict": weights, "optimizer_state_dict": optimizer(weights)},
+        lambda weights: {"state_dict": {f"net.{name}": value for name, value in weights.items()}, "epoch": 1},
+    ],
+)
+def test_weights_as_trainers_keep_them(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
+    trained = torch.nn.Linear(3, 2)
+    torch.save(wrap(trained.state_dict()), tmp_path / "weights.ckpt")
+    model = load_model("torch", tmp_path, LINEAR)
+    values = np.ones((2, 3), np.float32)
+    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
+
+
+def filled(weights: Any) -> Any:
+    module = torch.nn.Linear(3, 2)
+    module.load_state_dict(weights)
+    return module
+
+
+def optimizer(weights: Any) -> Any:
+    found = torch.optim.Adam(filled(weights).parameters())
+    return found.state_dict()
+
+
+def test_weights_of_safetensors(tmp_path: Path) -> None:
+    trained = torch.nn.Linear(3, 2)
+    save_file(wrapped_by_ddp(trained.state_dict()), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").touch()
+    values = np.ones((2, 3), np.float32)
+    assert np.allclose(answers_of(load_model("torch", tmp_path, LINEAR), Rows(values)), right(trained, values))
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors holds weights .*name its class in model\.class"):
+        load_model("torch", tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelLoadError, match=r"model\.safetensors is not a model that PyTorch .* can read"):
+        load_model("torch", tmp_path, LINEAR)
+
+
+def test_weights_of_another_class_are_told_apart_by_name(tmp_path: Path) -> None:
+    torch.save({"epoch": 1, "model": network().state_dict()}, tmp_path / "weights.pth")
+    with pytest.raises(
+        ModelLoadError, match=r"weights\.pth does not fit model\.class: its member 'model' .* lacks bias"
+    ):
+        load_model("torch", tmp_path, LINEAR)
+
+
+def test_the_folder_that_mlflow_writes(tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {pytorch: {model_data: data}, python_function: {data: data}}")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pickle_module_info.txt").write_text("mlflow.pytorch.pickle_module")
+    module = network().eval()
+    program(module, tmp_path / "data" / "model.pt2")
+    folder = read_folder(tmp_path)
+    assert folder is not None
+    model = load_model("torch", folder.model("torch"))
+    assert np.allclose(answers_of(model, Rows(IMAGES)), right(module), atol=1e-5)
+
+
+def test_a_module_pickled_as_a_whole_is_refused_in_plain_words(tmp_path: Path) -> None:
+    torch.save(network(), tmp_path / "model.pth")
+    with pytest.raises(ModelLoadError) as caught:
+        load_model("torch", tmp_path, LINEAR)
+    assert "can read without running code (it is damaged, or holds more than weights)" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
 
 
 class Evil:
@@ -116,7 +204,7 @@ def test_half_a_file_is_named(tmp_path: Path, save: Callable[[Any, Path], None],
 def test_a_row_that_no_layer_takes_is_refused_alone(tmp_path: Path) -> None:
     script(network(), tmp_path / "model.pt")
     model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
-    good, bad = Rows(IMAGES[:2]), Rows(IMAGES[:1, :2])
+    good, bad = Rows((IMAGES[:2],)), Rows((IMAGES[:1, :2],))
     answer, refusal = predict_all(model, [good]) + predict_all(model, [bad])
     assert isinstance(answer, dict)
     assert isinstance(refusal, InvalidInputError)
@@ -158,7 +246,7 @@ def test_several_outputs(
     save(module, tmp_path / "model.pt")
     model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
     assert model.names == names
-    answer = model.answer(Rows(IMAGES))
+    answer = model.answer(Rows((IMAGES,)))
     assert np.array_equal(answer[names[0]], IMAGES * 2)
     assert np.array_equal(answer[names[1]], IMAGES.reshape(5, -1).argmax(1))
     if save is program:
@@ -193,9 +281,9 @@ def test_outputs_of_a_class_are_those_that_it_is_annotated_with(
     assert model.names == names
     if module is Named:
         with pytest.raises(ModelFailureError, match="answers a dict, and not one tensor"):
-            loaded.predict(Rows(IMAGES), names)
+            loaded.predict(Rows((IMAGES,)), names)
     else:
-        assert np.array_equal(model.answer(Rows(IMAGES))[names[0]], IMAGES * 2)
+        assert np.array_equal(model.answer(Rows((IMAGES,)))[names[0]], IMAGES * 2)
 
 
 class Nested(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
@@ -216,7 +304,7 @@ class Many(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed w
 
 def test_what_is_no_tensor_is_no_answer(tmp_path: Path) -> None:
     script(Many(), tmp_path / "model.pt")
-    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows(IMAGES[:, 0])])
+    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows((IMAGES[:, 0],))])
     assert isinstance(found, ModelFailureError)
     assert "answers a list, and not one tensor" in str(found)
 

@@ -22,14 +22,10 @@ def ensure() -> Path:
     wanted = cache.digest(PINS, sys.version, str(project["scripts"]), str(SOURCES))
     if stamp.exists() and stamp.read_text() == wanted:
         return VENV
-    uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
     python = VENV / "bin" / "python"
     shell.fresh_log("venv")
     with timed("Python packages into .venv"):
-        if not python.exists():
-            shell.run([uv, "venv", "--quiet", "--python", sys.executable, VENV], log="venv")
-        sync: list[str | Path] = [uv, "pip", "sync", "--python", python, "--require-hashes", PINS]
-        shell.run(sync, log="venv", hint=HINT)
+        _fill(VENV, PINS, log="venv")
     # The checkout itself, without a build: what is edited is what runs.
     site = next((VENV / "lib").glob("python3*")) / "site-packages"
     (site / "eagleray-checkout.pth").write_text("".join(f"{cache.REPO / source}\n" for source in SOURCES))
@@ -42,6 +38,32 @@ def ensure() -> Path:
     )
     stamp.write_text(wanted)
     return VENV
+
+
+def apart(name: str) -> Path:
+    """The Python of an environment of its own, for what cannot be installed beside the rest.
+
+    Args:
+        name: That of its pins in requirements/, without ``.txt``.
+    """
+    pins = cache.REPO / "requirements" / f"{name}.txt"
+    log = f"venv-{name}"
+
+    def make(into: Path) -> None:
+        shell.fresh_log(log)
+        with timed(f"Python packages of requirements/{pins.name}"):
+            _fill(into, pins, log=log)
+
+    return cache.entry(log, [pins, sys.version], make) / "bin" / "python"
+
+
+def _fill(venv: Path, pins: Path, *, log: str) -> None:
+    uv = cache.entry("uv", [UV_PINS, sys.version], _install_uv) / "bin" / "uv"
+    python = venv / "bin" / "python"
+    if not python.exists():
+        shell.run([uv, "venv", "--quiet", "--python", sys.executable, venv], log=log)
+    sync: list[str | Path] = [uv, "pip", "sync", "--python", python, "--require-hashes", pins]
+    shell.run(sync, log=log, hint=HINT)
 
 
 def _write_script(path: Path, python: Path, module: str, name: str) -> None:

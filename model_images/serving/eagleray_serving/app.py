@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import ModelLoadError
-from eagleray_serving.frameworks import ModelClass, check_framework, load_model
+from eagleray_serving.frameworks import Model, ModelClass, check_framework, load_code, load_model
 from eagleray_serving.http import build_http
-from eagleray_serving.mlflow import told_signature
+from eagleray_serving.mlflow import Folder, read_folder
 from eagleray_serving.rows import Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.signature import parse_signature
@@ -53,10 +53,18 @@ class Saved:
         Raises:
             ModelLoadError: With one sentence that says why not.
         """
-        told = told_signature(self.path, self.framework)
-        model = load_model(self.framework, self.path, self.model_class)
-        found = told if model.signature.vague else None
-        return AnsweringModel(model, self.output, self.signature or found)
+        check_framework(self.framework)
+        folder = read_folder(self.path)
+        model = self._model(folder)
+        told = folder.signature if folder and model.signature.vague else None
+        return AnsweringModel(model, self.output, self.signature or told)
+
+    def _model(self, folder: Folder | None) -> Model:
+        if folder is None:
+            return load_model(self.framework, self.path, self.model_class)
+        if folder.is_code:
+            return load_code(folder.path)
+        return load_model(self.framework, folder.model(self.framework), self.model_class)
 
 
 class ModelServer:

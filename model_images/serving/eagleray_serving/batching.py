@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
-from eagleray_serving.errors import ServerStoppingError
+from eagleray_serving.errors import InvalidInputError, ServerStoppingError
 
 
 class Batchable(Protocol):
@@ -45,6 +45,7 @@ class Served(Generic[Result]):
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[Item, Result]):
     item: Item
+    start: int  # its first row in the request
     future: asyncio.Future[tuple[Result, int]]
     since: float
 
@@ -55,7 +56,8 @@ class Batcher(Generic[Item, Result]):
     A batch starts at once unless company is expected: the batch before it ended less than ``max_wait`` ago and
     was larger than what is queued now. Then it waits until as many rows are there, or until its first request has
     waited ``max_wait``. So a lone caller never waits, and callers that ask in step are served in step. A request
-    larger than ``max_rows`` is cut into parts; other requests are never cut.
+    larger than ``max_rows`` is cut into parts, of which one is queued at a time, so that others come between; other
+    requests are never cut.
 
     Args:
         run: Answers each item of a batch, in order, with its result or its exception. An exception that it raises
@@ -80,6 +82,7 @@ class Batcher(Generic[Item, Result]):
         self._queue: deque[_Entry[Item, Result]] = deque()
         self._changed = asyncio.Event()
         self._closing = False
+        self._unanswered = 0  # requests, whose next parts may not be queued yet
         self._last_rows = 0
         self._last_end = float("-inf")
         self._loop = asyncio.get_running_loop()
@@ -95,19 +98,18 @@ class Batcher(Generic[Item, Result]):
 
         Raises:
             ServerStoppingError: After ``close``.
-            Exception: What the model answered for these rows.
+            Exception: What the model answered for these rows; an InvalidInputError counts them as the request does.
         """
         if self._closing or not self.alive:
             raise ServerStoppingError("this replica is stopping; send the request again")
-        now = self._loop.time()
-        entries = [_Entry(part, self._loop.create_future(), now) for part in self._cut(item)]
-        self._queue.extend(entries)
-        self._changed.set()
+        since = self._loop.time()
+        size = self._max_rows or len(item)
+        self._unanswered += 1
         try:
-            answers = await asyncio.gather(*(entry.future for entry in entries))
+            answers = [await self._ask(item, start, size, since) for start in range(0, len(item), size)]
         finally:
-            for entry in entries:
-                entry.future.cancel()
+            self._unanswered -= 1
+            self._changed.set()
         return Served(tuple(result for result, _ in answers), max(rows for _, rows in answers))
 
     async def close(self) -> None:
@@ -116,11 +118,12 @@ class Batcher(Generic[Item, Result]):
         self._changed.set()
         await self._worker
 
-    def _cut(self, item: Item) -> list[Item]:
-        size = self._max_rows
-        if size is None or len(item) <= size:
-            return [item]
-        return [item[start : start + size] for start in range(0, len(item), size)]
+    async def _ask(self, item: Item, start: int, size: int, since: float) -> tuple[Result, int]:
+        part = item if len(item) <= size else item[start : start + size]
+        entry = _Entry(part, start, self._loop.create_future(), since)
+        self._queue.append(entry)
+        self._changed.set()
+        return await entry.future
 
     async def _serve(self) -> None:
         while await self._next():
@@ -131,7 +134,7 @@ class Batcher(Generic[Item, Result]):
     async def _next(self) -> bool:
         """Return when a batch should start; False when there will be none."""
         while not self._queue:
-            if self._closing:
+            if self._closing and not self._unanswered:
                 return False
             self._changed.clear()
             await self._changed.wait()
@@ -182,6 +185,8 @@ class Batcher(Generic[Item, Result]):
             if entry.future.done():
                 continue
             if isinstance(answer, Exception):
-                entry.future.set_exception(answer)
+                entry.future.set_exception(
+                    answer.moved(entry.start) if isinstance(answer, InvalidInputError) else answer
+                )
             else:
                 entry.future.set_result((answer, rows))

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eagleray_serving import __version__
-from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.bodies import Bodies
 from eagleray_serving.protocols import messages
+from eagleray_serving.protocols.v2 import InferRequest
 from eagleray_serving.service import Service
 
 SERVICE: Final = "/inference.GRPCInferenceService"
@@ -61,18 +62,19 @@ class Calls:
 
     Args:
         service: The service.
+        bodies: What parses their messages.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, bodies: Bodies) -> None:
         self._service = service
+        self._bodies = bodies
 
-    async def answer(self, method: str, request: Request, body: bytes) -> tuple[bytes, int | None]:
+    async def answer(self, method: str, request: Request) -> tuple[bytes, int | None]:
         """Answer one call.
 
         Args:
             method: Its name.
-            request: What brought it.
-            body: Its message.
+            request: What brought it; its body is the message.
 
         Returns:
             The answer's message, and the rows of the batch that the model was given, or None where it was not asked.
@@ -84,16 +86,20 @@ class Calls:
         if request.headers.get("grpc-encoding", "identity") != "identity":
             raise HTTPException(501, "compressed messages are not taken; send them without compression")
         if method == "ModelInfer":
-            return await self._infer(body)
-        return self._about(method, body), None
+            return await self._infer(request)
+        return self._about(method, await self._bodies.parsed(request, bytes)), None
 
-    async def _infer(self, body: bytes) -> tuple[bytes, int]:
+    async def _infer(self, request: Request) -> tuple[bytes, int]:
         service = self._service
-        name, version, call = messages.parse_call(body)
-        self._check(name, version)
-        asked = messages.parse_infer(call, service.signature, service.output_names)
+        asked = await self._bodies.parsed(request, self._asked)
         prediction = await service.predict(asked.rows)
         return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+
+    def _asked(self, body: bytes) -> InferRequest:
+        service = self._service
+        name, version, call = messages.parse_call(body)
+        service.check_model(name, version)
+        return messages.parse_infer(call, service.signature, service.output_names)
 
     def _about(self, method: str, body: bytes) -> bytes:
         service = self._service
@@ -105,12 +111,7 @@ class Calls:
             return messages.server_metadata("eagleray", __version__)
         if method not in {"ModelReady", "ModelMetadata"}:
             raise HTTPException(501, f"there is no method {method}; this serves the Open Inference Protocol")
-        self._check(*messages.parse_asked(body))
+        service.check_model(*messages.parse_asked(body))
         if method == "ModelReady":
             return messages.ready(ready=service.healthy)
         return messages.metadata(service.name, service.platform, service.signature, service.outputs)
-
-    def _check(self, name: str, version: str) -> None:
-        self._service.check_name(name)
-        if version:
-            raise InvalidInputError(f"model '{name}' has no version '{version}': leave it out", status=404)

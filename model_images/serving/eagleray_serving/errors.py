@@ -1,5 +1,9 @@
 """Errors of the model server. Each message is one line that a person can act on."""
 
+import re
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
 
 class ServingError(Exception):
     """Anything the model server itself finds wrong."""
@@ -34,6 +38,11 @@ class InvalidInputError(ServingError):
         self.row = row
         self.status = status
 
+    def moved(self, rows: int) -> "InvalidInputError":
+        """The same, of a request before whose rows there are further ones."""
+        row = None if self.row is None else self.row + rows
+        return InvalidInputError(self.message, field=self.field, row=row, status=self.status)
+
     def __str__(self) -> str:
         """Row, field and message in one sentence."""
         where = [] if self.row is None else [f"row {self.row}"]
@@ -44,11 +53,16 @@ class InvalidInputError(ServingError):
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type when it has none."""
-    lines = str(error).strip().splitlines()
+    lines = _lines(error)
     return lines[0].strip()[:500] if lines else type(error).__name__
 
 
 def last_line(error: BaseException) -> str:
     """The last line of an exception's message, where a traceback is part of it; or its type when it has none."""
-    lines = str(error).strip().splitlines()
+    lines = _lines(error)
     return lines[-1].strip()[:500] if lines else type(error).__name__
+
+
+def _lines(error: BaseException) -> list[str]:
+    """The lines of a message, without the codes by which terminals colour them."""
+    return _COLOURS.sub("", str(error)).strip().splitlines()

@@ -16,13 +16,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eagleray_serving import __version__, calls
+from eagleray_serving.bodies import Bodies
 from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
 from eagleray_serving.protocols import binary, jsonable, v1, v2
 from eagleray_serving.service import Service
-
-MAX_BODY_BYTES = 64 * 2**20
-"""Largest request body in bytes; the router's limit is usually smaller."""
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 """Response header: rows in the largest batch that served the request."""
@@ -39,15 +37,13 @@ def build_http(service: Service) -> Starlette:
     handlers = _Handlers(service)
     return Starlette(
         routes=[
-            Route("/v1/models/{model}:predict", handlers.predict, methods=["POST"]),
-            Route("/v1/models/{model}:predict", handlers.only_post),
-            Route("/v1/models/{model}", handlers.model_v1),
+            Route("/", handlers.alive),
+            Route("/v1/models", handlers.models),
             Route("/v2", handlers.server),
             Route("/v2/health/live", handlers.live),
             Route("/v2/health/ready", handlers.ready),
-            Route("/v2/models/{model}", handlers.model_v2),
-            Route("/v2/models/{model}/ready", handlers.model_ready),
-            Route("/v2/models/{model}/infer", handlers.infer, methods=["POST"]),
+            *handlers.of_model("/v1/models/{model}", "/v2/models/{model}"),
+            *handlers.of_model("/v1/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}"),
             Route(f"{calls.SERVICE}/{{method}}", handlers.call, methods=["POST"]),
         ],
         lifespan=lifespan,
@@ -65,29 +61,50 @@ def build_http(service: Service) -> Starlette:
 class _Handlers:
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._calls = Calls(service)
+        self._bodies = Bodies()
+        self._calls = Calls(service, self._bodies)
+
+    def of_model(self, v1: str, v2: str) -> list[Route]:
+        """The routes of a model, which each protocol has below a path of its own."""
+        return [
+            Route(f"{v1}:predict", self.predict, methods=["POST"]),
+            Route(f"{v1}:predict", self.only_post),
+            Route(v1, self.model_v1),
+            Route(v2, self.model_v2),
+            Route(f"{v2}/ready", self.model_ready),
+            Route(f"{v2}/infer", self.infer, methods=["POST"]),
+        ]
 
     async def predict(self, request: Request) -> Response:
         self._check_model(request)
-        rows = v1.parse_predict(await _body(request), self._service.signature)
+        signature = self._service.signature
+        rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
         prediction = await self._service.predict(rows)
         return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
         service = self._service
-        json_bytes = request.headers.get(binary.HEADER)
-        asked = v2.parse_infer(await _body(request), service.signature, service.output_names, json_bytes)
+        json_bytes = request.headers.get(binary.HEADER)  # counted before the body was packed
+        asked = await self._bodies.parsed(
+            request, lambda body: v2.parse_infer(body, service.signature, service.output_names, json_bytes)
+        )
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
 
     async def call(self, request: Request) -> Response:
-        body, rows = await self._calls.answer(request.path_params["method"], request, await _body(request))
+        body, rows = await self._calls.answer(request.path_params["method"], request)
         return Response(body, headers=_batch_header(rows), media_type=calls.CONTENT_TYPE)
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
+
+    async def alive(self, _request: Request) -> Response:
+        return _json({"status": "alive"})
+
+    async def models(self, _request: Request) -> Response:
+        return _json({"models": [self._service.name]})
 
     async def model_v1(self, request: Request) -> Response:
         self._check_model(request)
@@ -116,17 +133,7 @@ class _Handlers:
         return _json({"name": self._service.name, "ready": ready}, status=200 if ready else 503)
 
     def _check_model(self, request: Request) -> None:
-        self._service.check_name(request.path_params["model"])
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise InvalidInputError(f"the body is larger than {MAX_BODY_BYTES} bytes; send fewer rows", status=413)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        self._service.check_model(request.path_params["model"], request.path_params.get("version"))
 
 
 def _json(

@@ -71,8 +71,6 @@ def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInpu
         else:
             row, size = row + half, size - half
     message = f"the model refused the row: {first_line(error)}"
-    for position, value in enumerate(rows.values[row]) if rows.values.ndim == 2 else ():
-        if value is None or value != value:  # noqa: PLR0124 - NaN is what differs from itself
-            field = rows.names[position] if rows.names else str(position)
-            return InvalidInputError(f"null (a missing value), and {message}", field=field, row=row)
+    if (missing := rows.missing(row)) is not None:
+        return InvalidInputError(f"null (a missing value), and {message}", field=missing, row=row)
     return InvalidInputError(message, row=row)

@@ -1,39 +1,19 @@
-"""Rows of a request: checked against what the model was trained on, held as one array."""
+"""Rows of a request: checked against what the model was trained on, held as one array or as one for each column."""
 
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
+from eagleray_serving.columns import Column, Kind, Missing, describe, hold
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.tensors import Array, Tensor, parse_tensor
+from eagleray_serving.tensors import Array, Tensor, fit, of_objects, parse_tensor
 
-
-class Kind(StrEnum):
-    """What a column holds."""
-
-    NUMBER = "number"
-    STRING = "string"
-    ANY = "any"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column that the model was trained on.
-
-    Args:
-        name: The column's name, or its position as text when the model was trained without names.
-        kind: What values it takes.
-        values: The only values that the model knows, where it refuses others.
-        required: False when the model drops the column, so that rows may leave it out.
-    """
-
-    name: str
-    kind: Kind = Kind.ANY
-    values: frozenset[Any] | None = None
-    required: bool = True
+_EXACT = 2**53
+"""Up to here float64 holds every whole number."""
+_ANY = Column("value")
+_TEXT = "a string (the model reads text)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +24,31 @@ class Signature:
         columns: The columns in training order; None when the model does not say.
         named: Whether rows may be objects, and the model is given a frame with column names.
         text: Whether a row is one string instead of a list of values.
+        objects: Whether a row is an object of whatever members it has.
         tensors: What a row is where it is no list of columns: one tensor, or one of each.
+        every: What each column is, where the model does not say how many there are.
+        spaceless: Whether names have ``_`` where those of the training frame may have had spaces, which are taken too.
     """
 
     columns: tuple[Column, ...] | None
     named: bool = False
     text: bool = False
+    objects: bool = False
     tensors: tuple[Tensor, ...] = ()
+    every: Column = _ANY
+    spaceless: bool = False
 
     @property
     def vague(self) -> bool:
         """Whether the model does not say what it takes."""
-        return self.columns is None and not self.text and all(tensor.shape is None for tensor in self.tensors)
+        told = self.columns is not None or self.text or self.objects
+        return not told and all(tensor.shape is None for tensor in self.tensors)
 
     @property
-    def numeric(self) -> bool:
-        """Whether every column takes numbers only."""
-        return self.columns is not None and all(column.kind is Kind.NUMBER for column in self.columns)
+    def numeric(self) -> np.dtype[Any] | None:
+        """The type of numbers that every column holds; None where they differ, or hold something else."""
+        dtypes = {column.dtype if column.kind is Kind.NUMBER else None for column in self.columns or ()}
+        return dtypes.pop() if len(dtypes) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +56,55 @@ class Rows:
     """Checked rows.
 
     Args:
-        values: float64 when all columns are numbers, else object; two dimensions. A missing value is NaN/None.
-            Where rows are tensors: the first of them, in the model's own type.
-        names: Column names, when the model is to be given a frame.
-        more: The further tensors, where a row is several.
+        arrays: Of each the first axis counts rows. One for each column, in its type; or one matrix ``[rows, columns]``
+            where all of them are numbers of one type; or, where rows have no columns, the tensors in the signature's
+            order, or one axis of text or objects.
+        columns: The columns; none where rows have none.
+        named: Whether the model is to be given a frame with their names.
     """
 
-    values: Array
-    names: tuple[str, ...] | None = None
-    more: tuple[Array, ...] = ()
+    arrays: tuple[Array, ...]
+    columns: tuple[Column, ...] = ()
+    named: bool = False
 
     @property
-    def tensors(self) -> tuple[Array, ...]:
-        """The tensors in the signature's order, where rows are tensors."""
-        return self.values, *self.more
+    def matrix(self) -> Array | None:
+        """The one array of all columns, where there is one."""
+        first, *others = self.arrays
+        return first if first.ndim == 2 and not others else None
 
     @property
     def layout(self) -> Hashable:
         """Rows of equal layout can be put into one batch."""
-        return self.names, tuple((tensor.shape[1:], tensor.dtype.kind) for tensor in self.tensors)
+        return self.named, self.columns, tuple((array.shape[1:], array.dtype) for array in self.arrays)
+
+    def column(self, place: int) -> Array:
+        """The values of a column."""
+        matrix = self.matrix
+        return self.arrays[place] if matrix is None else matrix[:, place]
+
+    def missing(self, row: int) -> str | None:
+        """The name of the first column that the model reads and that misses a value in this row."""
+        for place, column in enumerate(self.columns):
+            value = self.column(place)[row]
+            if column.required and (value is None or value != value):  # noqa: PLR0124 - NaN and NaT are not themselves
+                return column.name
+        return None
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.arrays[0])
 
-    def __getitem__(self, rows: slice) -> Self:
-        return type(self)(self.values[rows], self.names, tuple(tensor[rows] for tensor in self.more))
+    def __getitem__(self, rows: Any) -> Self:  # noqa: ANN401 - a slice, or places as numpy takes them
+        return type(self)(tuple(array[rows] for array in self.arrays), self.columns, self.named)
 
     @staticmethod
     def join(parts: "Sequence[Rows]") -> "Rows":
         """One batch of several requests with equal layout."""
+        first = parts[0]
         if len(parts) == 1:
-            return parts[0]
-        values, *more = (np.concatenate(each) for each in zip(*(part.tensors for part in parts), strict=True))
-        return Rows(values, parts[0].names, tuple(more))
+            return first
+        arrays = tuple(np.concatenate(each) for each in zip(*(part.arrays for part in parts), strict=True))
+        return Rows(arrays, first.columns, first.named)
 
 
 def parse_rows(instances: object, signature: Signature, *, field: str = "instances") -> Rows:
@@ -108,7 +112,7 @@ def parse_rows(instances: object, signature: Signature, *, field: str = "instanc
 
     Args:
         instances: What the request holds: a list of rows, each a list of values, an object, a tensor or an object of
-            several, or, for a model that reads text, one string.
+            several, or, for a model that reads text or does not say what it reads, one value.
         signature: What the model takes.
         field: The JSON member that held the rows, for messages.
 
@@ -119,62 +123,112 @@ def parse_rows(instances: object, signature: Signature, *, field: str = "instanc
         raise InvalidInputError(f"expected a list of rows, got {describe(instances)}", field=field)
     if not instances:
         raise InvalidInputError("expected at least one row, got an empty list", field=field)
-    if signature.text:
-        return _text_rows(instances)
-    if len(signature.tensors) > 1:
-        return _tensor_rows(instances, signature.tensors)
+    if signature.text or signature.objects:
+        each = _each(instances, dict, "an object") if signature.objects else _each(instances, str, _TEXT)
+        return Rows((each,))
     if signature.tensors:
-        return Rows(parse_tensor(instances, signature.tensors[0]))
+        return _tensor_rows(instances, signature.tensors)
     if isinstance(instances[0], dict):
         return _named_rows(instances, signature)
+    if signature.columns is None and not isinstance(instances[0], list):
+        return of_values(instances, signature)
     return _listed_rows(instances, signature)
 
 
-def check_values(values: Array, signature: Signature) -> Rows:
+def of_values(values: Sequence[Any], signature: Signature) -> Rows:
+    """Rows that are one value each, for a model that does not say what it takes.
+
+    Raises:
+        InvalidInputError: One is a list or an object, or another than every column holds, naming its row.
+    """
+    every = signature.every
+    if every.kind is not Kind.ANY:
+        return _held([values], (every,), named=False)
+    return Rows((hold(values, replace(every, missing=Missing.NONE)),))
+
+
+def of_matrix(values: Array, signature: Signature) -> Rows:
     """Check the values of a rectangular array against the signature's columns and choose how to hold them.
+
+    Args:
+        values: ``[rows, columns]``, of numbers or objects.
+        signature: What the model takes: as many columns, or any.
 
     Raises:
         InvalidInputError: Naming the row and the field.
     """
-    columns = signature.columns
-    if columns is None:
-        return Rows(_as_numbers(values) if values.dtype.kind in "biuf" else values)
-    names = tuple(column.name for column in columns) if signature.named else None
-    if values.dtype.kind in "biuf" and signature.numeric:
-        return Rows(_as_numbers(values), names)
-    values = values.astype(object)
-    for position, column in enumerate(columns):
-        _check_column(values[:, position], column)
-    return Rows(_as_numbers(values) if signature.numeric else values, names)
+    columns = signature.columns or _placed(values.shape[1], signature)
+    if signature.vague and signature.every.kind is Kind.ANY and _exact(values):
+        return Rows((np.ascontiguousarray(values, dtype=np.float64),), columns)
+    if (fitting := _fitting(values, replace(signature, columns=columns))) is not None:
+        return fitting
+    return _held([values[:, place] for place in range(len(columns))], columns, named=signature.named)
 
 
-def describe(value: object) -> str:
-    """The JSON type of a value, with an article."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
-    return names.get(type(value), f"a {type(value).__name__}")
+def of_columns(values: Mapping[str, Sequence[Any] | Array], signature: Signature) -> Rows:
+    """Rows that were sent a column at a time.
+
+    Args:
+        values: What each column holds, equally many values in all of them.
+        signature: What the model takes: these columns, or any.
+
+    Raises:
+        InvalidInputError: Naming the column, and the row where there is one.
+    """
+    if signature.columns is None:
+        columns = tuple(replace(signature.every, name=name) for name in values)
+        return _held(list(values.values()), columns, named=True)
+    given = {_name(name, signature): each for name, each in values.items()}
+    _check_columns(given, signature)
+    nothing = [None] * len(next(iter(given.values())))
+    return _held([given.get(each.name, nothing) for each in signature.columns], signature.columns, named=True)
 
 
-def _text_rows(instances: list[Any]) -> Rows:
+def _placed(count: int, signature: Signature) -> tuple[Column, ...]:
+    """Columns that are called by their places."""
+    return tuple(replace(signature.every, name=str(place)) for place in range(count))
+
+
+def _exact(values: Array) -> bool:
+    """Whether all are numbers that float64 holds as they are."""
+    kind = values.dtype.kind
+    return kind == "f" or (kind in "iu" and bool(((values <= _EXACT) & (values >= -_EXACT)).all()))
+
+
+def _fitting(values: Array, signature: Signature) -> Rows | None:
+    """A matrix of the columns' one type; None where there is none, or a closer look tells which column does not fit."""
+    if signature.columns is None or signature.numeric is None or values.dtype.kind not in "biuf":
+        return None
+    try:
+        return Rows((fit(values, signature.numeric, ""),), signature.columns, signature.named)
+    except InvalidInputError:
+        return None
+
+
+def _held(values: Sequence[Sequence[Any] | Array], columns: tuple[Column, ...], *, named: bool) -> Rows:
+    if not columns:
+        raise InvalidInputError("expected at least one value, got none", row=0)
+    arrays = [hold(each, column) for each, column in zip(values, columns, strict=True)]
+    alike = Signature(columns).numeric is not None
+    return Rows((np.column_stack(arrays),) if alike else tuple(arrays), columns, named)
+
+
+def _each(instances: list[Any], wanted: type, told: str) -> Array:
     for row, value in enumerate(instances):
-        if not isinstance(value, str):
-            raise InvalidInputError(f"expected a string (the model reads text), got {describe(value)}", row=row)
-    values = np.empty((len(instances), 1), dtype=object)
-    values[:, 0] = instances
-    return Rows(values)
+        if not isinstance(value, wanted):
+            raise InvalidInputError(f"expected {told}, got {describe(value)}", row=row)
+    return of_objects(instances, (len(instances),))
 
 
 def _tensor_rows(instances: list[Any], tensors: tuple[Tensor, ...]) -> Rows:
+    if len(tensors) == 1:
+        return Rows((parse_tensor(instances, tensors[0]),))
     names = [tensor.name for tensor in tensors]
     for row, instance in enumerate(instances):
         if not isinstance(instance, dict):
             raise InvalidInputError(f"expected an object of {', '.join(names)}, got {describe(instance)}", row=row)
         check_names(instance, names, row)
-    values, *more = (parse_tensor([row[each.name] for row in instances], each, each.name) for each in tensors)
-    return Rows(values, more=tuple(more))
+    return Rows(tuple(parse_tensor([row[each.name] for row in instances], each, each.name) for each in tensors))
 
 
 def check_names(found: Collection[str], names: Sequence[str], row: int | None = None) -> None:
@@ -191,39 +245,45 @@ def check_names(found: Collection[str], names: Sequence[str], row: int | None = 
             raise InvalidInputError(f"no such tensor; the model takes {', '.join(names)}", field=name, row=row)
 
 
+def _name(name: str, signature: Signature) -> str:
+    return name.replace(" ", "_") if signature.spaceless else name
+
+
 def _named_rows(instances: list[Any], signature: Signature) -> Rows:
     if signature.columns is not None and not signature.named:
         raise InvalidInputError("the model was trained without column names; send each row as a list of values", row=0)
-    columns = signature.columns
-    if columns is None:
-        columns = tuple(Column(str(name)) for name in instances[0])
-    names = tuple(column.name for column in columns)
-    optional = {column.name for column in columns if not column.required}
-    values = np.empty((len(instances), len(names)), dtype=object)
     for row, instance in enumerate(instances):
         if not isinstance(instance, dict):
             raise InvalidInputError(f"expected an object like row 0, got {describe(instance)}", row=row)
-        if not set(names) >= instance.keys() >= set(names) - optional:
-            _refuse_columns(instance, names, optional, row)
-        values[row] = [instance.get(name) for name in names]
-    if signature.columns is None:
-        return Rows(values, names)
-    return check_values(values, signature)
+    if signature.spaceless:
+        instances = [{_name(name, signature): value for name, value in row.items()} for row in instances]
+    columns = signature.columns or tuple(map(Column, instances[0]))
+    optional = {column.name for column in columns if not column.required}
+    names = {column.name for column in columns}
+    for row, instance in enumerate(instances):
+        if instance.keys() != names and not names >= instance.keys() >= names - optional:
+            _check_columns(instance, Signature(columns), row)
+    values = [[instance.get(column.name) for instance in instances] for column in columns]
+    return _held(values, columns, named=True)
 
 
-def _refuse_columns(instance: dict[str, Any], names: tuple[str, ...], optional: set[str], row: int) -> None:
+def _check_columns(found: Collection[str], signature: Signature, row: int | None = None) -> None:
+    """Refuse what lacks a column, or has one that the model does not know."""
+    columns = signature.columns or ()
+    names = [column.name for column in columns]
     expected = "expected " + ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    for name in names:
-        if name not in instance and name not in optional:
-            raise InvalidInputError(f"the column is missing; {expected}", field=name, row=row)
-    unknown = next(name for name in instance if name not in names)
-    raise InvalidInputError(f"the model knows no such column; {expected}", field=unknown, row=row)
+    for column in columns:
+        if column.required and column.name not in found:
+            raise InvalidInputError(f"the column is missing; {expected}", field=column.name, row=row)
+    for name in found:
+        if name not in names:
+            raise InvalidInputError(f"the model knows no such column; {expected}", field=name, row=row)
 
 
 def _listed_rows(instances: list[Any], signature: Signature) -> Rows:
     width = len(signature.columns) if signature.columns is not None else None
-    if signature.numeric and (numbers := _plain_numbers(instances, width)) is not None:
-        return check_values(numbers, signature)
+    if signature.numeric is not None and (numbers := _plain_numbers(instances, width)) is not None:
+        return of_matrix(numbers, signature)
     for row, instance in enumerate(instances):
         if not isinstance(instance, list):
             hint = "send each row as a list of values" + (" or an object" if signature.named or width is None else "")
@@ -233,10 +293,8 @@ def _listed_rows(instances: list[Any], signature: Signature) -> Rows:
             raise InvalidInputError(f"expected {width} values, got {len(instance)}", row=row)
     if not width:
         raise InvalidInputError("expected at least one value, got an empty list", row=0)
-    values = np.empty((len(instances), width), dtype=object)
-    for row, instance in enumerate(instances):
-        values[row] = instance
-    return check_values(values, signature)
+    columns = signature.columns or _placed(width, signature)
+    return _held(list(zip(*instances, strict=True)), columns, named=signature.named)
 
 
 def _plain_numbers(instances: list[Any], width: int | None) -> Array | None:
@@ -246,29 +304,3 @@ def _plain_numbers(instances: list[Any], width: int | None) -> Array | None:
     except ValueError:  # ragged
         return None
     return values if values.ndim == 2 and values.shape[1] == width and values.dtype.kind in "biuf" else None
-
-
-def _check_column(values: Array, column: Column) -> None:
-    allowed = _TYPES[column.kind]
-    if not set(map(type, values)) <= allowed:
-        row = next(row for row, value in enumerate(values) if type(value) not in allowed)
-        expected = "one value" if column.kind is Kind.ANY else f"a {column.kind}"
-        raise InvalidInputError(f"expected {expected}, got {describe(values[row])}", field=column.name, row=row)
-    if column.values is None:
-        return
-    for row, value in enumerate(values):
-        if value is not None and value not in column.values:
-            known = ", ".join(sorted(map(str, column.values))[:20])
-            raise InvalidInputError(f"the model knows only {known}; got {value!r}", field=column.name, row=row)
-
-
-def _as_numbers(values: Array) -> Array:
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
-_NULL = type(None)
-_TYPES: dict[Kind, frozenset[type]] = {
-    Kind.NUMBER: frozenset({int, float, bool, _NULL}),
-    Kind.STRING: frozenset({str, _NULL}),
-    Kind.ANY: frozenset({int, float, bool, str, _NULL}),
-}

@@ -12,6 +12,7 @@ from eagleray_serving.batching import Batcher
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import predict_all
+from eagleray_serving.protocols import VERSION
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
@@ -96,14 +97,21 @@ class Service:
         """Whether requests are being answered."""
         return self._batcher.alive
 
-    def check_name(self, name: str) -> None:
+    def check_model(self, name: str, version: str | None) -> None:
         """Refuse what is for another model.
 
+        Args:
+            name: The name of the model that is asked for.
+            version: Its version; None or empty for any.
+
         Raises:
-            InvalidInputError: It is.
+            InvalidInputError: It is another.
         """
         if name != self.name:
             raise InvalidInputError(f"model '{name}' is not here; this is '{self.name}'", status=404)
+        if version and version != VERSION:
+            message = f"model '{name}' has no version '{version}': leave it out, or ask for '{VERSION}'"
+            raise InvalidInputError(message, status=404)
 
     async def predict(self, rows: Rows) -> Prediction:
         """Predict the rows of one request, together with those of others.

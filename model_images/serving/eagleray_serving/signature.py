@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from eagleray_serving.columns import Column, column_of
 from eagleray_serving.errors import ModelLoadError
-from eagleray_serving.rows import Column, Kind, Signature
+from eagleray_serving.rows import Signature
 from eagleray_serving.tensors import Tensor
 
 TEXT = "BYTES"
@@ -55,7 +56,7 @@ def _check(each: Any) -> None:  # noqa: ANN401 - it is what was sent
 
 
 def _column(each: dict[str, Any]) -> Column:
-    return Column(each["name"], Kind.STRING if each["datatype"] == TEXT else Kind.NUMBER)
+    return column_of(each["name"], DTYPES.get(each["datatype"], np.str_))
 
 
 def _tensor(each: dict[str, Any]) -> Tensor:

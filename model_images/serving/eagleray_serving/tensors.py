@@ -77,32 +77,37 @@ def check_tensor(values: Array, tensor: Tensor) -> Array:
     """
     if not _fits(values.shape[1:], tensor):
         raise InvalidInputError(f"expected shape [rows{_sizes(tensor)}], got {list(values.shape)}", field=tensor.name)
-    if tensor.dtype.kind in "iu":
-        _check_integers(values, tensor)
-    elif tensor.dtype.kind == "b" and values.dtype.kind != "b":
-        raise InvalidInputError("expected booleans, got numbers", field=tensor.name)
-    with np.errstate(over="ignore"):  # looked at below
-        found = np.ascontiguousarray(values, dtype=tensor.dtype)
-    if tensor.dtype.kind == "f" and tensor.dtype.itemsize < values.dtype.itemsize:
-        _check_overflow(values, found, tensor)
+    return fit(values, tensor.dtype, tensor.name)
+
+
+def fit(values: Array, dtype: np.dtype[Any], field: str) -> Array:
+    """Numbers in the model's own type, of which none is changed but by rounding.
+
+    Args:
+        values: Numbers, the rows first.
+        dtype: The type.
+        field: What holds them, for messages.
+
+    Raises:
+        InvalidInputError: The type does not hold a number, naming the row.
+    """
+    if dtype.kind == "b" and values.dtype.kind != "b":
+        raise InvalidInputError("expected booleans, got numbers", field=field)
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+        found = np.ascontiguousarray(values, dtype=dtype)
+    if dtype.kind in "iu":
+        bounds = np.iinfo(dtype)
+        fits = (values >= bounds.min) & (values <= bounds.max) & (found == values)
+        _check_all(fits, f"expected whole numbers from {bounds.min} to {bounds.max} ({dtype})", field)
+    elif dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
+        _check_all(np.isfinite(found) | ~np.isfinite(values), f"a number is too large for {dtype}", field)
     return found
 
 
-def _check_overflow(values: Array, found: Array, tensor: Tensor) -> None:
-    beyond = np.isinf(found) & np.isfinite(values)
-    if beyond.any():
-        row = int(np.argmax(beyond.reshape(len(values), -1).any(axis=1)))
-        raise InvalidInputError(f"a number is too large for {tensor.dtype}", field=tensor.name, row=row)
-
-
-def _check_integers(values: Array, tensor: Tensor) -> None:
-    bounds = np.iinfo(tensor.dtype)
-    fits = (values >= bounds.min) & (values <= bounds.max) & (values == np.trunc(values))
+def _check_all(fits: Array, message: str, field: str) -> None:
     if not fits.all():
-        row = int(np.argmin(fits.reshape(len(values), -1).all(axis=1)))
-        raise InvalidInputError(
-            f"expected whole numbers from {bounds.min} to {bounds.max} ({tensor.dtype})", field=tensor.name, row=row
-        )
+        row = int(np.argmin(fits.reshape(len(fits), -1).all(axis=1)))
+        raise InvalidInputError(message, field=field, row=row)
 
 
 def _check_row(instance: object, tensor: Tensor, row: int, field: str | None) -> None:

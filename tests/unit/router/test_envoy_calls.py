@@ -155,8 +155,13 @@ async def test_metadata_picks_a_revision_and_none_is_lost(stub: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
-        ({"model_version": "3"}, "NOT_FOUND", "model 'several' has no version '3': leave it out"),
+        ({"model_version": "3"}, "NOT_FOUND", "model 'several' has no version '3': leave it out, or ask for '1'"),
         ({"raw_input_contents": [b"1234"]}, "INVALID_ARGUMENT", "there are 2 tensors and 1 of raw bytes"),
+        (
+            {"outputs": [{"name": "sum", "parameters": {"classification": {"int64_param": 2}}}]},
+            "INVALID_ARGUMENT",
+            "field 'outputs': classification (class_count) is not answered",
+        ),
         ({"outputs": [{"name": "größe"}]}, "INVALID_ARGUMENT", "field 'outputs': the model's outputs are: sum, same"),
         (
             {"inputs": [{"name": "50 % größe", "datatype": "FP16", "shape": [1]}]},

@@ -1,5 +1,7 @@
 """What models of tests take, and what they answer, an output at a time."""
 
+from typing import Any
+
 import numpy as np
 
 from eagleray_serving.frameworks import Model
@@ -19,3 +21,10 @@ def answers_of(model: Model, rows: Rows) -> Array:
 def probabilities_of(model: Model, rows: Rows) -> Array:
     """Its probabilities."""
     return model.predict(rows, [PREDICT_PROBA])[PREDICT_PROBA]
+
+
+def listed(rows: Rows) -> list[Any]:
+    """The values of each row."""
+    if len(rows.arrays) == 1:
+        return list(rows.arrays[0].tolist())
+    return [list(row) for row in zip(*(values.tolist() for values in rows.arrays), strict=True)]

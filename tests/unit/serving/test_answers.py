@@ -11,7 +11,7 @@ from eagleray_serving.outputs import outputs_of
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Tensor
 
-ROWS = Rows(np.zeros((2, 1)))
+ROWS = Rows((np.zeros((2, 1)),))
 
 
 def model(classes: Any = None, outputs: tuple[Tensor, ...] = ()) -> Any:

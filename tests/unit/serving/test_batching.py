@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray_serving.batching import Batcher
-from eagleray_serving.errors import ServerStoppingError
+from eagleray_serving.errors import InvalidInputError, ServerStoppingError
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,47 @@ async def test_the_wait_for_company_ends() -> None:
     await batcher.close()
 
 
+async def test_small_requests_pass_between_the_parts_of_a_large_one() -> None:
+    model = Recorder()
+    batcher: Batcher[Item, list[int]] = Batcher(model, max_rows=32, max_wait=0.05)
+    ended: list[str] = []
+
+    async def ask(name: str, rows: int) -> None:
+        await batcher.submit(Item((1,) * rows))
+        ended.append(name)
+
+    large = asyncio.create_task(ask("640 rows", 640))
+    await model.started.wait()
+    await asyncio.gather(*(ask("one row", 1) for _ in range(3)))
+    await large
+    assert ended == [*["one row"] * 3, "640 rows"]
+    assert model.sizes == [32, 3, *[32] * 19], "the small ones are in the second batch"
+    await batcher.close()
+
+
+async def test_large_requests_take_turns() -> None:
+    model = Recorder()
+    batcher: Batcher[Item, list[int]] = Batcher(model, max_rows=2, max_wait=0)
+    await asyncio.gather(*(batcher.submit(Item((value,) * 6)) for value in (1, 2)))
+    assert [item.values[0] for batch in model.batches for item in batch] == [1, 2] * 3
+    await batcher.close()
+
+
+async def test_an_error_counts_rows_as_the_request_does() -> None:
+    async def refusing(items: Sequence[Item]) -> Sequence[int | Exception]:
+        places = [next((row for row, value in enumerate(item.values) if value < 0), None) for item in items]
+        return [1 if row is None else InvalidInputError("negative", field="a", row=row) for row in places]
+
+    batcher: Batcher[Item, int] = Batcher(refusing, max_rows=64, max_wait=0)
+    with pytest.raises(InvalidInputError) as caught:
+        await batcher.submit(Item((*[1] * 70, -1, *[1] * 59)))
+    assert str(caught.value) == "row 70, field 'a': negative"
+    with pytest.raises(InvalidInputError) as caught:
+        await batcher.submit(Item((1, -1)))
+    assert caught.value.row == 1
+    await batcher.close()
+
+
 async def test_one_bad_request_fails_alone() -> None:
     model = Recorder()
     batcher: Batcher[Item, list[int]] = Batcher(model, max_rows=8, max_wait=0)
@@ -173,8 +214,10 @@ async def test_closing_finishes_the_queue_and_refuses_more() -> None:
     model = Recorder()
     batcher: Batcher[Item, list[int]] = Batcher(model, max_rows=2, max_wait=3600)
     waiting = [asyncio.create_task(batcher.submit(Item((value,)))) for value in range(5)]
+    cut = asyncio.create_task(batcher.submit(Item((1,) * 7)))
     await asyncio.sleep(0)
     await batcher.close()
     assert [(await task).parts for task in waiting] == [([value * 2],) for value in range(5)]
+    assert [len(part) for part in (await cut).parts] == [2, 2, 2, 1]
     with pytest.raises(ServerStoppingError):
         await batcher.submit(Item((1,)))

@@ -4,9 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import binary, v2
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
+from unit.serving.asking import listed
 
 PAIR = Signature((Column("a", Kind.NUMBER), Column("b", Kind.NUMBER)))
 TEXT = Signature(None, text=True)
@@ -28,7 +30,7 @@ def parse(signature: Signature, blob: bytes, *inputs: dict[str, Any], length: st
 def test_numbers_of_every_width(datatype: str, dtype: str) -> None:
     values = np.array([[1, 0], [0, 1]], dtype=dtype)
     asked = parse(PAIR, values.tobytes(), tensor(values.nbytes, datatype, [2, 2]))
-    assert asked.rows.values.tolist() == [[1, 0], [0, 1]]
+    assert listed(asked.rows) == [[1, 0], [0, 1]]
 
 
 def test_text_and_two_tensors_in_order() -> None:
@@ -39,7 +41,7 @@ def test_text_and_two_tensors_in_order() -> None:
         {**tensor(len(words), "BYTES", [2]), "name": "t"},
     ]
     asked = parse(columns, np.array([5, 6], "<i4").tobytes() + words, *inputs)
-    assert asked.rows.values.tolist() == [[5, "é"], [6, ""]]
+    assert listed(asked.rows) == [[5, "é"], [6, ""]]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_who_asks_for_bytes_gets_them(members: dict[str, Any], found: set[str]) 
 
 
 def test_the_answer_is_json_and_then_bytes() -> None:
-    request = v2.InferRequest(Rows(np.zeros((1, 1))), ("a", "b"), None, frozenset({"b"}))
+    request = v2.InferRequest(Rows((np.zeros((1, 1)),)), ("a", "b"), None, frozenset({"b"}))
     answer = {"a": np.array([1]), "b": np.array([["x", "yz"]])}
     told, blobs = v2.infer_response("m", answer, request)
     assert told["outputs"][1] == {

@@ -118,6 +118,30 @@ async def test_columns_of_numbers_and_text_and_every_output(
     assert np.allclose(answer.as_numpy("predict_proba"), expected.predict_proba(rows))
 
 
+@pytest.mark.parametrize("packed", ["gzip", "deflate"])
+@pytest.mark.parametrize("sent", [True, False])
+async def test_packed_requests(images: InferenceServerClient, *, sent: bool, packed: str) -> None:
+    inputs = [tensor("image", IMAGES, "FP32", binary=sent)]
+    answer = await images.infer("images", inputs, request_compression_algorithm=packed)
+    assert np.array_equal(answer.as_numpy("predict"), IMAGES.reshape(3, 8))
+
+
+async def test_the_version_that_metadata_tells(images: InferenceServerClient) -> None:
+    (version,) = (await images.get_model_metadata("images"))["versions"]
+    assert await images.is_model_ready("images", model_version=version)
+    inputs = [tensor("image", IMAGES, "FP32", binary=True)]
+    answer = await images.infer("images", inputs, model_version=version)
+    assert np.array_equal(answer.as_numpy("predict"), IMAGES.reshape(3, 8))
+    with pytest.raises(InferenceServerException, match="model 'images' has no version '2': leave it out, or ask for"):
+        await images.infer("images", inputs, model_version="2")
+
+
+async def test_the_best_classes_are_not_answered_in_silence(images: InferenceServerClient) -> None:
+    outputs = [InferRequestedOutput("predict", class_count=2)]
+    with pytest.raises(InferenceServerException, match=r"classification \(class_count\) is not answered; ask for the"):
+        await images.infer("images", [tensor("image", IMAGES, "FP32", binary=True)], outputs=outputs)
+
+
 async def test_what_is_refused_is_an_error_there(images: InferenceServerClient) -> None:
     with pytest.raises(InferenceServerException, match=r"'image': expected shape \[rows, 2, 4\], got \[3, 2, 3\]"):
         await images.infer("images", [tensor("image", IMAGES[:, :, :3], "FP32", binary=True)])

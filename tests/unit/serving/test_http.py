@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from eagleray_serving import http
+from eagleray_serving import bodies
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.frameworks import load_model
 from eagleray_serving.http import build_http
 from eagleray_serving.outputs import Answer, outputs_of
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.tensors import Tensor
 
@@ -52,7 +53,7 @@ class Failing:
     outputs = outputs_of(None)
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        if rows.values[0, 0] == 1:
+        if rows.arrays[0][0, 0] == 1:
             raise RuntimeError("a secret of the model")
         return dict.fromkeys(outputs, np.array([np.nan, 1.5], dtype=np.float32)[: len(rows)])
 
@@ -88,6 +89,9 @@ async def test_bad_requests_among_good_ones(client: httpx.AsyncClient) -> None:
         (b"{}", 422, {"field": "instances"}),
         (b'{"instances": [], "x": 1}', 422, {"field": "x"}),
         (b'{"instances": []}', 422, {"field": "instances"}),
+        (b'{"inputs": {}}', 422, {"field": "inputs"}),
+        (b'{"instances": [], "inputs": []}', 422, {"field": "inputs"}),
+        (b'{"instances": [], "parameters": {"k": 3}}', 422, {"field": "parameters"}),
         (json.dumps({"instances": [GOOD, {**GOOD, "payment": 1}]}).encode(), 422, {"row": 1, "field": "payment"}),
         (json.dumps({"instances": [[1, 2]]}).encode(), 422, {"row": 0, "error": "row 0: expected 6 values, got 2"}),
     ],
@@ -105,7 +109,16 @@ async def test_a_malformed_predict_request(
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
+        ("GET", "/", 200),
+        ("GET", "/v1/models", 200),
         ("GET", "/v1/models/churn", 200),
+        ("GET", "/v1/models/churn/versions/1", 200),
+        ("GET", "/v1/models/churn/versions/2", 404),
+        ("GET", "/v2/models/churn/versions/1", 200),
+        ("GET", "/v2/models/churn/versions/1/ready", 200),
+        ("GET", "/v2/models/churn/versions/2/ready", 404),
+        ("POST", "/v1/models/churn/versions/2:predict", 404),
+        ("POST", "/v2/models/churn/versions/2/infer", 404),
         ("GET", PREDICT, 405),
         ("POST", "/v1/models/other:predict", 404),
         ("POST", "/v1/models/churn:explain", 405),
@@ -125,6 +138,26 @@ async def test_paths(client: httpx.AsyncClient, method: str, path: str, status: 
     assert response.status_code == status
     assert response.headers["content-type"] == "application/json"
     assert status == 200 or response.json()["error"]
+
+
+async def test_what_clients_of_kserve_ask_first(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/")).json() == {"status": "alive"}
+    assert (await client.get("/v1/models")).json() == {"models": ["churn"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        (PREDICT, {"inputs": [GOOD]}),
+        (PREDICT, {"instances": [GOOD], "id": "7", "parameters": {}}),
+        (PREDICT, {"instances": [GOOD], "parameters": None, "signature_name": "serving_default"}),
+        ("/v1/models/churn/versions/1:predict", {"instances": [GOOD]}),
+    ],
+)
+async def test_predict_requests_of_clients_of_other_servers(
+    client: httpx.AsyncClient, path: str, members: dict[str, Any]
+) -> None:
+    assert (await client.post(path, json=members)).json() == {"predictions": ["churn"]}
 
 
 async def test_infer_takes_a_tensor_per_column(client: httpx.AsyncClient) -> None:
@@ -173,7 +206,7 @@ async def test_labels_and_probabilities_at_once(churn: Any, churn_file: Path, ch
 
 
 async def test_a_large_body_is_refused(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_BODY_BYTES", 10)
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 10)
     assert (await client.post(PREDICT, json={"instances": [GOOD]})).status_code == 413
 
 
@@ -215,7 +248,7 @@ class Detector:
     outputs = (Tensor("boxes", np.dtype(np.float32), (4,)), Tensor("label", np.dtype(object), ()))
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        whole = {"boxes": np.tile(rows.values, 2), "label": np.array(["cat", "dog"], dtype=object)[: len(rows)]}
+        whole = {"boxes": np.tile(rows.arrays[0], 2), "label": np.array(["cat", "dog"], dtype=object)[: len(rows)]}
         return {name: whole[name] for name in outputs}
 
 

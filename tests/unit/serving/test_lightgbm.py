@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import load_model
-from eagleray_serving.rows import Column, Kind, parse_rows
+from eagleray_serving.rows import parse_rows
 from unit.serving.asking import answers_of, probabilities_of
 
 QUIET = {"verbosity": -1, "min_data_in_leaf": 1, "num_threads": 1}
@@ -63,7 +64,8 @@ def test_categories_of_pandas_are_taken_by_name(tmp_path: Path) -> None:
     labels = (frame["amount"] > 0) ^ (frame["country"] == "fr")
     trained = booster(tmp_path, frame, labels, objective="binary", min_data_per_group=1, cat_smooth=1)
     model = load_model("lightgbm", tmp_path)
-    assert model.signature.columns == (Column("amount", Kind.NUMBER), Column("country", Kind.STRING))
+    country = Column("country", Kind.STRING, categories=("de", "fr", "it"))
+    assert model.signature.columns == (Column("amount", Kind.NUMBER), country)
     instances = [{"amount": a, "country": str(c)} for a, c in zip(frame["amount"], frame["country"], strict=True)]
     found = probabilities_of(model, parse_rows(instances, model.signature))
     assert np.allclose(found[:, 1], trained.predict(frame))

@@ -62,5 +62,5 @@ def test_values_are_the_same_raw_and_typed(values: list[float]) -> None:
     typed.inputs.add(name="x", datatype="FP32", shape=[len(values), 1]).contents.fp32_contents.extend(values)
     raw.inputs.add(name="x", datatype="FP32", shape=[len(values), 1])
     raw.raw_input_contents.append(np.array(values, np.float32).tobytes())
-    one, other = (parse(call.SerializeToString(), NUMBERS).rows.values for call in (typed, raw))
+    one, other = (parse(call.SerializeToString(), NUMBERS).rows.arrays[0] for call in (typed, raw))
     assert np.array_equal(np.asarray(one, np.float64), np.asarray(other, np.float64))

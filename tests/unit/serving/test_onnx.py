@@ -12,9 +12,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from eagleray_serving.columns import Column, Kind, Missing
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import load_model
-from eagleray_serving.rows import Column, Kind, Rows, parse_rows
+from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.tensors import Tensor
 from unit.serving.asking import answers_of, probabilities_of
 from unit.serving.graphs import two_of_each
@@ -56,7 +57,8 @@ def test_a_pipeline_over_columns(tmp_path: Path) -> None:
     pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, LABELS)
     types = [("amount", FloatTensorType([None, 1])), ("country", StringTensorType([None, 1]))]
     model = saved(tmp_path, to_onnx(pipeline, initial_types=types))
-    assert model.signature.columns == (Column("amount", Kind.NUMBER), Column("country", Kind.STRING))
+    country = Column("country", Kind.STRING, missing=Missing.REFUSED)
+    assert model.signature.columns == (Column("amount", Kind.NUMBER, width=np.dtype(np.float32)), country)
     rows = parse_rows(frame.to_dict("records"), model.signature)
     assert answers_of(model, rows).tolist() == pipeline.predict(frame).tolist()
     assert np.allclose(probabilities_of(model, rows), pipeline.predict_proba(frame), atol=1e-5)
@@ -78,7 +80,7 @@ def test_rows_may_be_images(tmp_path: Path, element: int, dtype: Any) -> None:
     model = saved(tmp_path, graph("Flatten", [image], helper.make_tensor_value_info("flat", element, ["n", 48])))
     images = RNG.integers(0, 256, (2, 3, 4, 4))
     rows = parse_rows(images.tolist(), model.signature)
-    assert rows.values.dtype == dtype
+    assert rows.arrays[0].dtype == dtype
     assert answers_of(model, Rows.join([rows[:1], rows[1:]])).tolist() == images.reshape(2, 48).tolist()
     with pytest.raises(InvalidInputError, match=r"expected numbers of shape \[3, 4, 4\], got shape \[3, 4\]"):
         parse_rows([images[0, :, 0].tolist()], model.signature)

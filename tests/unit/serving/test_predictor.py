@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError, ModelFailureError
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.predictor import predict_all
@@ -27,15 +28,15 @@ class Picky:
 
     def _doubled(self, rows: Rows) -> Array:
         self.calls += 1
-        if (rows.values == 13).any():
+        if (rows.arrays[0] == 13).any():
             raise ValueError("unlucky\nsecond line")
-        if np.isnan(rows.values).any():
+        if np.isnan(rows.arrays[0]).any():
             raise ValueError("Input X contains NaN.")
-        if (rows.values == 99).any():
+        if (rows.arrays[0] == 99).any():
             raise KeyError("secret")
-        if (rows.values == -1).any():
+        if (rows.arrays[0] == -1).any():
             return np.zeros(0)
-        return rows.values[:, 0] * 2
+        return rows.arrays[0][:, 0] * 2
 
 
 def serve(model: Picky, *requests: Rows) -> list[Any]:
@@ -45,7 +46,7 @@ def serve(model: Picky, *requests: Rows) -> list[Any]:
 
 
 def rows(*values: float) -> Rows:
-    return Rows(np.array(values, dtype=np.float64).reshape(-1, 1))
+    return Rows((np.array(values, dtype=np.float64).reshape(-1, 1),), (Column("0", Kind.NUMBER),))
 
 
 def test_a_batch_is_one_call() -> None:

@@ -4,12 +4,13 @@ import numpy as np
 import orjson
 import pytest
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import outputs_of
 from eagleray_serving.protocols import v2
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Tensor
-from unit.serving.asking import SEVERAL
+from unit.serving.asking import SEVERAL, listed
 
 PAIR = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature((Column("age", Kind.NUMBER), Column("plan", Kind.STRING)), named=True)
@@ -23,7 +24,7 @@ def parse(signature: Signature, *inputs: Any, **members: Any) -> Any:
 
 
 def asked(identity: str | None = None) -> v2.InferRequest:
-    return v2.InferRequest(Rows(np.zeros((1, 1))), ("predict",), identity)
+    return v2.InferRequest(Rows((np.zeros((1, 1)),)), ("predict",), identity)
 
 
 def tensor(name: str = "x", shape: Any = (1, 2), datatype: Any = "FP64", data: Any = (1, 2)) -> dict[str, Any]:
@@ -33,32 +34,32 @@ def tensor(name: str = "x", shape: Any = (1, 2), datatype: Any = "FP64", data: A
 @pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
 def test_one_tensor_flat_or_nested(data: Any) -> None:
     request = parse(PAIR, tensor(shape=[2, 2], data=data))
-    assert request.rows.values.tolist() == [[1, 2], [3, 4]]
+    assert listed(request.rows) == [[1, 2], [3, 4]]
     assert (request.outputs, request.identity) == (("predict",), None)
 
 
 def test_one_tensor_for_named_columns_goes_by_position() -> None:
     rows = parse(Signature((Column("a", Kind.NUMBER), Column("b", Kind.NUMBER)), named=True), tensor()).rows
-    assert rows.names == ("a", "b")
+    assert [column.name for column in rows.columns] == ["a", "b"]
 
 
 def test_a_tensor_per_column_in_any_order() -> None:
     rows = parse(NAMED, tensor("plan", [2], "BYTES", ["a", "b"]), tensor("age", [2, 1], "INT32", [1, 2])).rows
-    assert rows.values.tolist() == [[1, "a"], [2, "b"]]
+    assert listed(rows) == [[1, "a"], [2, "b"]]
 
 
 def test_a_single_column() -> None:
-    assert parse(ONE, tensor("age", [2, 1])).rows.values.tolist() == [[1], [2]]
-    assert parse(ONE, tensor("age", [2])).rows.values.tolist() == [[1], [2]]
-    assert parse(ONE, tensor("input-0", [2, 1])).rows.values.tolist() == [[1], [2]]
+    assert listed(parse(ONE, tensor("age", [2, 1])).rows) == [[1], [2]]
+    assert listed(parse(ONE, tensor("age", [2])).rows) == [[1], [2]]
+    assert listed(parse(ONE, tensor("input-0", [2, 1])).rows) == [[1], [2]]
 
 
 def test_null_is_a_missing_value() -> None:
-    assert np.isnan(parse(PAIR, tensor(data=[None, 2])).rows.values[0, 0])
+    assert np.isnan(parse(PAIR, tensor(data=[None, 2])).rows.arrays[0][0, 0])
 
 
 def test_text() -> None:
-    assert parse(TEXT, tensor("text", [2], "BYTES", ["a", "b"])).rows.values.tolist() == [["a"], ["b"]]
+    assert listed(parse(TEXT, tensor("text", [2], "BYTES", ["a", "b"])).rows) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,8 @@ def test_metadata_names_the_outputs() -> None:
 @pytest.mark.parametrize("data", [list(range(8)), [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]])
 def test_rows_may_be_tensors(data: Any) -> None:
     rows = parse(IMAGE, tensor(shape=[2, 2, 2], data=data)).rows
-    assert rows.values.tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
-    assert rows.values.dtype == np.float32
+    assert listed(rows) == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    assert rows.arrays[0].dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ AGE: dict[str, Any] = {"name": "age", "datatype": "FP64", "shape": [2], "data": 
 
 
 def test_a_row_may_be_several_tensors_in_any_order() -> None:
-    ids, age = parse(SEVERAL, AGE, IDS).rows.tensors
+    ids, age = parse(SEVERAL, AGE, IDS).rows.arrays
     assert (ids.tolist(), ids.dtype) == ([[1, 2, 3], [4, 5, 6]], np.int64)
     assert (age.tolist(), age.dtype) == ([0.5, 2], np.float32)
     assert [item["shape"] for item in v2.metadata("m", "onnx", SEVERAL, [])["inputs"]] == [[-1, -1], [-1]]
@@ -182,7 +183,7 @@ def test_a_row_may_be_several_tensors_in_any_order() -> None:
 
 def test_one_tensor_may_be_called_anything_but_must_be_alone() -> None:
     one = tensor("z", shape=[1, 2, 1], data=[1, 2])
-    assert parse(IMAGE, one).rows.values.tolist() == [[[1], [2]]]
+    assert listed(parse(IMAGE, one).rows) == [[[1], [2]]]
     with pytest.raises(InvalidInputError, match="no such tensor; the model takes x"):
         parse(IMAGE, {**one, "name": "x"}, one)
 

@@ -3,9 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.rows import Column, Kind, Rows, Signature, parse_rows
-from unit.serving.asking import SEVERAL
+from eagleray_serving.rows import Rows, Signature, parse_rows
+from unit.serving.asking import SEVERAL, listed
 
 NUMBERS = Signature((Column("0", Kind.NUMBER), Column("1", Kind.NUMBER)))
 NAMED = Signature(
@@ -32,27 +33,33 @@ UNKNOWN = Signature(None)
 )
 def test_numbers_become_one_float_array(instances: Any, values: Any) -> None:
     rows = parse_rows(instances, NUMBERS)
-    assert rows.values.dtype == np.float64
-    np.testing.assert_array_equal(rows.values, values)
+    assert rows.arrays[0].dtype == np.float64
+    np.testing.assert_array_equal(rows.arrays[0], values)
 
 
 def test_named_rows_are_put_into_training_order() -> None:
     rows = parse_rows([{"plan": "a", "age": 3, "note": 1}, {"age": None, "plan": None}], NAMED)
-    assert rows.names == ("age", "plan", "note")
-    assert rows.values.tolist() == [[3, "a", 1], [None, None, None]]
+    assert [column.name for column in rows.columns] == ["age", "plan", "note"]
+    assert [values.dtype.kind for values in rows.arrays] == ["f", "O", "O"]
+    np.testing.assert_equal(listed(rows), [[3, "a", 1], [np.nan] * 3])
 
 
 def test_listed_rows_of_a_named_model_get_the_names() -> None:
-    assert parse_rows([[3, "a", None]], NAMED).names == ("age", "plan", "note")
+    rows = parse_rows([[3, "a", None]], NAMED)
+    assert rows.named
+    assert [column.name for column in rows.columns] == ["age", "plan", "note"]
 
 
 def test_an_unknown_model_takes_lists_and_objects() -> None:
-    assert parse_rows([[1, "x"]], UNKNOWN).names is None
-    assert parse_rows([{"b": 1, "a": 2}], UNKNOWN).names == ("b", "a")
+    assert not parse_rows([[1, "x"]], UNKNOWN).named
+    rows = parse_rows([{"b": 1, "a": 2}], UNKNOWN)
+    assert rows.named
+    assert [column.name for column in rows.columns] == ["b", "a"]
+    assert listed(parse_rows(["one", None], UNKNOWN)) == ["one", None]
 
 
 def test_text_rows() -> None:
-    assert parse_rows(["one", "two"], TEXT).values.tolist() == [["one"], ["two"]]
+    assert listed(parse_rows(["one", "two"], TEXT)) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -97,18 +104,18 @@ def test_what_does_not_fit_is_named(
 def test_rows_can_be_cut_and_joined() -> None:
     rows = parse_rows([[1, 2], [3, 4], [5, 6]], NUMBERS)
     again = Rows.join([rows[0:1], rows[1:3]])
-    np.testing.assert_array_equal(again.values, rows.values)
+    np.testing.assert_array_equal(again.arrays[0], rows.arrays[0])
     assert rows[0:1].layout == rows.layout
 
 
 def test_a_row_may_be_an_object_of_tensors() -> None:
     rows = parse_rows([{"age": 0.5, "ids": [1, 2]}, {"ids": [3, 4], "age": 2}], SEVERAL)
-    assert [tensor.tolist() for tensor in rows.tensors] == [[[1, 2], [3, 4]], [0.5, 2]]
-    assert [tensor.tolist() for tensor in rows[1:].tensors] == [[[3, 4]], [2]]
+    assert [tensor.tolist() for tensor in rows.arrays] == [[[1, 2], [3, 4]], [0.5, 2]]
+    assert [tensor.tolist() for tensor in rows[1:].arrays] == [[[3, 4]], [2]]
     longer = parse_rows([{"age": 1, "ids": [1, 2, 3]}], SEVERAL)
     assert rows.layout != longer.layout
     joined = Rows.join([rows, rows[:1]])
-    assert [tensor.tolist() for tensor in joined.tensors] == [[[1, 2], [3, 4], [1, 2]], [0.5, 2, 0.5]]
+    assert [tensor.tolist() for tensor in joined.arrays] == [[[1, 2], [3, 4], [1, 2]], [0.5, 2, 0.5]]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.protocols import v2
-from eagleray_serving.rows import Column, Kind, Signature, parse_rows
+from eagleray_serving.rows import Signature, parse_rows
 from eagleray_serving.signature import parse_signature
 from eagleray_serving.tensors import Tensor
+from unit.serving.asking import listed
 
 SHAPELESS = Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), None),))
 
@@ -51,11 +53,11 @@ def test_what_makes_no_sense_is_named(value: dict[str, Any], words: str) -> None
 @pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 3, 4, 5)])
 def test_a_model_that_does_not_tell_takes_rows_of_any_shape(shape: tuple[int, ...]) -> None:
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
-    assert parse_rows(values.tolist(), SHAPELESS).values.tolist() == values.tolist()
+    assert listed(parse_rows(values.tolist(), SHAPELESS)) == values.tolist()
     tensor = {"name": "x", "datatype": "FP64", "shape": list(shape), "data": values.ravel().tolist()}
     asked = v2.parse_infer(b'{"inputs": [%s]}' % v2_json(tensor), SHAPELESS, ("predict",))
-    assert asked.rows.values.shape == shape
-    assert asked.rows.values.dtype == np.float32
+    assert asked.rows.arrays[0].shape == shape
+    assert asked.rows.arrays[0].dtype == np.float32
 
 
 def v2_json(tensor: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -18,9 +19,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from eagleray_serving.columns import Column, Kind, Missing
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import load_model
-from eagleray_serving.rows import Column, Kind, parse_rows
+from eagleray_serving.rows import parse_rows
 from unit.serving.asking import answers_of
 
 NUMBERS = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]])
@@ -61,9 +63,9 @@ def test_the_signature_of_a_column_transformer(tmp_path: Path) -> None:
     assert model.signature.columns == (
         Column("id", Kind.ANY, required=False),
         Column("n", Kind.NUMBER),
-        Column("c", Kind.STRING, frozenset({"a", "b"})),
-        Column("code", Kind.NUMBER),
-        Column("t", Kind.STRING),
+        Column("c", Kind.STRING, frozenset({"a", "b"}), missing=Missing.REFUSED),
+        Column("code", Kind.INTEGER),
+        Column("t", Kind.STRING, missing=Missing.REFUSED),
         Column("p", Kind.ANY),
     )
     rows = parse_rows([{"n": 1, "c": "a", "code": 9, "t": "two", "p": 1}], model.signature)
@@ -137,6 +139,10 @@ FITTED = pickle.dumps(LogisticRegression().fit(NUMBERS, LABELS))
         ({"model__pkl": FITTED[:-40]}, "model.pkl is not a model"),
         ({"model__pkl": b""}, "model.pkl is not a model"),
         ({"model__pkl": pickle.dumps({"a": 1})}, "model.pkl holds a dict, which has no predict()"),
+        (
+            {"model__pkl": pickle.dumps(PCA(1).fit(NUMBERS))},
+            "holds a PCA, which has no predict(); end a pipeline of it with an estimator that predicts",
+        ),
         ({"model__pkl": pickle.dumps(LogisticRegression())}, "that is not fitted"),
         ({"model__pkl": needs_missing_module()}, "needs the Python module 'gone'"),
         ({"model__pkl": b"cos\nno_such_function\n."}, "refers to code that this image does not have"),

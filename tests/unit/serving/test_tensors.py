@@ -20,9 +20,9 @@ def tensor(dtype: Any = np.float32, shape: tuple[int | None, ...] = (2, 3)) -> T
 )
 def test_nested_lists_come_back_as_they_were(values: Any) -> None:
     rows = parse_rows(values.tolist(), Signature(None, tensors=(tensor(),)))
-    assert np.array_equal(rows.values, values)
-    assert rows.values.dtype == np.float32
-    assert rows.values.flags.c_contiguous
+    assert np.array_equal(rows.arrays[0], values)
+    assert rows.arrays[0].dtype == np.float32
+    assert rows.arrays[0].flags.c_contiguous
 
 
 @pytest.mark.parametrize(

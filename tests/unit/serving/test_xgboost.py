@@ -86,3 +86,13 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.json").write_bytes(content)
     with pytest.raises(ModelLoadError, match=r"model.json is not a model that XGBoost .* write it with"):
         load_model("xgboost", tmp_path)
+
+
+def test_a_file_of_the_old_binary_format_is_told_what_xgboost_says_of_it(tmp_path: Path) -> None:
+    (tmp_path / "churn.model").write_bytes(b"binf" + bytes(300))  # as XGBoost 1.7 begins them
+    with pytest.raises(ModelLoadError) as caught:
+        load_model("xgboost", tmp_path)
+    told = str(caught.value)
+    assert "The binary format has been deprecated in 1.6 and removed in 3.1, use UBJ or JSON instead" in told
+    assert "Stack trace" not in told
+    assert ".cc:" not in told

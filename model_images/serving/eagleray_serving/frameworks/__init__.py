@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.frameworks.device import bound_joblib
 from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -57,6 +58,8 @@ FRAMEWORKS = {
 }
 """Framework to the module that loads its models; modules are imported only when used."""
 
+_COMPRESSED = frozenset({".bz2", ".gz", ".lzma", ".xz", ".z"})
+
 WITH_CLASS = "torch"
 """The framework whose files may hold weights alone: its ``load`` takes their ModelClass too."""
 
@@ -84,15 +87,35 @@ def load_model(framework: str, path: Path, model_class: ModelClass | None = None
         ModelLoadError: With one sentence that says why.
     """
     check_framework(framework)
+    module = _module(FRAMEWORKS[framework], framework)
+    model: Model = module.load(path, model_class) if framework == WITH_CLASS else module.load(path)
+    return model
+
+
+def load_code(folder: Path) -> Model:
+    """Load an MLflow folder of no framework here, in an image that has MLflow beside scikit-learn.
+
+    Raises:
+        ModelLoadError: With one sentence that says why.
+    """
+    model: Model = _module("eagleray_serving.frameworks.pyfunc", "sklearn").load(folder)
+    return model
+
+
+def _module(name: str, framework: str) -> Any:  # noqa: ANN401 - a module has no type of its own
+    bound_joblib()
     try:
-        module = importlib.import_module(FRAMEWORKS[framework])
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ModelLoadError(
             f"this image has no module '{error.name}', which framework '{framework}' needs; "
             "use the image of that framework"
         ) from None
-    model: Model = module.load(path, model_class) if framework == WITH_CLASS else module.load(path)
-    return model
+
+
+def unpacked(file: Path) -> Path:
+    """A file's name without the suffix of its compression, which readers of pickles undo: ``model.joblib.gz``."""
+    return file.with_suffix("") if file.suffix in _COMPRESSED else file
 
 
 def visible(folder: Path) -> list[Path]:
@@ -104,7 +127,7 @@ def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     """The model file: the path itself, or the one that a folder holds.
 
     In a folder a file called ``model`` with a known suffix wins, then the only file with a known suffix, then the only
-    file; a folder that holds nothing but one folder is entered.
+    file; a folder that holds nothing but one folder is entered. ``requirements.txt`` is no model of any framework.
 
     Raises:
         ModelLoadError: When there is no file, or no single one.
@@ -112,9 +135,9 @@ def find_model_file(path: Path, suffixes: tuple[str, ...]) -> Path:
     if not path.exists():
         raise ModelLoadError(f"there is no model at {path}")
     while path.is_dir():
-        entries = visible(path)
-        files = [entry for entry in entries if entry.suffix in suffixes and entry.is_file()]
-        named = [file for file in files if file.stem == "model"]
+        entries = [entry for entry in visible(path) if entry.name != "requirements.txt"]
+        files = [entry for entry in entries if unpacked(entry).suffix in suffixes and entry.is_file()]
+        named = [file for file in files if unpacked(file).stem == "model"]
         if len(named) == 1 or len(files) == 1:
             return (named or files)[0]
         if len(entries) == 1:

@@ -1,4 +1,4 @@
-"""Where a model computes."""
+"""Where a model computes, and in how many threads."""
 
 import os
 
@@ -6,6 +6,32 @@ from eagleray_serving.errors import ModelLoadError
 
 DEVICE = "EAGLERAY_DEVICE"
 """The variable that says where models compute: ``gpu``, which the operator writes where replicas have one, or CPUs."""
+
+
+THREADS = "OMP_NUM_THREADS"
+"""The variable that says in how many threads models compute: Ray writes the replica's CPUs, unless ``env`` does."""
+_JOBLIB_THREADS = "LOKY_MAX_CPU_COUNT"
+
+
+def threads() -> int:
+    """How many threads a model computes in. Libraries count the CPUs of the node, of which a replica has a few.
+
+    Raises:
+        ModelLoadError: The variable is no number.
+    """
+    told = (os.environ.get(THREADS) or str(os.cpu_count() or 1)).split(",")[0]  # OpenMP takes one for each level
+    if not told.isascii() or not told.isdigit() or int(told) < 1:
+        raise ModelLoadError(f"{THREADS} is {told!r}; write a number of threads from 1 in env, or leave it out")
+    return int(told)
+
+
+def bound_joblib() -> None:
+    """Have joblib count as many CPUs, for estimators of scikit-learn and LightGBM that were trained on all (n_jobs=-1).
+
+    Raises:
+        ModelLoadError: As `threads`.
+    """
+    os.environ.setdefault(_JOBLIB_THREADS, str(threads()))
 
 
 def on_gpu() -> bool:

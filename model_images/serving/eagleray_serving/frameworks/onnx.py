@@ -1,7 +1,8 @@
 # ruff: noqa: ANN401 - onnxruntime has no types
 """ONNX, run by onnxruntime: tables of columns, as skl2onnx writes them, or tensors, as PyTorch exports them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from eagleray_serving.columns import Column, Kind, Missing, column_of
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
-from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
+from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".onnx",)
@@ -52,13 +54,10 @@ class OnnxModel:
         answers = session.get_outputs()
         classifier = _classifier(answers)
         self.classes: Array | None = labels if classifier else None
-        self.outputs: tuple[Tensor, ...]
-        if classifier or len(answers) == 1:
-            self.outputs = outputs_of(self.classes)
-            self._names = classifier or {PREDICT: answers[0].name}
-        else:
-            self.outputs = tuple(_output(each) for each in answers)
-            self._names = {each.name: each.name for each in answers}
+        ours = classifier or ({answers[0].name: PREDICT} if len(answers) == 1 else {})
+        self.own_names: Mapping[str, str] = ours
+        self.outputs: tuple[Tensor, ...] = tuple(_output(each, ours.get(each.name, "")) for each in answers)
+        self._names = {ours.get(each.name, each.name): each.name for each in answers}
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         """What the outputs hold for each row, in one run."""
@@ -69,22 +68,18 @@ class OnnxModel:
         return {name: _array_of(values) for name, values in zip(outputs, found, strict=True)}
 
     def _feed(self, rows: Rows) -> dict[str, Array]:
-        if len(self.signature.tensors) > 1:
-            return dict(zip((each.name for each in self._inputs), rows.tensors, strict=True))
-        if len(self._inputs) == 1:
-            (only,) = self._inputs
-            text = only.type == _TEXT
-            return {only.name: rows.values if text else rows.values.astype(_DTYPES[only.type], copy=False)}
-        columns = {}
-        for place, each in enumerate(self._inputs):
-            values = rows.values[:, place : place + 1]
-            columns[each.name] = values if each.type == _TEXT else values.astype(_DTYPES[each.type])
-        return columns
+        names = [each.name for each in self._inputs]
+        if not rows.columns:
+            return dict(zip(names, rows.arrays, strict=True))
+        if len(names) > 1:
+            return {name: rows.column(place).reshape(-1, 1) for place, name in enumerate(names)}
+        matrix = rows.matrix
+        return {names[0]: np.column_stack(rows.arrays) if matrix is None else matrix}
 
 
 def _array_of(values: Any) -> Array:
     if isinstance(values, list):  # skl2onnx's ZipMap: one map per row
-        return np.array([list(row.values()) for row in values])
+        return np.array([list(row.values()) for row in values], dtype=np.float32)
     return np.asarray(values)
 
 
@@ -101,7 +96,7 @@ def load(path: Path) -> OnnxModel:
     file = find_model_file(path, SUFFIXES)
     providers = [_CUDA, _CPU] if _with_cuda() else [_CPU]
     try:
-        session = onnxruntime.InferenceSession(str(file), providers=providers)
+        session = onnxruntime.InferenceSession(str(file), _options(), providers=providers)
     except Exception as error:  # noqa: BLE001 - its exceptions have no common base but Exception
         raise ModelLoadError(
             f"{file.name} is not a model that onnxruntime {onnxruntime.__version__} can read ({first_line(error)})"
@@ -109,6 +104,12 @@ def load(path: Path) -> OnnxModel:
     if _CUDA in providers and _CUDA not in session.get_providers():
         raise cannot_use("onnx", f"onnxruntime {onnxruntime.__version__}", "it finds none that it knows")
     return OnnxModel(session, _labels(onnx.load(file, load_external_data=False).graph))
+
+
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()  # 0 would be one for each core of the node
+    return options
 
 
 def _with_cuda() -> bool:
@@ -148,9 +149,8 @@ def _signature(inputs: list[Any]) -> Signature:
     shape = _row_shape(only)
     if len(shape) == 1 and (only.type == _TEXT or only.type in {"tensor(float)", "tensor(double)"}):
         if shape[0] is None:
-            return Signature(columns=None)
-        kind = Kind.STRING if only.type == _TEXT else Kind.NUMBER
-        return Signature(columns=tuple(Column(str(place), kind) for place in range(shape[0])))
+            return Signature(columns=None, every=_column(only))
+        return Signature(columns=tuple(replace(_column(only), name=str(place)) for place in range(shape[0])))
     return Signature(columns=None, tensors=(_tensor(only),))
 
 
@@ -168,23 +168,37 @@ def _row_shape(each: Any) -> tuple[int | None, ...]:
 
 
 def _table(inputs: list[Any]) -> Signature:
-    columns = tuple(Column(each.name, Kind.STRING if each.type == _TEXT else Kind.NUMBER) for each in inputs)
-    return Signature(columns=columns, named=True)
+    return Signature(columns=tuple(map(_column, inputs)), named=True)
+
+
+def _column(each: Any) -> Column:
+    """A column of the input's type; only a number that is no whole one can be missing, as ONNX has no other mark."""
+    column = column_of(each.name, _DTYPES.get(each.type, np.str_))
+    return column if column.kind is Kind.NUMBER else replace(column, missing=Missing.REFUSED)
 
 
 def _classifier(outputs: list[Any]) -> dict[str, str]:
-    """The outputs with labels and with their probabilities, as converters of classifiers write them; else none."""
+    """Ours for the outputs with labels and their probabilities, as converters of classifiers write them; else none."""
     labels = [each for each in outputs if each.type in _LABELS and len(each.shape or ()) == 1]
     if len(outputs) == 2 and len(labels) == 1:
         (other,) = [each for each in outputs if each is not labels[0]]
-        return {PREDICT: labels[0].name, PREDICT_PROBA: other.name}
+        return {labels[0].name: PREDICT, other.name: PREDICT_PROBA}
     return {}
 
 
-def _output(each: Any) -> Tensor:
-    if each.type not in {_TEXT, *_DTYPES} or not each.shape or isinstance(each.shape[0], int):
+def _output(each: Any, ours: str) -> Tensor:
+    """An output under our name for it, or where there is none its own.
+
+    Raises:
+        ModelLoadError: It has no entry for each row, or its type is none that answers have.
+    """
+    of_rows = bool(each.shape) and not isinstance(each.shape[0], int)
+    mapped = ours == PREDICT_PROBA and each.type.startswith("seq(map(") and each.type.endswith("tensor(float)))")
+    if mapped:
+        return Tensor(ours, np.dtype(np.float32), (None,))
+    if each.type not in {_TEXT, *_DTYPES} or not (of_rows or ours):
         raise ModelLoadError(
-            f"the model's output '{each.name}' is a {each.type} of shape {list(each.shape or ())}; one of several "
-            "outputs is a tensor whose first axis counts rows"
+            f"the model's output '{each.name}' is a {each.type} of shape {list(each.shape or ())}; an output is a "
+            "tensor of numbers or text whose first axis counts rows"
         )
-    return Tensor(each.name, np.dtype(_DTYPES.get(each.type, object)), _row_shape(each))
+    return Tensor(ours or each.name, np.dtype(_DTYPES.get(each.type, object)), _row_shape(each) if of_rows else None)

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 - an estimator can be of any class, and so can its input
-"""scikit-learn: an estimator or pipeline, pickled or dumped with joblib."""
+"""scikit-learn: an estimator or pipeline, pickled, dumped with joblib, or saved with skops."""
 
 import logging
 import warnings
@@ -9,18 +9,19 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd
+from scipy.sparse import issparse
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
+from eagleray_serving.frameworks.frames import alike, given_to_model
 from eagleray_serving.frameworks.sklearn_signature import signature_of
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
-SUFFIXES = (".joblib", ".pkl", ".pickle")
+SUFFIXES = (".joblib", ".pkl", ".pickle", ".sav", ".skops")
 
 logger = logging.getLogger("ray.serve.eagleray")
 
@@ -39,30 +40,27 @@ class SklearnModel:
 
         Two runs for both: the most probable label is not what every estimator predicts.
         """
-        given = self._input(rows)
-        return {name: np.asarray(getattr(self._estimator, name)(given)) for name in outputs}
+        groups = alike(rows)
+        if len(groups) == 1:
+            return self._answer(groups[0][1], outputs)
+        order = np.argsort(np.concatenate([places for places, _ in groups]), kind="stable")
+        answers = [self._answer(group, outputs) for _, group in groups]
+        return {name: np.concatenate([answer[name] for answer in answers])[order] for name in outputs}
 
-    def _input(self, rows: Rows) -> Any:
-        if self.signature.text:
-            return rows.values[:, 0]
-        if rows.names is None:
-            return rows.values
-        if rows.values.dtype.kind == "f":
-            return pd.DataFrame(rows.values, columns=list(rows.names), copy=False)
-        return pd.DataFrame({name: self._column(rows, place) for place, name in enumerate(rows.names)})
+    def _answer(self, rows: Rows, outputs: Sequence[str]) -> Answer:
+        given = given_to_model(rows)
+        return {name: _array(getattr(self._estimator, name)(given)) for name in outputs}
 
-    def _column(self, rows: Rows, place: int) -> Any:
-        values = rows.values[:, place]
-        columns = self.signature.columns
-        numbers = columns is not None and columns[place].kind == "number"
-        return values.astype(np.float64) if numbers else values.tolist()
+
+def _array(values: Any) -> Array:
+    return np.asarray(values.toarray() if issparse(values) else values)
 
 
 def load(path: Path) -> SklearnModel:
     """Load a pickled estimator. Unpickling runs code that the pickle holds: serve only models that you trust.
 
     Args:
-        path: A ``.joblib`` or ``.pkl`` file, or a folder with one.
+        path: A file with one of ``SUFFIXES``, or a folder with one.
 
     Raises:
         ModelLoadError: The file is missing, is no pickle, needs a module that is not there, or holds no fitted model.
@@ -79,7 +77,9 @@ def wrap(estimator: Any, file: Path) -> SklearnModel:
     """
     if not callable(getattr(estimator, "predict", None)):
         kind = type(estimator).__name__
-        raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); dump the fitted estimator")
+        transforms = hasattr(estimator, "transform")
+        remedy = "end a pipeline of it with an estimator that predicts" if transforms else "dump the fitted estimator"
+        raise ModelLoadError(f"{file.name} holds a {kind}, which has no predict(); {remedy}")
     try:
         check_is_fitted(estimator)
     except NotFittedError:
@@ -92,11 +92,15 @@ def wrap(estimator: Any, file: Path) -> SklearnModel:
 
 
 def unpickle(file: Path) -> Any:
-    """Read what was pickled, or dumped with joblib.
+    """Read what was pickled, dumped with joblib, or saved with skops.
 
     Raises:
-        ModelLoadError: It is no pickle, or needs a module that is not there.
+        ModelLoadError: It is no such file, or needs a module that is not there.
     """
+    if file.suffix == ".skops":
+        from eagleray_serving.frameworks import skops_file  # noqa: PLC0415 - takes a second, as it imports all estimators
+
+        return skops_file.read(file)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

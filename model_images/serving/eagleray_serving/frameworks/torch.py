@@ -2,23 +2,26 @@
 """PyTorch: TorchScript (``torch.jit.save``), an exported program (``torch.export.save``), or weights of a class."""
 
 import importlib
+import pickle
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch.utils._pytree import tree_unflatten
 
 from eagleray_serving.errors import ModelFailureError, ModelLoadError, first_line, last_line
 from eagleray_serving.frameworks import ModelClass, find_model_file
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
+from eagleray_serving.frameworks.weights import weights_of
 from eagleray_serving.outputs import PREDICT, Answer
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
-SUFFIXES = (".pt2", ".pt", ".pth")
+SUFFIXES = (".pt2", ".pt", ".pth", ".ckpt", ".safetensors")
 
 _ANY = Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), None),))
 _DTYPES = {
@@ -62,7 +65,7 @@ class TorchModel:
         """What the module answers for each row."""
         with torch.inference_mode():
             try:
-                answer = self._module(*(torch.from_numpy(each).to(self._device) for each in rows.tensors))
+                answer = self._module(*(torch.from_numpy(each).to(self._device) for each in rows.arrays))
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:  # a shape that does not fit a layer, and the like
@@ -92,7 +95,7 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     PyTorch unpickles what an exported program holds: serve only those that you trust. Weights alone run no code.
 
     Args:
-        path: A ``.pt2``, ``.pt`` or ``.pth`` file, or a folder with one.
+        path: A file with one of ``SUFFIXES``, or a folder with one.
         model_class: Whose weights the file holds; None where it holds code as well.
 
     Raises:
@@ -101,6 +104,7 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     """
     file = find_model_file(path, SUFFIXES)
     device = _device()
+    torch.set_num_threads(threads())
     if model_class is not None:
         module = _weighted(file, model_class)
         return TorchModel(module.to(device).eval(), device, outputs=_annotated(module))
@@ -142,6 +146,11 @@ def _read(file: Path, how: Callable[..., Any], **options: Any) -> Any:
     except PermissionError:
         raise ModelLoadError(
             f"{file.name} cannot be read: permission denied; make it readable for the user of the Pod"
+        ) from None
+    except pickle.UnpicklingError:  # whose message says how to run the code in the file
+        raise ModelLoadError(
+            f"{file.name} is not a model that PyTorch {torch.__version__} can read without running code (it is "
+            "damaged, or holds more than weights); save model.state_dict()"
         ) from None
     except Exception as error:  # noqa: BLE001 - a damaged file makes its readers raise anything
         raise ModelLoadError(
@@ -228,13 +237,18 @@ def _tensor(name: str, value: Any, called: str) -> Tensor:
 
 
 def _weighted(file: Path, model_class: ModelClass) -> Any:
-    weights = _read(file, torch.load, map_location="cpu", weights_only=True)
-    if not isinstance(weights, dict):
-        raise ModelLoadError(f"{file.name} holds a {type(weights).__name__}; save model.state_dict()")
+    if file.suffix == ".safetensors":
+        found = _read(file, safetensors.torch.load_file)
+    else:
+        found = _read(file, torch.load, map_location="cpu", weights_only=True)
+    if not isinstance(found, dict):
+        raise ModelLoadError(f"{file.name} holds a {type(found).__name__}; save model.state_dict()")
     module = _made(model_class)
     try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
+        module.load_state_dict(weights_of(found, module.state_dict().keys()))
+    except ModelLoadError as error:
+        raise ModelLoadError(f"{file.name} {error}") from None
+    except RuntimeError as error:  # names are right, and sizes are not
         told = " ".join(line.strip() for line in str(error).splitlines())[:500]
         raise ModelLoadError(f"the weights of {file.name} do not fit {model_class.path}: {told}") from None
     return module

@@ -2,19 +2,23 @@
 """XGBoost: a model saved as JSON or UBJSON (``save_model``), or an estimator, pickled or dumped with joblib."""
 
 import json
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import xgboost
 
-from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, sklearn
+from eagleray_serving.frameworks.booster_columns import xgboost_signature
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
-from eagleray_serving.frameworks.device import cannot_use, on_gpu
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
 from eagleray_serving.tensors import Array
 
-SUFFIXES = (".json", ".ubj")
+SUFFIXES = (".json", ".ubj", ".xgb")
+
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 
 
 def load(path: Path) -> Model:
@@ -32,12 +36,20 @@ def load(path: Path) -> Model:
 
 def _read(file: Path) -> Any:
     try:
-        return xgboost.Booster(model_file=str(file))
+        with warnings.catch_warnings():  # that the suffix .xgb, of MLflow, tells no format
+            warnings.simplefilter("ignore", UserWarning)
+            return xgboost.Booster(model_file=str(file))
     except (xgboost.core.XGBoostError, ValueError) as error:
         raise ModelLoadError(
-            f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({first_line(error)}); "
+            f"{file.name} is not a model that XGBoost {xgboost.__version__} can read ({_reason(error)}); "
             "write it with save_model()"
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """XGBoost's message without the place in its source, which comes first, and the stack, which comes last."""
+    told = str(error).partition("Stack trace:")[0]
+    return " ".join(_PLACE.sub("", told).split())[:500]
 
 
 def _with_cuda() -> bool:
@@ -50,6 +62,7 @@ def _with_cuda() -> bool:
 
 def _model(booster: Any) -> BoostedModel:
     cuda = _with_cuda()
+    booster.set_param({"nthread": threads()})
     if cuda:
         booster.set_param({"device": "cuda"})
     learner = json.loads(booster.save_config())["learner"]
@@ -58,26 +71,23 @@ def _model(booster: Any) -> BoostedModel:
     objective = learner["objective"]["name"]
     if objective == "multi:softmax":  # tells the label alone; the same trees tell every probability
         booster.set_param({"objective": "multi:softprob"})
-    count = int(learner["learner_model_param"]["num_class"])
+    shape = learner["learner_model_param"]
+    count, targets = int(shape["num_class"]), int(shape.get("num_target", 1))
     classes = {"binary:logistic": 2, "multi:softprob": count, "multi:softmax": count}.get(objective, 0)
     last = booster.attr("best_iteration")
     trees = (0, int(last) + 1) if last is not None else (0, 0)
 
-    def scores(rows: Rows) -> Array:
-        values: Array = booster.inplace_predict(rows.values, iteration_range=trees, validate_features=False)
+    def scores(matrix: Array) -> Array:
+        values: Array = booster.inplace_predict(matrix, iteration_range=trees, validate_features=False)
         return values
 
-    def copied_scores(rows: Rows) -> Array:
+    def copied_scores(matrix: Array) -> Array:
         how: dict[str, Any] = {} if linear else {"iteration_range": trees}
-        values: Array = booster.predict(xgboost.DMatrix(rows.values), validate_features=False, **how)
+        data = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True)
+        values: Array = booster.predict(data, validate_features=False, **how)
         return values
 
     linear = learner["gradient_booster"]["name"] == "gblinear"  # which has no trees, and no inplace_predict()
     # On a GPU inplace_predict() wants the rows there already, and copies them with a warning where they are not.
-    return BoostedModel(_signature(booster), classes, copied_scores if linear or cuda else scores)
-
-
-def _signature(booster: Any) -> Signature:
-    names = booster.feature_names
-    labels = [str(name) for name in names] if names else [str(place) for place in range(booster.num_features())]
-    return Signature(columns=tuple(Column(label, Kind.NUMBER) for label in labels), named=bool(names))
+    how = copied_scores if linear or cuda else scores
+    return BoostedModel(xgboost_signature(booster), classes, how, targets=targets)

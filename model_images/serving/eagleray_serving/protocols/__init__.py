@@ -1,13 +1,16 @@
 """The protocols that the server speaks, as pure functions between JSON and rows."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
+from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.rows import describe
 from eagleray_serving.tensors import Array
+
+VERSION: Final = "1"
+"""The version of every model, for clients that name one; which revision answers is decided in front of the server."""
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import binary
 from eagleray_serving.protocols.binary import Blob
-from eagleray_serving.rows import Rows, Signature, check_names, check_values, describe, parse_rows
+from eagleray_serving.rows import Rows, Signature, check_names, of_columns, of_matrix, of_values, parse_rows
 from eagleray_serving.signature import DTYPES, TEXT
 from eagleray_serving.tensors import Array, Tensor, check_tensor, of_objects
 
@@ -115,10 +116,12 @@ def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
     columns = signature.columns
     names = [column.name for column in columns] if columns is not None else []
     (first, tensor), *others = tensors.items()
-    if not others and tensor.ndim == 2 and not (signature.named and first in names):
+    if not others and tensor.ndim == 2 and not (signature.named and first in names) and not signature.objects:
         if columns is not None and tensor.shape[1] != len(columns):
             raise InvalidInputError(f"expected shape [rows, {len(columns)}], got {list(tensor.shape)}", field=first)
-        return check_values(_numbers_if_plain(tensor), signature)
+        return of_matrix(tensor, signature)
+    if not others and signature.vague:
+        return of_values(tensor.tolist(), signature)
     return _columns(tensors, signature)
 
 
@@ -131,20 +134,28 @@ def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
             )
         if len(tensor) != rows:
             raise InvalidInputError(f"expected {rows} rows as in the first tensor, got {len(tensor)}", field=name)
-    data = {name: tensor.reshape(-1).tolist() for name, tensor in tensors.items()}
-    return parse_rows([dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)], signature)
+    if signature.columns is not None and not signature.named:
+        raise InvalidInputError(
+            f"the model was trained without column names; send one tensor of shape [rows, {len(signature.columns)}]",
+            field=next(iter(tensors)),
+        )
+    data = {name: tensor.reshape(-1) for name, tensor in tensors.items()}
+    if signature.objects:
+        rows_of_each = zip(*(values.tolist() for values in data.values()), strict=True)
+        return parse_rows([dict(zip(data, row, strict=True)) for row in rows_of_each], signature)
+    return of_columns(data, signature)
 
 
 def _tensors(found: dict[str, Array], wanted: tuple[Tensor, ...]) -> Rows:
     if len(wanted) == 1 and len(found) == 1:  # whatever it is called
         found = {wanted[0].name: next(iter(found.values()))}
     check_names(found, [tensor.name for tensor in wanted])
-    values, *more = (check_tensor(_numbers(found[tensor.name], tensor.name), tensor) for tensor in wanted)
-    for tensor, others in zip(wanted[1:], more, strict=True):
-        if len(others) != len(values):
-            told = f"expected {len(values)} rows as in '{wanted[0].name}', got {len(others)}"
+    arrays = tuple(check_tensor(_numbers(found[tensor.name], tensor.name), tensor) for tensor in wanted)
+    for tensor, values in zip(wanted, arrays, strict=True):
+        if len(values) != len(arrays[0]):
+            told = f"expected {len(arrays[0])} rows as in '{wanted[0].name}', got {len(values)}"
             raise InvalidInputError(told, field=tensor.name)
-    return Rows(values, more=tuple(more))
+    return Rows(arrays)
 
 
 def _numbers(values: Array, name: str) -> Array:
@@ -159,10 +170,3 @@ def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
     if others or (tensor.ndim == 2 and tensor.shape[1] != 1):
         raise InvalidInputError("the model reads text: send one BYTES tensor of shape [rows]", field=name)
     return parse_rows(tensor.reshape(-1).tolist(), signature, field=name)
-
-
-def _numbers_if_plain(tensor: Array) -> Array:
-    if tensor.dtype != object:
-        return tensor
-    types = set(map(type, tensor.flat))
-    return tensor.astype(np.float64) if types <= {int, float, bool} else tensor

@@ -72,6 +72,7 @@ def parse_infer(call: Any, signature: Signature, outputs: tuple[str, ...]) -> Re
         InvalidInputError: Naming the tensor, and the row where there is one.
     """
     wanted = v2.wanted_of([output.name for output in call.outputs] or None, outputs)
+    v2.refuse_ranking(output.parameters[v2.RANKING].int64_param for output in call.outputs)
     raw = list(call.raw_input_contents)
     if raw and len(raw) != len(call.inputs):
         message = f"there are {len(call.inputs)} tensors and {len(raw)} of raw bytes; send all as raw bytes, or none"
@@ -86,7 +87,7 @@ def infer_response(model: str, answer: Answer, request: Request) -> bytes:
     response = InferResponse(model_name=model, id=request.identity or "")
     for name in request.outputs:
         values = answer[name]
-        response.outputs.add(name=name, datatype=v2.datatype(values), shape=values.shape)
+        response.outputs.add(name=name, datatype=v2.datatype(values.dtype), shape=values.shape)
         response.raw_output_contents.append(binary.packed(values))
     return _bytes(response)
 

@@ -15,17 +15,25 @@ def parse_predict(body: bytes, signature: Signature) -> Rows:
     """The rows of a predict request.
 
     Raises:
-        InvalidInputError: Naming the row and the field.
+        InvalidInputError: Naming the row and the field, or the member that is unknown.
     """
     request = parse_object(body)
-    if "instances" not in request:
-        raise InvalidInputError('missing; send {"instances": [...]}', field="instances")
-    unknown = next((name for name in request if name not in {"instances", "signature_name"}), None)
+    found = [name for name in _ROWS if name in request]
+    if len(found) != 1:
+        why = "'instances' has the rows already" if found else 'missing; send {"instances": [...]}'
+        raise InvalidInputError(why, field=found[-1] if found else _ROWS[0])
+    if request.get("parameters"):
+        raise InvalidInputError("the model takes no parameters; leave them out", field="parameters")
+    unknown = next((name for name in request if name not in {*_ROWS, *_IGNORED}), None)
     if unknown is not None:
-        raise InvalidInputError("not a member of a predict request; it has 'instances' only", field=unknown)
-    return parse_rows(request["instances"], signature)
+        raise InvalidInputError("not a member of a predict request, which has 'instances'", field=unknown)
+    return parse_rows(request[found[0]], signature, field=found[0])
 
 
+_ROWS = ("instances", "inputs")
+"""The members that hold rows: KServe knows them by both names."""
+_IGNORED = frozenset({"id", "parameters", "signature_name"})
+"""Members that change no answer: a request's id, empty parameters (Vertex AI), the name of a signature (TensorFlow)."""
 _MEMBERS = {PREDICT: "predictions", PREDICT_PROBA: "probabilities"}
 
 

@@ -3,18 +3,22 @@
 Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
-from eagleray_serving.protocols import binary, jsonable, parse_object
+from eagleray_serving.protocols import VERSION, binary, jsonable, parse_object
 from eagleray_serving.protocols.inputs import parameter, rows_of
-from eagleray_serving.rows import Kind, Rows, Signature, describe
-from eagleray_serving.tensors import Array, Tensor
+from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.tensors import Tensor
+
+RANKING: Final = "classification"
+"""Parameter of an output: how many of its best places Triton is to answer with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ def parse_infer(
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
     wanted = wanted_of(request.get("outputs"), outputs)
+    refuse_ranking(parameter(output, RANKING) for output in request.get("outputs") or () if isinstance(output, dict))
     rows = rows_of(request.get("inputs"), signature, blob)
     return InferRequest(rows, wanted, identity, _as_bytes(request, wanted))
 
@@ -70,7 +75,7 @@ def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[d
     outputs, blobs = [], []
     for name in request.outputs:
         values = answer[name]
-        told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values)}
+        told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values.dtype)}
         if name in request.binary:
             blobs.append(binary.packed(values))
             told["parameters"] = {binary.SIZE: len(blobs[-1])}
@@ -85,40 +90,39 @@ def metadata(model: str, platform: str, signature: Signature, outputs: Sequence[
     """What ``GET /v2/models/<name>`` answers."""
     return {
         "name": model,
-        "versions": [],
+        "versions": [VERSION],
         "platform": platform,
         "inputs": _inputs(signature),
         "outputs": [_told(output) for output in outputs],
     }
 
 
-def datatype(values: Array) -> str:
-    """The protocol's name of an array's type."""
-    kind, bits = values.dtype.kind, values.dtype.itemsize * 8
+def datatype(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of a type."""
+    kind, bits = dtype.kind, dtype.itemsize * 8
     if kind in "iuf" and bits <= 64:
         return {"i": "INT", "u": "UINT", "f": "FP"}[kind] + str(bits)
     return "BOOL" if kind == "b" else "BYTES"
 
 
 def _inputs(signature: Signature) -> list[dict[str, Any]]:
-    datatypes = {Kind.NUMBER: "FP64", Kind.STRING: "BYTES", Kind.ANY: "BYTES"}
-    if signature.named and signature.columns is not None:
-        return [
-            {"name": column.name, "datatype": datatypes[column.kind], "shape": [-1]} for column in signature.columns
-        ]
-    if signature.text:
-        return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     if signature.tensors:
         return [_told(tensor) for tensor in signature.tensors]
-    width = -1 if signature.columns is None else len(signature.columns)
-    kind = Kind.NUMBER if signature.columns is None or signature.numeric else Kind.ANY
-    return [{"name": "input", "datatype": datatypes[kind], "shape": [-1, width]}]
+    if signature.text:
+        return [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    columns = signature.columns
+    if columns is not None and signature.named:
+        return [{"name": each.name, "datatype": datatype(each.dtype), "shape": [-1]} for each in columns]
+    if columns is None:
+        return [{"name": "input", "datatype": "FP64", "shape": [-1, -1]}]
+    told = {datatype(column.dtype) for column in columns}
+    return [{"name": "input", "datatype": told.pop() if len(told) == 1 else "BYTES", "shape": [-1, len(columns)]}]
 
 
 def _told(tensor: Tensor) -> dict[str, Any]:
     sizes = (None,) if tensor.shape is None else tensor.shape
     shape = [-1, *(-1 if size is None else size for size in sizes)]
-    return {"name": tensor.name, "datatype": datatype(np.empty(0, tensor.dtype)), "shape": shape}
+    return {"name": tensor.name, "datatype": datatype(tensor.dtype), "shape": shape}
 
 
 def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,6 +142,20 @@ def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
         if name not in known:
             raise InvalidInputError(f"the model's outputs are: {', '.join(known)}", field="outputs")
     return tuple(name for name in known if name in names) or known
+
+
+def refuse_ranking(asked: Iterable[object]) -> None:
+    """Refuse what Triton's extension for classifications has: an output as texts of its best places.
+
+    Args:
+        asked: The parameter RANKING of each output; None or 0 where it has none.
+
+    Raises:
+        InvalidInputError: One has it.
+    """
+    if any(asked):
+        message = f"{RANKING} (class_count) is not answered; ask for the output itself, and rank its values"
+        raise InvalidInputError(message, field="outputs")
 
 
 def _as_bytes(request: dict[str, Any], wanted: tuple[str, ...]) -> frozenset[str]:

@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5eagleray_serving/protocols/proto/open_inference.proto\x12\x0c\x65\x61gleray.oip\"\x14\n\x04Live\x12\x0c\n\x04live\x18\x01 \x01(\x08\"\x16\n\x05Ready\x12\r\n\x05ready\x18\x01 \x01(\x08\"&\n\x05\x41sked\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"C\n\x0eServerMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nextensions\x18\x03 \x03(\t\"\xe3\x01\n\rModelMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x32\n\x06inputs\x18\x04 \x03(\x0b\x32\".eagleray.oip.ModelMetadata.Tensor\x12\x33\n\x07outputs\x18\x05 \x03(\x0b\x32\".eagleray.oip.ModelMetadata.Tensor\x1a\x37\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xc5\x01\n\x08\x43ontents\x12\x15\n\rbool_contents\x18\x01 \x03(\x08\x12\x14\n\x0cint_contents\x18\x02 \x03(\x05\x12\x16\n\x0eint64_contents\x18\x03 \x03(\x03\x12\x15\n\ruint_contents\x18\x04 \x03(\r\x12\x17\n\x0fuint64_contents\x18\x05 \x03(\x04\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x12\x16\n\x0e\x62ytes_contents\x18\x08 \x03(\x0c\"\xc1\x02\n\x0cInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x30\n\x06inputs\x18\x05 \x03(\x0b\x32 .eagleray.oip.InferRequest.Input\x12\x32\n\x07outputs\x18\x06 \x03(\x0b\x32!.eagleray.oip.InferRequest.Output\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1a`\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12(\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x16.eagleray.oip.Contents\x1a\x16\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xd1\x01\n\rInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x33\n\x07outputs\x18\x05 \x03(\x0b\x32\".eagleray.oip.InferResponse.Output\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1a\x37\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5eagleray_serving/protocols/proto/open_inference.proto\x12\x0c\x65\x61gleray.oip\"\x14\n\x04Live\x12\x0c\n\x04live\x18\x01 \x01(\x08\"\x16\n\x05Ready\x12\r\n\x05ready\x18\x01 \x01(\x08\"&\n\x05\x41sked\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"C\n\x0eServerMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nextensions\x18\x03 \x03(\t\"\xe3\x01\n\rModelMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12\x32\n\x06inputs\x18\x04 \x03(\x0b\x32\".eagleray.oip.ModelMetadata.Tensor\x12\x33\n\x07outputs\x18\x05 \x03(\x0b\x32\".eagleray.oip.ModelMetadata.Tensor\x1a\x37\n\x06Tensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\xc5\x01\n\x08\x43ontents\x12\x15\n\rbool_contents\x18\x01 \x03(\x08\x12\x14\n\x0cint_contents\x18\x02 \x03(\x05\x12\x16\n\x0eint64_contents\x18\x03 \x03(\x03\x12\x15\n\ruint_contents\x18\x04 \x03(\r\x12\x17\n\x0fuint64_contents\x18\x05 \x03(\x04\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x12\x16\n\x0e\x62ytes_contents\x18\x08 \x03(\x0c\"\x84\x04\n\x0cInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x30\n\x06inputs\x18\x05 \x03(\x0b\x32 .eagleray.oip.InferRequest.Input\x12\x32\n\x07outputs\x18\x06 \x03(\x0b\x32!.eagleray.oip.InferRequest.Output\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1a`\n\x05Input\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12(\n\x08\x63ontents\x18\x05 \x01(\x0b\x32\x16.eagleray.oip.Contents\x1a \n\tParameter\x12\x13\n\x0bint64_param\x18\x02 \x01(\x03\x1a\xb6\x01\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x45\n\nparameters\x18\x02 \x03(\x0b\x32\x31.eagleray.oip.InferRequest.Output.ParametersEntry\x1aW\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x33\n\x05value\x18\x02 \x01(\x0b\x32$.eagleray.oip.InferRequest.Parameter:\x02\x38\x01\"\xd1\x01\n\rInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12\x33\n\x07outputs\x18\x05 \x03(\x0b\x32\".eagleray.oip.InferResponse.Output\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1a\x37\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'eagleray_serving.protocols.proto.open_inference_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_INFERREQUEST_OUTPUT_PARAMETERSENTRY']._loaded_options = None
+  _globals['_INFERREQUEST_OUTPUT_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_LIVE']._serialized_start=71
   _globals['_LIVE']._serialized_end=91
   _globals['_READY']._serialized_start=93
@@ -46,13 +48,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTENTS']._serialized_start=457
   _globals['_CONTENTS']._serialized_end=654
   _globals['_INFERREQUEST']._serialized_start=657
-  _globals['_INFERREQUEST']._serialized_end=978
+  _globals['_INFERREQUEST']._serialized_end=1173
   _globals['_INFERREQUEST_INPUT']._serialized_start=858
   _globals['_INFERREQUEST_INPUT']._serialized_end=954
-  _globals['_INFERREQUEST_OUTPUT']._serialized_start=956
-  _globals['_INFERREQUEST_OUTPUT']._serialized_end=978
-  _globals['_INFERRESPONSE']._serialized_start=981
-  _globals['_INFERRESPONSE']._serialized_end=1190
-  _globals['_INFERRESPONSE_OUTPUT']._serialized_start=1135
-  _globals['_INFERRESPONSE_OUTPUT']._serialized_end=1190
+  _globals['_INFERREQUEST_PARAMETER']._serialized_start=956
+  _globals['_INFERREQUEST_PARAMETER']._serialized_end=988
+  _globals['_INFERREQUEST_OUTPUT']._serialized_start=991
+  _globals['_INFERREQUEST_OUTPUT']._serialized_end=1173
+  _globals['_INFERREQUEST_OUTPUT_PARAMETERSENTRY']._serialized_start=1086
+  _globals['_INFERREQUEST_OUTPUT_PARAMETERSENTRY']._serialized_end=1173
+  _globals['_INFERRESPONSE']._serialized_start=1176
+  _globals['_INFERRESPONSE']._serialized_end=1385
+  _globals['_INFERRESPONSE_OUTPUT']._serialized_start=1330
+  _globals['_INFERRESPONSE_OUTPUT']._serialized_end=1385
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,82 @@
+"""Bodies of requests: read and unpacked within a bound, and parsed beside the event loop where that takes long."""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from eagleray_serving.errors import InvalidInputError
+
+MAX_BODY_BYTES: Final = 64 * 2**20
+"""Largest request body in bytes, as sent and unpacked; the router's limit is usually smaller."""
+LARGE_BODY_BYTES: Final = 256 * 2**10
+"""Largest body in bytes that the event loop parses itself: a few milliseconds."""
+
+_THREADS = 2
+# What zlib calls each: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1
+_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_ACCEPTED = {"accept-encoding": "gzip, deflate"}
+
+Parsed = TypeVar("Parsed")
+
+
+class Bodies:
+    """Reads and parses bodies: large and packed ones in a few threads, so that others are answered meanwhile."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="parser")
+
+    async def parsed(self, request: Request, parse: Callable[[bytes], Parsed]) -> Parsed:
+        """What a function makes of a request's body.
+
+        Args:
+            request: The request.
+            parse: Takes the body as its sender had it before packing.
+
+        Raises:
+            HTTPException: It is packed in a way that is not known here.
+            InvalidInputError: It is too large, is not what its Content-Encoding says, or ``parse`` refuses it.
+        """
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding != "identity" and encoding not in _WINDOWS:
+            message = f"Content-Encoding '{encoding}' is not taken; send the body as it is, or by gzip or deflate"
+            raise HTTPException(415, message, _ACCEPTED)
+        body = await _read(request)
+        if encoding == "identity" and len(body) <= LARGE_BODY_BYTES:
+            return parse(body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: parse(_unpacked(body, encoding)))
+
+
+async def _read(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise _too_large("")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding == "identity":
+        return body
+    reader = zlib.decompressobj(_WINDOWS[encoding])
+    try:
+        whole = reader.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise InvalidInputError(f"the body is not {encoding}: {error}", status=400) from None
+    if len(whole) > MAX_BODY_BYTES:
+        raise _too_large(" when it is unpacked")
+    if not reader.eof or reader.unused_data:
+        why = "it goes on after its end" if reader.eof else "it breaks off"
+        raise InvalidInputError(f"the body is not {encoding}: {why}", status=400)
+    return whole
+
+
+def _too_large(when: str) -> InvalidInputError:
+    return InvalidInputError(f"the body is larger than {MAX_BODY_BYTES} bytes{when}; send fewer rows", status=413)

@@ -1,0 +1,122 @@
+"""The same row, the same answer: alone, beside others, in a batch with other requests, and from the model itself."""
+
+import asyncio
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eagleray_serving.answers import AnsweringModel
+from eagleray_serving.app import Saved
+from eagleray_serving.http import build_http
+from eagleray_serving.service import Batching, Service
+from unit.serving.zoo import ZOO
+from unit.serving.zoo.clients import PROTOCOLS, Answered, UnsayableError
+from unit.serving.zoo.entry import Entry
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries say of tiny data is not the server's
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model of the zoo as it is served, and what it itself answers to each row: None where it refuses that."""
+
+    entry: Entry
+    model: AnsweringModel
+    expected: Sequence[dict[str, Any] | None]
+
+
+@pytest.fixture(scope="module", params=ZOO)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    entry = ZOO[request.param]
+    folder = tmp_path_factory.mktemp(entry.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = entry.save(folder)
+        expected = [_own_answer(oracle, row) for row in entry.rows]
+        return Served(entry, Saved(entry.framework, "m", folder).load(), expected)
+
+
+def _own_answer(oracle: Callable[[list[Any]], Any], row: Any) -> dict[str, Any] | None:
+    try:
+        return {name: values[0] for name, values in oracle([row]).items()}
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _check(served: Served, places: Sequence[int], answered: Answered) -> None:
+    expected = [served.expected[place] for place in places]
+    if None in expected:
+        assert answered.outputs is None, f"the model itself refuses one of {places}"
+        assert answered.told.startswith(("422", "400")), answered.told
+        return
+    assert answered.outputs is not None, answered.told
+    for row, own in enumerate(expected):
+        assert own is not None
+        for name, value in own.items():
+            assert _same(answered.outputs[name][row], value), f"row {places[row]}: {answered.outputs[name][row]}, {own}"
+
+
+def _same(found: Any, own: Any) -> bool:
+    listed = np.asarray(own).reshape(-1).tolist()
+    values = np.asarray(found, dtype=object).reshape(-1).tolist()
+    return len(listed) == len(values) and all(map(_alike, values, listed))
+
+
+def _alike(found: Any, own: Any) -> bool:
+    if isinstance(own, float):
+        missing = found is None or math.isnan(found)
+        return math.isnan(own) if missing else math.isclose(found, own, rel_tol=1e-5, abs_tol=1e-6)
+    return bool(found == own)
+
+
+def _ask(served: Served, *requests: tuple[str, Sequence[int]]) -> list[Answered | None]:
+    """Ask all at once, each by its protocol; None for what this cannot say."""
+
+    async def one(client: httpx.AsyncClient, protocol: str, places: Sequence[int]) -> Answered | None:
+        rows = [served.entry.rows[place] for place in places]
+        try:
+            answered: Answered = await PROTOCOLS[protocol](client, served.entry, rows)
+        except UnsayableError:
+            return None
+        return answered
+
+    async def run() -> list[Answered | None]:
+        service = Service("m", "any", served.model, Batching(64, 0.002))
+        transport = httpx.ASGITransport(build_http(service))
+        async with httpx.AsyncClient(transport=transport, base_url="http://m") as client:
+            found = await asyncio.gather(*(one(client, protocol, places) for protocol, places in requests))
+        await service.close()
+        return list(found)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_alone_and_together_by_each_protocol(served: Served, protocol: str) -> None:
+    """Each row alone, one after another; then all that the model takes in one request."""
+    taken = [place for place, own in enumerate(served.expected) if own is not None]
+    assert taken, "the model answers to none of its rows"
+    asked = [*([place] for place in range(len(served.expected))), taken]
+    for places in asked:
+        (answered,) = _ask(served, (protocol, places))
+        if answered is not None:
+            _check(served, places, answered)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+@given(data=st.data())
+def test_in_any_company(served: Served, data: st.DataObject) -> None:
+    """Several requests at once, so that they share batches, each of any rows by any protocol."""
+    places = st.lists(st.integers(0, len(served.expected) - 1), min_size=1, max_size=4)
+    requests = data.draw(st.lists(st.tuples(st.sampled_from(list(PROTOCOLS)), places), min_size=2, max_size=6))
+    for (_, asked), answered in zip(requests, _ask(served, *requests), strict=True):
+        if answered is not None:
+            _check(served, asked, answered)
