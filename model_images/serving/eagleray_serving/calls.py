@@ -91,7 +91,7 @@ class Calls:
         service = self._service
         name, version, call = messages.parse_call(body)
         self._check(name, version)
-        asked = messages.parse_infer(call, service.signature, service.output_names)
+        asked = messages.parse_infer(call, service.signature, service.output_names, service.own_names)
         prediction = await service.predict(asked.rows)
         return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
 

@@ -77,7 +77,8 @@ class _Handlers:
         self._check_model(request)
         service = self._service
         json_bytes = request.headers.get(binary.HEADER)
-        asked = v2.parse_infer(await _body(request), service.signature, service.output_names, json_bytes)
+        names, own_names = service.output_names, service.own_names
+        asked = v2.parse_infer(await _body(request), service.signature, names, json_bytes, own_names)
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
         return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
