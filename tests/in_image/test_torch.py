@@ -124,7 +124,7 @@ def test_weights_as_trainers_keep_them(tmp_path: Path, wrap: Callable[[Any], Any
     torch.save(wrap(trained.state_dict()), tmp_path / "weights.ckpt")
     model = load_model("torch", tmp_path, LINEAR)
     values = np.ones((2, 3), np.float32)
-    assert np.allclose(answers_of(model, Rows(values)), right(trained, values))
+    assert np.allclose(answers_of(model, Rows((values,))), right(trained, values))
 
 
 def filled(weights: Any) -> Any:
@@ -143,7 +143,7 @@ def test_weights_of_safetensors(tmp_path: Path) -> None:
     save_file(wrapped_by_ddp(trained.state_dict()), tmp_path / "model.safetensors")
     (tmp_path / "config.json").touch()
     values = np.ones((2, 3), np.float32)
-    assert np.allclose(answers_of(load_model("torch", tmp_path, LINEAR), Rows(values)), right(trained, values))
+    assert np.allclose(answers_of(load_model("torch", tmp_path, LINEAR), Rows((values,))), right(trained, values))
     with pytest.raises(ModelLoadError, match=r"model\.safetensors holds weights .*name its class in model\.class"):
         load_model("torch", tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"no weights")
@@ -168,7 +168,7 @@ def test_the_folder_that_mlflow_writes(tmp_path: Path) -> None:
     folder = read_folder(tmp_path)
     assert folder is not None
     model = load_model("torch", folder.model("torch"))
-    assert np.allclose(answers_of(model, Rows(IMAGES)), right(module), atol=1e-5)
+    assert np.allclose(answers_of(model, Rows((IMAGES,))), right(module), atol=1e-5)
 
 
 def test_a_module_pickled_as_a_whole_is_refused_in_plain_words(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.columns import Column, Kind
 from eagleray_serving.http import build_http
 from eagleray_serving.outputs import Answer, outputs_of
-from eagleray_serving.rows import Column, Kind, Rows, Signature
+from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.tensors import Array, Tensor
 from unit.serving.asking import SEVERAL
@@ -59,16 +61,17 @@ TENSORS: dict[str, list[dict[str, Any]]] = {
 
 
 class Echo:
-    """Answers the first value of each row's numbers, as far as it has some."""
+    """Answers how long each row is as a text."""
 
     classes: Array | None = None
     outputs = outputs_of(None)
+    own_names: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
-        return dict.fromkeys(outputs, np.array([float(len(str(row))) for row in rows.values]))
+        return dict.fromkeys(outputs, np.array([float(len(str(row))) for row in zip(*rows.arrays, strict=True)]))
 
 
 @dataclass

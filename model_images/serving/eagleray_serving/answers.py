@@ -6,6 +6,7 @@ from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.rows import Rows, Signature
+from eagleray_serving.signature import refined
 from eagleray_serving.tensors import Array, Tensor
 
 
@@ -30,11 +31,12 @@ class AnsweringModel:
     Args:
         model: The model.
         output: What it answers with.
-        signature: What it takes, where the user tells; what the model tells, else.
+        signature: What it takes, where the user tells; what the model tells is added to it.
 
     Attributes:
         outputs: What it answers with, in order.
         names: The names of these.
+        own_names: Those that the model has itself, and what each of them is called here.
         signature: What it takes.
 
     Raises:
@@ -50,7 +52,8 @@ class AnsweringModel:
         wanted = {each.name for each in model.outputs} if model.classes is None else _NAMES[output]
         self.outputs: tuple[Tensor, ...] = tuple(each for each in model.outputs if each.name in wanted)
         self.names = tuple(each.name for each in self.outputs)
-        self.signature = signature or model.signature
+        self.signature = model.signature if signature is None else refined(model.signature, signature)
+        self.own_names = {own: ours for own, ours in model.own_names.items() if ours in self.names and own != ours}
         self._model = model
 
     @property

@@ -13,11 +13,13 @@ from starlette.applications import Starlette
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, check_framework, load_code, load_model
+from eagleray_serving.frameworks.pickle_versions import told_of_versions
 from eagleray_serving.http import build_http
 from eagleray_serving.mlflow import Folder, read_folder
 from eagleray_serving.rows import Signature
 from eagleray_serving.service import Batching, Service
-from eagleray_serving.signature import parse_signature
+from eagleray_serving.signature import parse_signature, refined
+from eagleray_serving.trial import try_out
 
 DEPLOYMENT = "Model"
 """Name of the Serve deployment."""
@@ -38,6 +40,7 @@ class Saved:
         output: What a classifier answers with.
         model_class: Its class, where the file holds weights alone.
         signature: What it takes, where the user tells.
+        warmup: Rows that it is asked before it is ready, as requests have them; None has some made up.
     """
 
     framework: str
@@ -46,18 +49,28 @@ class Saved:
     output: Output = Output.LABELS
     model_class: ModelClass | None = None
     signature: Signature | None = None
+    warmup: list[Any] | None = None
 
     def load(self) -> AnsweringModel:
-        """Load it.
+        """Load it, and have it answer once.
 
         Raises:
-            ModelLoadError: With one sentence that says why not.
+            ModelLoadError: With one sentence that says why it cannot be served.
         """
         check_framework(self.framework)
-        folder = read_folder(self.path)
+        try:
+            folder = read_folder(self.path)
+            model = self._answering(folder)
+            try_out(model, self.warmup or (folder.example if folder else None))
+        except ModelLoadError as error:
+            raise ModelLoadError(told_of_versions(self.path, error)) from None
+        return model
+
+    def _answering(self, folder: Folder | None) -> AnsweringModel:
         model = self._model(folder)
-        told = folder.signature if folder and model.signature.vague else None
-        return AnsweringModel(model, self.output, self.signature or told)
+        told = folder.signature if folder else None
+        found = refined(model.signature, told, only_unknown=True) if told else None
+        return AnsweringModel(model, self.output, self.signature or found)
 
     def _model(self, folder: Folder | None) -> Model:
         if folder is None:
@@ -100,7 +113,8 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     Args:
         args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
-            ``signature`` and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or None).
+            ``signature``, ``warmup`` (rows as in ``instances``) and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or
+            None).
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -116,6 +130,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         output=parse_output(args.get("output")),
         model_class=ModelClass(args["class"], args.get("args") or {}) if args.get("class") else None,
         signature=parse_signature(args.get("signature")),
+        warmup=parse_warmup(args.get("warmup")),
     )
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)
@@ -135,6 +150,17 @@ def parse_output(value: object) -> Output:
         return Output.LABELS if value is None else Output(str(value))
     except ValueError:
         raise ModelLoadError(f"output is one of {', '.join(Output)}, got {value!r}") from None
+
+
+def parse_warmup(value: object) -> list[Any] | None:
+    """The rows that the args give for the first answers.
+
+    Raises:
+        ModelLoadError: They are no list of rows.
+    """
+    if value is None or (isinstance(value, list) and value):
+        return value
+    raise ModelLoadError(f"warmup is a list of rows, as in the instances of a request, got {value!r}")
 
 
 def parse_batching(value: dict[str, Any] | None) -> Batching:

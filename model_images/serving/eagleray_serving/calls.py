@@ -99,7 +99,7 @@ class Calls:
         service = self._service
         name, version, call = messages.parse_call(body)
         service.check_model(name, version)
-        return messages.parse_infer(call, service.signature, service.output_names)
+        return messages.parse_infer(call, service.signature, service.output_names, service.own_names)
 
     def _about(self, method: str, body: bytes) -> bytes:
         service = self._service

@@ -86,8 +86,9 @@ class _Handlers:
         self._check_model(request)
         service = self._service
         json_bytes = request.headers.get(binary.HEADER)  # counted before the body was packed
+        names, own_names = service.output_names, service.own_names
         asked = await self._bodies.parsed(
-            request, lambda body: v2.parse_infer(body, service.signature, service.output_names, json_bytes)
+            request, lambda body: v2.parse_infer(body, service.signature, names, json_bytes, own_names)
         )
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)

@@ -24,7 +24,7 @@ def predict_all(model: AnsweringModel, requests: Sequence[Rows]) -> list[Answer 
     if len(requests) > 1:
         batch = Rows.join(requests)
         try:
-            answer = _predict(model, batch)
+            answer = checked_answer(model, batch)
         except Exception as error:  # noqa: BLE001 - whose fault it is shows when each request runs alone
             logger.info("a batch of %d requests failed (%s); trying each alone", len(requests), type(error).__name__)
         else:
@@ -36,7 +36,7 @@ def predict_all(model: AnsweringModel, requests: Sequence[Rows]) -> list[Answer 
 
 def _predict_alone(model: AnsweringModel, rows: Rows) -> Answer | Exception:
     try:
-        return _predict(model, rows)
+        return checked_answer(model, rows)
     except ModelFailureError as error:
         logger.exception("the model's answer is of no use")
         return error
@@ -51,7 +51,13 @@ def _predict_alone(model: AnsweringModel, rows: Rows) -> Answer | Exception:
         return ModelFailureError(f"the model raised {type(error).__name__}; the log of the replica has the details")
 
 
-def _predict(model: AnsweringModel, rows: Rows) -> Answer:
+def checked_answer(model: AnsweringModel, rows: Rows) -> Answer:
+    """What the model answers.
+
+    Raises:
+        ModelFailureError: It has no entry for each row.
+        Exception: What the model raised.
+    """
     answer = model.answer(rows)
     for values in answer.values():
         if values.ndim == 0 or len(values) != len(rows):
@@ -65,7 +71,7 @@ def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInpu
     while size > 1:
         half = size // 2
         try:
-            _predict(model, rows[row : row + half])
+            checked_answer(model, rows[row : row + half])
         except Exception as narrower:  # noqa: BLE001 - looking for the row that makes the model raise
             error, size = narrower, half
         else:

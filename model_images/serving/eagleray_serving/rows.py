@@ -8,7 +8,7 @@ import numpy as np
 
 from eagleray_serving.columns import Column, Kind, Missing, describe, hold
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.tensors import Array, Tensor, fit, of_objects, parse_tensor
+from eagleray_serving.tensors import Array, Tensor, check_names, fit, of_objects, parse_tensor
 
 _EXACT = 2**53
 """Up to here float64 holds every whole number."""
@@ -229,20 +229,6 @@ def _tensor_rows(instances: list[Any], tensors: tuple[Tensor, ...]) -> Rows:
             raise InvalidInputError(f"expected an object of {', '.join(names)}, got {describe(instance)}", row=row)
         check_names(instance, names, row)
     return Rows(tuple(parse_tensor([row[each.name] for row in instances], each, each.name) for each in tensors))
-
-
-def check_names(found: Collection[str], names: Sequence[str], row: int | None = None) -> None:
-    """Check that each tensor of a model is there, and nothing else.
-
-    Raises:
-        InvalidInputError: Naming the tensor.
-    """
-    for name in names:
-        if name not in found:
-            raise InvalidInputError(f"the tensor is missing; the model takes {', '.join(names)}", field=name, row=row)
-    for name in found:
-        if name not in names:
-            raise InvalidInputError(f"no such tensor; the model takes {', '.join(names)}", field=name, row=row)
 
 
 def _name(name: str, signature: Signature) -> str:

@@ -1,7 +1,7 @@
 """One model behind a batcher: rows in, predictions out. Knows nothing of HTTP or Ray."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -86,6 +86,11 @@ class Service:
     def output_names(self) -> tuple[str, ...]:
         """The names of these."""
         return self._model.names
+
+    @property
+    def own_names(self) -> Mapping[str, str]:
+        """Those that the model has for some of them, and what each is called here."""
+        return self._model.own_names
 
     @property
     def classes(self) -> Array | None:

@@ -1,10 +1,11 @@
 """The signature that a user wrote, for a model that does not tell its own."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from eagleray_serving.columns import Column, column_of
+from eagleray_serving.columns import Column, Kind, column_of, told_both
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.rows import Signature
 from eagleray_serving.tensors import Tensor
@@ -63,3 +64,45 @@ def _tensor(each: dict[str, Any]) -> Tensor:
     if each["datatype"] == TEXT:
         raise ModelLoadError(f"signature: '{each['name']}' is text beside tensors; text is served as columns, [-1]")
     return Tensor.of_batch(each["name"], DTYPES[each["datatype"]], each["shape"])
+
+
+def refined(known: Signature, told: Signature, *, only_unknown: bool = False) -> Signature:
+    """What somebody tells of a model's input, with what the model itself is known to take.
+
+    The model knows what stands for a missing value, which values it refuses, and which columns it drops.
+
+    Args:
+        known: What was read from the model.
+        told: What somebody tells.
+        only_unknown: Whether that counts only where the model says nothing.
+    """
+    if known.vague:
+        return told
+    if known.text or known.objects or (only_unknown and told.columns is None):
+        return known
+    if known.columns is None or told.columns is None:
+        return told
+    by_name = {_spaceless(column.name): column for column in known.columns}
+    by_place = dict(zip((column.name for column in told.columns), known.columns, strict=False))
+    both = tuple(
+        _refined(by_name.get(_spaceless(each.name)) or (None if known.named else by_place.get(each.name)), each)
+        for each in told.columns
+    )
+    if not only_unknown:
+        return replace(told, columns=both)
+    filled = {_spaceless(column.name): column for column in both}
+    columns = (filled.get(_spaceless(c.name), c) if c.kind is Kind.ANY else c for c in known.columns)
+    return replace(known, columns=tuple(columns))
+
+
+def _refined(known: Column | None, told: Column) -> Column:
+    if known is None:
+        return told
+    both = told_both(told, known)
+    fits = both.kind is not Kind.ANY or Kind.ANY in {told.kind, known.kind}
+    return replace(both, required=told.required and known.required) if fits else told
+
+
+def _spaceless(name: str) -> str:
+    """A name as LightGBM keeps it."""
+    return name.replace(" ", "_")

@@ -1,7 +1,7 @@
 """Rows that are tensors, such as images: checked against the one shape that the model takes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -108,6 +108,20 @@ def _check_all(fits: Array, message: str, field: str) -> None:
     if not fits.all():
         row = int(np.argmin(fits.reshape(len(fits), -1).all(axis=1)))
         raise InvalidInputError(message, field=field, row=row)
+
+
+def check_names(found: Collection[str], names: Sequence[str], row: int | None = None) -> None:
+    """Check that each tensor of a model is there, and nothing else.
+
+    Raises:
+        InvalidInputError: Naming the tensor.
+    """
+    for name in names:
+        if name not in found:
+            raise InvalidInputError(f"the tensor is missing; the model takes {', '.join(names)}", field=name, row=row)
+    for name in found:
+        if name not in names:
+            raise InvalidInputError(f"no such tensor; the model takes {', '.join(names)}", field=name, row=row)
 
 
 def _check_row(instance: object, tensor: Tensor, row: int, field: str | None) -> None:

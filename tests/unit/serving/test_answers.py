@@ -18,6 +18,7 @@ def model(classes: Any = None, outputs: tuple[Tensor, ...] = ()) -> Any:
     return SimpleNamespace(
         signature=Signature(None),
         classes=classes,
+        own_names={},
         outputs=outputs or outputs_of(classes),
         predict=lambda rows, names: dict.fromkeys(names, np.zeros(len(rows))),
     )

@@ -5,7 +5,8 @@ import gzip
 import json
 import threading
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -34,6 +35,7 @@ class Doubling:
     signature = Signature((Column("0", Kind.NUMBER),))
     classes = None
     outputs = outputs_of(None)
+    own_names: Mapping[str, str] = MappingProxyType({})
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         return dict.fromkeys(outputs, rows.column(0) * 2)
@@ -69,8 +71,8 @@ async def test_another_packing_is_named_with_those_that_are_taken(client: httpx.
     ("content", "words"),
     [
         (b"no gzip", "the body is not gzip: Error -3"),
-        (gzip.compress(rows(9))[:-9], "the body is not gzip: it breaks off"),
-        (gzip.compress(rows(9)) + b"more", "the body is not gzip: it goes on after its end"),
+        (gzip.compress(rows(9), mtime=0)[:-9], "the body is not gzip: it breaks off"),
+        (gzip.compress(rows(9), mtime=0) + b"more", "the body is not gzip: it goes on after its end"),
         (b"", "the body is not gzip: it breaks off"),
     ],
 )
@@ -94,6 +96,7 @@ async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) ->
         (rows(60_000), {}, "parser"),
         (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "parser"),
     ],
+    ids=["small", "large", "packed"],
 )
 async def test_large_and_packed_bodies_are_parsed_beside_the_loop(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, content: bytes, headers: Any, thread: str

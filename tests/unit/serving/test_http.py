@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,6 +50,7 @@ def client_of(service: Service) -> httpx.AsyncClient:
 class Failing:
     signature = Signature((Column("0", Kind.NUMBER),))
     classes = None
+    own_names: Mapping[str, str] = {}
     outputs = outputs_of(None)
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
@@ -245,6 +246,7 @@ async def test_an_unexpected_error_is_json_too(monkeypatch: pytest.MonkeyPatch) 
 class Detector:
     signature = Signature(None, tensors=(Tensor("image", np.dtype(np.float32), (2,)),))
     classes = None
+    own_names: Mapping[str, str] = {}
     outputs = (Tensor("boxes", np.dtype(np.float32), (4,)), Tensor("label", np.dtype(object), ()))
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ class Picky:
 
     signature = Signature(None)
     classes = None
+    own_names: Mapping[str, str] = {}
     outputs = outputs_of(None)
 
     def __init__(self) -> None:

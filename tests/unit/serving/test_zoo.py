@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.app import Saved
+from eagleray_serving.columns import Kind
 from eagleray_serving.http import build_http
+from eagleray_serving.protocols import v2
+from eagleray_serving.rows import parse_rows
 from eagleray_serving.service import Batching, Service
 from unit.serving.zoo import ZOO
 from unit.serving.zoo.clients import PROTOCOLS, Answered, UnsayableError
@@ -120,3 +123,19 @@ def test_in_any_company(served: Served, data: st.DataObject) -> None:
     for (_, asked), answered in zip(requests, _ask(served, *requests), strict=True):
         if answered is not None:
             _check(served, asked, answered)
+
+
+def test_metadata_is_what_is_answered(served: Served) -> None:
+    """Type, rank and every size that is told of each output; and numbers are told as numbers."""
+    row = next(row for row, own in zip(served.entry.rows, served.expected, strict=True) if own is not None)
+    told = v2.metadata("m", "any", served.model.signature, served.model.outputs)
+    answer = served.model.answer(parse_rows([row], served.model.signature))
+    for output in told["outputs"]:
+        values = answer[output["name"]]
+        assert output["datatype"] == v2.datatype(values.dtype)
+        assert len(output["shape"]) == values.ndim
+        assert all(size in {-1, found} for size, found in zip(output["shape"][1:], values.shape[1:], strict=True))
+    kinds = {each["name"]: each["datatype"] for each in told["inputs"]}
+    known = {column.name for column in served.model.signature.columns or () if column.kind is not Kind.ANY}
+    numbers = {name for name, kind in served.entry.datatypes.items() if kind != "BYTES"} & known
+    assert not any(kinds.get(name) == "BYTES" for name in numbers)

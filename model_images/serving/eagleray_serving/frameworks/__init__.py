@@ -1,7 +1,7 @@
 """One module per framework, with ``load(path) -> Model``. A new one is a file here and a line in ``FRAMEWORKS``."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,10 @@ class Model(Protocol):
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         """What it can answer with: ``outputs_of(classes)``, or the model's own outputs where it has several."""
+
+    @property
+    def own_names(self) -> Mapping[str, str]:
+        """What the model itself calls outputs that have another name here, and that name."""
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         """What it answers for each row, in order, in one run where the framework can.

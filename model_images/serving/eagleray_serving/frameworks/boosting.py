@@ -1,6 +1,6 @@
 """What LightGBM and XGBoost have in common: their files, scores of trees, and the labels that these stand for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class BoostedModel:
             probability per row (of label 1, if there are two labels) and label.
         targets: How many labels each row has, whose probabilities the scores are.
     """
+
+    own_names: Mapping[str, str] = {}
 
     def __init__(
         self, signature: Signature, classes: int, scores: Callable[[Array], Array], *, targets: int = 1

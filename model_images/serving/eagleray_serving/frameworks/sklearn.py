@@ -3,7 +3,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ logger = logging.getLogger("ray.serve.eagleray")
 
 class SklearnModel:
     """A fitted estimator or pipeline."""
+
+    own_names: Mapping[str, str] = {}
 
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
@@ -88,7 +90,19 @@ def wrap(estimator: Any, file: Path) -> SklearnModel:
         ) from None
     except TypeError:
         logger.info("%s is no scikit-learn estimator; its input is not checked", type(estimator).__name__)
-    return SklearnModel(estimator)
+    except Exception as error:  # noqa: BLE001 - estimators of another version raise anything
+        raise _broken(estimator, file, error) from None
+    try:
+        return SklearnModel(estimator)
+    except ModelLoadError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _broken(estimator, file, error) from None
+
+
+def _broken(estimator: Any, file: Path, error: Exception) -> ModelLoadError:
+    told = f"{type(error).__name__}: {first_line(error)}"
+    return ModelLoadError(f"{file.name} holds a {type(estimator).__name__} that this image cannot use ({told})")
 
 
 def unpickle(file: Path) -> Any:

@@ -4,7 +4,7 @@
 import importlib
 import pickle
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -48,6 +48,7 @@ class TorchModel:
     """
 
     classes: Array | None = None
+    own_names: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -201,7 +202,18 @@ def _exported(file: Path, device: Any) -> TorchModel:
     )
     if device.type != "cpu":
         program = torch.export.passes.move_to_device_pass(program, device)
-    return TorchModel(program.module(), device, Signature(columns=None, tensors=inputs), outputs)
+    return TorchModel(_called_as_exported(program), device, Signature(columns=None, tensors=inputs), outputs)
+
+
+def _called_as_exported(program: Any) -> Callable[..., Any]:
+    """The program's module, called with its tensors in order, some of which it takes by keyword or nested."""
+    module, structure = program.module(), program.call_spec.in_spec
+
+    def call(*tensors: Any) -> Any:
+        given, named = tree_unflatten(list(tensors), structure)
+        return module(*given, **named)
+
+    return call
 
 
 def _output_names(answer: Any, file: Path) -> list[str]:

@@ -12,9 +12,9 @@ from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.protocols import binary
 from eagleray_serving.protocols.binary import Blob
-from eagleray_serving.rows import Rows, Signature, check_names, of_columns, of_matrix, of_values, parse_rows
+from eagleray_serving.rows import Rows, Signature, of_columns, of_matrix, of_values, parse_rows
 from eagleray_serving.signature import DTYPES, TEXT
-from eagleray_serving.tensors import Array, Tensor, check_tensor, of_objects
+from eagleray_serving.tensors import Array, Tensor, check_names, check_tensor, of_objects
 
 # What numpy takes.
 _MOST_AXES = 64

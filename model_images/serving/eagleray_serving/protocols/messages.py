@@ -4,7 +4,8 @@ Source: https://github.com/open-inference-protocol/oip, specification/protocol/i
 bytes or in typed fields, and leave as raw bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -60,18 +61,24 @@ def parse_call(body: bytes) -> tuple[str, str, Any]:
     return call.model_name, call.model_version, call
 
 
-def parse_infer(call: Any, signature: Signature, outputs: tuple[str, ...]) -> Request:  # noqa: ANN401 -- has no type
+def parse_infer(
+    call: Any,  # noqa: ANN401 -- has no type
+    signature: Signature,
+    outputs: tuple[str, ...],
+    own_names: Mapping[str, str] = MappingProxyType({}),
+) -> Request:
     """Read what a ``ModelInfer`` call asks.
 
     Args:
         call: Its message.
         signature: What the model takes.
         outputs: The names of what it answers with.
+        own_names: The model's own names of some of these.
 
     Raises:
         InvalidInputError: Naming the tensor, and the row where there is one.
     """
-    wanted = v2.wanted_of([output.name for output in call.outputs] or None, outputs)
+    wanted = v2.wanted_of([output.name for output in call.outputs] or None, outputs, own_names)
     v2.refuse_ranking(output.parameters[v2.RANKING].int64_param for output in call.outputs)
     raw = list(call.raw_input_contents)
     if raw and len(raw) != len(call.inputs):
@@ -79,14 +86,14 @@ def parse_infer(call: Any, signature: Signature, outputs: tuple[str, ...]) -> Re
         raise InvalidInputError(message, field="raw_input_contents", status=400)
     told = [_told(tensor, raw[place] if raw else None) for place, tensor in enumerate(call.inputs)]
     rows = rows_of(told, signature, Blob(memoryview(b"".join(raw))))
-    return Request(rows, wanted, call.id or None)
+    return Request(rows, wanted, call.id or None, own_names=own_names)
 
 
 def infer_response(model: str, answer: Answer, request: Request) -> bytes:
     """The answer to ``ModelInfer``: the tensors that are wanted, as raw bytes."""
     response = InferResponse(model_name=model, id=request.identity or "")
     for name in request.outputs:
-        values = answer[name]
+        values = answer[request.own_names.get(name, name)]
         response.outputs.add(name=name, datatype=v2.datatype(values.dtype), shape=values.shape)
         response.raw_output_contents.append(binary.packed(values))
     return _bytes(response)

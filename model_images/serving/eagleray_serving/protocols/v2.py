@@ -3,8 +3,9 @@
 Source: https://github.com/open-inference-protocol/oip, specification/protocol/inference_rest.md.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -30,16 +31,22 @@ class InferRequest:
         outputs: The names of the outputs that it wants.
         identity: Its id, which the answer repeats.
         binary: The names of the outputs that it wants as bytes.
+        own_names: The model's own names of outputs, and what each is called here.
     """
 
     rows: Rows
     outputs: tuple[str, ...]
     identity: str | None = None
     binary: frozenset[str] = frozenset()
+    own_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_infer(
-    body: bytes, signature: Signature, outputs: tuple[str, ...], json_bytes: str | None = None
+    body: bytes,
+    signature: Signature,
+    outputs: tuple[str, ...],
+    json_bytes: str | None = None,
+    own_names: Mapping[str, str] = MappingProxyType({}),
 ) -> InferRequest:
     """Read an infer request.
 
@@ -51,6 +58,7 @@ def parse_infer(
         signature: What the model takes.
         outputs: The names of what it answers with.
         json_bytes: How many bytes of the body are JSON, as its header says; None where all of it is.
+        own_names: The model's own names of some of these, by which they may be asked for.
 
     Raises:
         InvalidInputError: Naming the tensor, and the row where there is one.
@@ -60,10 +68,10 @@ def parse_infer(
     identity = request.get("id")
     if identity is not None and not isinstance(identity, str):
         raise InvalidInputError(f"expected a string, got {describe(identity)}", field="id")
-    wanted = wanted_of(request.get("outputs"), outputs)
+    wanted = wanted_of(request.get("outputs"), outputs, own_names)
     refuse_ranking(parameter(output, RANKING) for output in request.get("outputs") or () if isinstance(output, dict))
     rows = rows_of(request.get("inputs"), signature, blob)
-    return InferRequest(rows, wanted, identity, _as_bytes(request, wanted))
+    return InferRequest(rows, wanted, identity, _as_bytes(request, wanted), own_names)
 
 
 def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[dict[str, Any], list[bytes]]:
@@ -74,7 +82,7 @@ def infer_response(model: str, answer: Answer, request: InferRequest) -> tuple[d
     """
     outputs, blobs = [], []
     for name in request.outputs:
-        values = answer[name]
+        values = answer[request.own_names.get(name, name)]
         told: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype(values.dtype)}
         if name in request.binary:
             blobs.append(binary.packed(values))
@@ -125,23 +133,24 @@ def _told(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": datatype(tensor.dtype), "shape": shape}
 
 
-def wanted_of(outputs: object, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of the outputs that a request asks for; all where it asks for none.
+def wanted_of(outputs: object, ours: tuple[str, ...], own: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the outputs that a request asks for, ours or the model's own; all of ours where it asks for none.
 
     Raises:
         InvalidInputError: One of them is not known.
     """
     if outputs is None:
-        return known
+        return ours
     names = (
         [item.get("name") if isinstance(item, dict) else item for item in outputs]
         if isinstance(outputs, list)
         else [None]
     )
+    known = (*ours, *own)
     for name in names:
         if name not in known:
             raise InvalidInputError(f"the model's outputs are: {', '.join(known)}", field="outputs")
-    return tuple(name for name in known if name in names) or known
+    return tuple(name for name in known if name in names) or ours
 
 
 def refuse_ranking(asked: Iterable[object]) -> None:

@@ -1,0 +1,116 @@
+"""The first answer of a model, before it is ready: one that cannot answer never becomes ready."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eagleray_serving.answers import AnsweringModel
+from eagleray_serving.columns import Column, Kind
+from eagleray_serving.errors import InvalidInputError, ModelLoadError, first_line
+from eagleray_serving.outputs import Answer
+from eagleray_serving.predictor import checked_answer
+from eagleray_serving.rows import Rows, Signature, parse_rows
+from eagleray_serving.tensors import Array, Tensor
+
+logger = logging.getLogger("ray.serve.eagleray")
+
+_SIZE = 32
+"""Of an axis of a made-up tensor, where any size will do."""
+_VALUES: dict[Kind, Any] = {
+    Kind.NUMBER: 1.0,
+    Kind.INTEGER: 1,
+    Kind.BOOLEAN: True,
+    Kind.STRING: "a text",
+    Kind.DATETIME: "2026-01-31T12:00:00",
+    Kind.ANY: 1.0,
+}
+
+
+def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> None:
+    """Ask a model for one row and for two, and note the type and the rank of what it answers as its outputs.
+
+    Args:
+        model: The model.
+        examples: Rows that its user gave, as requests have them. None has values made up from the signature; a model
+            that does not say what it takes is not asked then.
+
+    Raises:
+        ModelLoadError: It raised, or answered what fits no row. A made-up value that it refuses is logged instead.
+    """
+    sure = examples is not None or _is_sure(model.signature)
+    try:
+        rows = _made_up(model.signature) if examples is None else parse_rows(list(examples), model.signature)
+        if rows is None:
+            logger.info("the model does not say what it takes, so it is not tried before it is asked")
+            return
+        alone = checked_answer(model, rows[:1])
+        together = checked_answer(model, rows[:2] if len(rows) > 1 else Rows.join([rows, rows]))
+        same = _equal(alone, checked_answer(model, rows[:1]))
+    except InvalidInputError as error:
+        raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
+    except Exception as error:
+        if examples is None and (isinstance(error, ValueError) or not sure):
+            logger.warning("the model refused a made-up row, give it one of yours: %s", _told(error))
+            return
+        logger.exception("the model cannot answer")
+        raise ModelLoadError(f"the model cannot answer: {_told(error)}") from None
+    if same and not _equal(alone, {name: values[:1] for name, values in together.items()}):
+        logger.warning("the model answers a row otherwise where another is beside it; turn batching off")
+    any_size = any(None in (tensor.shape or (None,)) for tensor in model.signature.tensors)
+    model.outputs = tuple(_settled(output, together[output.name], any_size=any_size) for output in model.outputs)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _is_sure(signature: Signature) -> bool:
+    """Whether made-up values are of the types that the model takes."""
+    columns = signature.columns or ()
+    known = all(column.kind is not Kind.ANY or not column.required for column in columns)
+    return known and all(tensor.shape is not None and None not in tensor.shape for tensor in signature.tensors)
+
+
+def _made_up(signature: Signature) -> Rows | None:
+    """A row of the signature; None where it does not tell enough."""
+    if signature.vague:
+        return None
+    if signature.text:
+        return parse_rows([_VALUES[Kind.STRING]], signature)
+    if signature.objects:
+        return parse_rows([{}], signature)
+    if signature.tensors:
+        return Rows(tuple(_zeros(tensor) for tensor in signature.tensors))
+    return parse_rows([[_value(column) for column in signature.columns or ()]], signature)
+
+
+def _value(column: Column) -> Any:  # noqa: ANN401 - a value of any kind
+    known = column.categories or sorted(column.values or (), key=str)
+    return known[0] if known else _VALUES[column.kind]
+
+
+def _zeros(tensor: Tensor) -> Array:
+    return np.zeros((1, *(size or _SIZE for size in tensor.shape or (None,))), dtype=tensor.dtype)
+
+
+def _equal(first: Answer, second: Answer) -> bool:
+    return all(_close(values, second[name]) for name, values in first.items())
+
+
+def _close(first: Array, second: Array) -> bool:
+    if first.shape != second.shape or first.dtype.kind not in "fc":
+        return bool(np.array_equal(first, second))
+    return bool(np.allclose(first, second, rtol=1e-3, atol=1e-5, equal_nan=True))
+
+
+def _settled(output: Tensor, found: Array, *, any_size: bool) -> Tensor:
+    """An output with the type and rank of an answer; sizes that it told are kept where they fit."""
+    sizes = found.shape[1:]
+    if output.shape is not None and len(output.shape) == len(sizes):
+        sizes = tuple(size if told is not None else None for told, size in zip(output.shape, sizes, strict=True))
+    elif any_size:
+        sizes = (None,) * len(sizes)
+    return replace(output, dtype=found.dtype, shape=sizes)
