@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 from eagleray_serving.answers import AnsweringModel, Output
-from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
+from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, load_model
 from eagleray_serving.mlflow import read_folder
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, parse_rows
 from eagleray_serving.signature import parse_signature
+from in_image.saving import IMAGES, program, script
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is in its image only")
 save_file: Any = pytest.importorskip("safetensors.torch", exc_type=ImportError).save_file
@@ -22,22 +23,12 @@ save_file: Any = pytest.importorskip("safetensors.torch", exc_type=ImportError).
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 
 LINEAR = ModelClass("torch.nn:Linear", {"in_features": 3, "out_features": 2})
-IMAGES = np.random.default_rng(1).normal(size=(5, 3, 6, 6)).astype(np.float32)
 
 
 def network(classes: int = 4) -> Any:
     torch.manual_seed(3)
     layers = torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, classes)
     return torch.nn.Sequential(*layers)
-
-
-def script(module: Any, file: Path) -> None:
-    torch.jit.save(torch.jit.script(module), str(file))
-
-
-def program(module: Any, file: Path) -> None:
-    dynamic = ({0: torch.export.Dim("rows")},)
-    torch.export.save(torch.export.export(module, (torch.zeros(2, 3, 6, 6),), dynamic_shapes=dynamic), str(file))
 
 
 def answers_of(model: Model, rows: Rows) -> Any:
@@ -220,116 +211,3 @@ def test_a_signature_gives_script_its_type(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="expected whole numbers") as caught:
         parse_rows([[1, 2, 3, 4], [0, 0.5, 0, 9]], model.signature)
     assert (caught.value.field, caught.value.row) == ("words", 1)
-
-
-class Both(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return images * 2, images.flatten(1).argmax(1)
-
-
-class Named(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"twice": images * 2, "best": images.flatten(1).argmax(1)}
-
-
-@pytest.mark.parametrize(
-    ("module", "save", "names"),
-    [
-        (Both(), script, ("output_0", "output_1")),
-        (Both(), program, ("output_0", "output_1")),
-        (Named(), program, ("twice", "best")),
-    ],
-)
-def test_several_outputs(
-    tmp_path: Path, module: Any, save: Callable[[Any, Path], None], names: tuple[str, str]
-) -> None:
-    save(module, tmp_path / "model.pt")
-    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS)
-    assert model.names == names
-    answer = model.answer(Rows((IMAGES,)))
-    assert np.array_equal(answer[names[0]], IMAGES * 2)
-    assert np.array_equal(answer[names[1]], IMAGES.reshape(5, -1).argmax(1))
-    if save is program:
-        assert [(told.dtype.name, told.shape) for told in model.outputs] == [("float32", (3, 6, 6)), ("int64", ())]
-
-
-class TwiceAndBest(NamedTuple):
-    twice: torch.Tensor
-    best: torch.Tensor
-
-
-class Fielded(Both):
-    def forward(self, images: torch.Tensor) -> TwiceAndBest:
-        return TwiceAndBest(*super().forward(images))
-
-
-class Unknown(Both):
-    def forward(self, images: torch.Tensor) -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821 - as from TYPE_CHECKING
-        return images * 2
-
-
-@pytest.mark.parametrize(
-    ("module", "names"),
-    [(Both, ("output_0", "output_1")), (Fielded, ("twice", "best")), (Unknown, ("predict",)), (Named, ("predict",))],
-)
-def test_outputs_of_a_class_are_those_that_it_is_annotated_with(
-    tmp_path: Path, module: type[Any], names: tuple[str, ...]
-) -> None:
-    torch.save(module().state_dict(), tmp_path / "weights.pt")
-    loaded = load_model("torch", tmp_path, ModelClass(f"{__name__}:{module.__name__}"))
-    model = AnsweringModel(loaded, Output.LABELS)
-    assert model.names == names
-    if module is Named:
-        with pytest.raises(ModelFailureError, match="answers a dict, and not one tensor"):
-            loaded.predict(Rows((IMAGES,)), names)
-    else:
-        assert np.array_equal(model.answer(Rows((IMAGES,)))[names[0]], IMAGES * 2)
-
-
-class Nested(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        return images * 2, {"best": images.flatten(1).argmax(1)}
-
-
-def test_a_program_that_answers_more_than_tensors_is_refused(tmp_path: Path) -> None:
-    program(Nested(), tmp_path / "model.pt2")
-    with pytest.raises(ModelLoadError, match=r"model\.pt2 answers more than tensors; export one whose forward"):
-        load_model("torch", tmp_path)
-
-
-class Many(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        return [images, images]
-
-
-def test_what_is_no_tensor_is_no_answer(tmp_path: Path) -> None:
-    script(Many(), tmp_path / "model.pt")
-    (found,) = predict_all(AnsweringModel(load_model("torch", tmp_path), Output.LABELS), [Rows((IMAGES[:, 0],))])
-    assert isinstance(found, ModelFailureError)
-    assert "answers a list, and not one tensor" in str(found)
-
-
-class Ranker(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not installed where types are checked
-    def forward(self, ids: torch.Tensor, age: torch.Tensor) -> torch.Tensor:
-        return ids.float() * age.unsqueeze(1)
-
-
-def exported(file: Path) -> None:
-    rows = torch.export.Dim("rows")
-    given = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2)
-    torch.export.save(torch.export.export(Ranker(), given, dynamic_shapes=({0: rows}, {0: rows})), str(file))
-
-
-def scripted(file: Path) -> None:
-    torch.jit.save(torch.jit.script(Ranker()), str(file))
-
-
-@pytest.mark.parametrize(("save", "name"), [(exported, "model.pt2"), (scripted, "model.pt")])
-def test_a_module_of_several_tensors(tmp_path: Path, save: Callable[[Path], None], name: str) -> None:
-    save(tmp_path / name)
-    ids = {"name": "ids", "datatype": "INT64", "shape": [-1, 3]}
-    signature = parse_signature({"inputs": [ids, {"name": "age", "datatype": "FP32", "shape": [-1]}]})
-    model = AnsweringModel(load_model("torch", tmp_path), Output.LABELS, None if save is exported else signature)
-    assert model.signature == signature
-    rows = parse_rows([{"age": 2, "ids": [1, 2, 3]}, {"ids": [4, 5, 6], "age": 0.5}], model.signature)
-    assert model.answer(rows)["predict"].tolist() == [[2, 4, 6], [2, 2.5, 3]]

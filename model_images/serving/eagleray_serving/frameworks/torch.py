@@ -23,7 +23,6 @@ from eagleray_serving.tensors import Array, Tensor
 
 SUFFIXES = (".pt2", ".pt", ".pth", ".ckpt", ".safetensors")
 
-_ANY = Signature(columns=None, tensors=(Tensor("input", np.dtype(np.float32), None),))
 _DTYPES = {
     torch.float16: np.float16,
     torch.float32: np.float32,
@@ -54,8 +53,8 @@ class TorchModel:
         self,
         module: Callable[[Any], Any],
         device: Any,
-        signature: Signature = _ANY,
-        outputs: tuple[Tensor, ...] = _ONE,
+        signature: Signature,
+        outputs: tuple[Tensor, ...],
     ) -> None:
         self.signature = signature
         self.outputs = outputs
@@ -108,11 +107,11 @@ def load(path: Path, model_class: ModelClass | None = None) -> TorchModel:
     torch.set_num_threads(threads())
     if model_class is not None:
         module = _weighted(file, model_class)
-        return TorchModel(module.to(device).eval(), device, outputs=_annotated(module))
+        return TorchModel(module.to(device).eval(), device, _any_input(module), _annotated(module))
     kind = _kind(file)
     if kind == "script":
         script = _read(file, torch.jit.load, map_location=device).eval()
-        return TorchModel(script, device, outputs=_answered(script))
+        return TorchModel(script, device, _any_input(script), _answered(script))
     if kind == "program":
         return _exported(file, device)
     raise ModelLoadError(
@@ -159,9 +158,20 @@ def _read(file: Path, how: Callable[..., Any], **options: Any) -> Any:
         ) from None
 
 
+def _any_input(module: Any) -> Signature:
+    """One tensor of any shape, as precise as the module's weights."""
+    precise = next((each.dtype for each in module.parameters() if each.is_floating_point()), torch.float32)
+    return Signature(columns=None, tensors=(Tensor("input", np.dtype(_DTYPES.get(precise, np.float32)), None),))
+
+
 def _answered(script: Any) -> tuple[Tensor, ...]:
     """The outputs of a script: several where its code says that it answers a tuple of tensors."""
     (answer,) = script.forward.schema.returns
+    if answer.type.kind() == "DictType":
+        raise ModelLoadError(
+            "the script answers a dict, and does not tell its keys before it is called; script a module that answers a "
+            "tuple of tensors, or save it with torch.export.save()"
+        )
     kinds = [each.kind() for each in answer.type.elements()] if answer.type.kind() == "TupleType" else []
     if len(kinds) < 2 or set(kinds) != {"TensorType"}:
         return _ONE
