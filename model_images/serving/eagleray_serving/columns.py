@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.tensors import Array, fit, of_objects
+from eagleray_serving.tensors import Array, fit, of_objects, whole_numbers
 
 
 class Kind(StrEnum):
@@ -206,8 +206,7 @@ def _integers(values: list[Any], column: Column) -> Array:
     bounds = np.iinfo(column.dtype)
     for row, value in enumerate(whole):
         if value is not None and (isinstance(value, float) or not bounds.min <= value <= bounds.max):
-            told = f"expected whole numbers from {bounds.min} to {bounds.max} ({column.dtype})"
-            raise InvalidInputError(told, field=column.name, row=row)
+            raise InvalidInputError(whole_numbers(column.dtype), field=column.name, row=row)
     return _marked(whole, column)
 
 

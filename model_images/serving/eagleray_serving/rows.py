@@ -8,10 +8,8 @@ import numpy as np
 
 from eagleray_serving.columns import Column, Kind, Missing, describe, hold
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.tensors import Array, Tensor, check_names, fit, of_objects, parse_tensor
+from eagleray_serving.tensors import EXACT, Array, Tensor, check_names, fit, of_objects, parse_tensor
 
-_EXACT = 2**53
-"""Up to here float64 holds every whole number."""
 _ANY = Column("value")
 _TEXT = "a string (the model reads text)"
 
@@ -192,7 +190,7 @@ def _placed(count: int, signature: Signature) -> tuple[Column, ...]:
 def _exact(values: Array) -> bool:
     """Whether all are numbers that float64 holds as they are."""
     kind = values.dtype.kind
-    return kind == "f" or (kind in "iu" and bool(((values <= _EXACT) & (values >= -_EXACT)).all()))
+    return kind == "f" or (kind in "iu" and bool(((values <= EXACT) & (values >= -EXACT)).all()))
 
 
 def _fitting(values: Array, signature: Signature) -> Rows | None:

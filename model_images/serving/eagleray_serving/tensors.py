@@ -12,6 +12,8 @@ from eagleray_serving.errors import InvalidInputError
 
 Array = npt.NDArray[Any]
 """Values of any type and shape."""
+EXACT = 2**53
+"""Up to here float64 holds every whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ class Tensor:
     def of_batch(cls, name: str, dtype: npt.DTypeLike, shape: Sequence[int]) -> Self:
         """The tensor of a batch's shape, whose first size counts rows and where a negative one stands for any."""
         return cls(name, np.dtype(dtype), tuple(None if size < 0 else int(size) for size in shape[1:]))
+
+
+def whole_numbers(dtype: np.dtype[Any]) -> str:
+    """What is expected where a type holds whole numbers only, for messages."""
+    bounds = np.iinfo(dtype)
+    return f"expected whole numbers from {bounds.min} to {bounds.max} ({dtype})"
 
 
 def of_objects(values: Sequence[Any], shape: Sequence[int]) -> Array:
@@ -98,7 +106,7 @@ def fit(values: Array, dtype: np.dtype[Any], field: str) -> Array:
     if dtype.kind in "iu":
         bounds = np.iinfo(dtype)
         fits = (values >= bounds.min) & (values <= bounds.max) & (found == values)
-        _check_all(fits, f"expected whole numbers from {bounds.min} to {bounds.max} ({dtype})", field)
+        _check_all(fits, whole_numbers(dtype), field)
     elif dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
         _check_all(np.isfinite(found) | ~np.isfinite(values), f"a number is too large for {dtype}", field)
     return found

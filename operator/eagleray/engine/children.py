@@ -47,6 +47,11 @@ class Applied:
         self.same[ref] = (state, digest)
         return ""
 
+    def forget(self, ref: Ref) -> None:
+        """Remember nothing of a child that goes."""
+        self.settled.pop(ref, None)
+        self.same.pop(ref, None)
+
     def note(self, ref: Ref, live: Manifest, wanted: Manifest) -> None:
         """Remember the child, trimmed, as it was answered to a write."""
         if where := differs(live, trim(wanted)):

@@ -105,6 +105,7 @@ class Executor:
                 await self._delete(Ref(CONTROLLER_REVISION, namespace, revision))
 
     async def _delete(self, ref: Ref, uid: str | None = None, grace_seconds: int | None = None) -> None:
+        self._look.memory.applied.forget(ref)
         try:
             await self._kube.delete(ref, uid=uid, grace_seconds=grace_seconds)
         except (NotFoundError, ConflictError) as e:

@@ -82,6 +82,14 @@ async def test_what_was_as_wanted_is_compared_again_when_either_changes() -> Non
     assert kube.calls == [("apply", Ref(SERVICE, "ns", "m"))] * 2
 
 
+async def test_nothing_is_remembered_of_a_child_that_goes() -> None:
+    _, _, children = cluster(child())
+    await children.ensure(child())
+    assert children.applied.same
+    children.applied.forget(Ref(SERVICE, "ns", "m"))
+    assert not children.applied.same
+
+
 async def test_what_a_webhook_makes_of_a_child_is_not_written_over_and_over() -> None:
     class Changed(FakeKube):
         async def apply(self, manifest: Manifest, **options: Any) -> Manifest:

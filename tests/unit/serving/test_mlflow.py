@@ -113,10 +113,12 @@ def test_code_of_a_user_needs_mlflow_in_the_image(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_code_of_a_user_runs_where_mlflow_is(version: str) -> None:
+def test_code_of_a_user_runs_where_mlflow_is(version: str, tmp_path: Path) -> None:
     saved, python = folders(version), venv.apart(VERSIONS[version])
     words = [python, HERE / "mlflow_folders" / "ask.py", saved / "code", saved / "code.json"]
-    ended = subprocess.run(words, env={"PYTHONPATH": str(SERVING)}, capture_output=True, text=True, check=False)
+    # MLflow makes a folder mlruns where it is called.
+    where: dict[str, Any] = {"cwd": tmp_path, "env": {"PYTHONPATH": str(SERVING)}}
+    ended = subprocess.run(words, **where, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 

@@ -9,10 +9,8 @@ import pandas as pd
 
 from eagleray_serving.columns import Column, Kind, Missing, hold
 from eagleray_serving.rows import Rows
-from eagleray_serving.tensors import Array
+from eagleray_serving.tensors import EXACT, Array
 
-_EXACT = 2**53
-"""Up to here float64 holds every whole number."""
 _LARGEST = np.iinfo(np.int64).max
 _KINDS = {bool: Kind.BOOLEAN, str: Kind.STRING, int: Kind.NUMBER, float: Kind.NUMBER}
 
@@ -65,7 +63,7 @@ def _series(values: Array, column: Column) -> Any:
 
 
 def _kind(value: Any) -> Kind:
-    large = type(value) is int and _EXACT < abs(value) <= _LARGEST
+    large = type(value) is int and EXACT < abs(value) <= _LARGEST
     return Kind.INTEGER if large else _KINDS[type(value)]
 
 
