@@ -20,8 +20,8 @@ STEPS: list[dict[str, Any]] = [
 WAIT: list[dict[str, Any]] = [{"setWeight": 10}, {"pause": {}}]
 FIGURES = {"interval": "5s", "minRequests": 30}
 RATE = 30.0
-# Routers ask a replica for its health every second, and give it up at the third bad answer.
-TAKEN_OVER_SECONDS = 5
+# Of a fifth of these, which take some ms each, on a machine that is busy.
+IN_FLIGHT = 3
 
 
 def knob(name: str, **knobs: float) -> dict[str, Any]:
@@ -169,8 +169,9 @@ def test_what_dies_again_and_again_is_taken_back(canary: Served, when: When, the
         found = then.phase(canary.md, "Aborted", within=300)
     assert canary.md.stable_revision() == old
     assert "none of its replicas" in found["message"] or "failed" in found["message"], found
-    # Its share of what comes between a death and the routers' taking it over, in the three deaths that it is given.
-    assert load.result.failed <= 3 * 0.2 * RATE * TAKEN_OVER_SECONDS, load.result.told()
+    # An application's request is not sent twice: what was in flight in the three deaths that it is given. All else of
+    # its share goes to the stable revision.
+    assert load.result.failed <= 3 * IN_FLIGHT, load.result.told()
 
 
 def test_every_operator_and_a_router_killed_in_a_step(

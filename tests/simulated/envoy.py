@@ -130,10 +130,11 @@ class Router:
             return Counter()
         counts = self._counts[revision]
         counts["requests"] += number
-        if not any(self._is_usable(revision, endpoint) for endpoint in self.loaded.endpoints.get(revision, ())):
+        answering = next((r for r in self.loaded.asked.get(revision, (revision,)) if self.usable(r)), None)
+        if answering is None:
             counts["errors"] += number
             return Counter({LOST: number})
-        behaviour = self._place.behaviour(self._namespace, revision)
+        behaviour = self._place.behaviour(self._namespace, answering)
         failed = self._whole("failed", revision, number * behaviour.errors)
         counts["errors"] += failed
         counts["latency"] += number

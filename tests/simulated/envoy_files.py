@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -23,6 +24,7 @@ class Loaded:
         version: that of its routes, clusters and listeners; "" where they differ.
         versions: by revision, that of its endpoints.
         split: who shares the requests that ask for nobody, in parts; empty where nobody answers.
+        asked: by revision that has a share, whose replicas are asked in turn.
         unavailable: what is answered then.
         endpoints: by revision, where replicas may listen.
         holds: by revision on hold, how its requests wait.
@@ -32,6 +34,7 @@ class Loaded:
     version: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     split: tuple[tuple[str, int], ...] = ()
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unavailable: str = ""
     endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
     holds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -42,22 +45,28 @@ def decode(files: Mapping[str, str]) -> Loaded:
     """Read the files.
 
     Raises:
-        KeyError: Envoy would not start with these: a file or a field is missing.
+        KeyError: Envoy would not start with these: a file, a field or a cluster that a share names is missing.
     """
     parsed = {name: orjson.loads(text) for name, text in files.items() if name.endswith(".json")}
     versions = {parsed[name]["version_info"] for name in _DYNAMIC}
     last = parsed["rds.json"]["resources"][0]["virtual_hosts"][0]["routes"][-1]
     shares = last.get("route", {}).get("weighted_clusters", {}).get("clusters", [])
+    order = {cluster["name"]: _order(cluster) for cluster in parsed["cds.json"]["resources"]}
     assignments = {_revision(name): text for name, text in files.items() if name.startswith(_PREFIX)}
     return Loaded(
         version=versions.pop() if len(versions) == 1 else "",
         versions={revision: _version(text) for revision, text in assignments.items()},
-        split=tuple((share["name"], share["weight"]) for share in shares),
+        split=tuple((order[share["name"]][0], share["weight"]) for share in shares),
+        asked={order[share["name"]][0]: order[share["name"]] for share in shares},
         unavailable=last.get("direct_response", {}).get("body", {}).get("inline_string", ""),
         endpoints={revision: _endpoints(text) for revision, text in assignments.items()},
         holds=parsed.get(HOLDS_FILE, {}),
         clusters=frozenset(c["name"] for c in parsed["cds.json"]["resources"] if c.get("type") == "EDS"),
     )
+
+
+def _order(cluster: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(cluster.get("cluster_type", {}).get("typed_config", {}).get("clusters", (cluster["name"],)))
 
 
 def _revision(file: str) -> str:

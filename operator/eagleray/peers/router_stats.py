@@ -15,6 +15,7 @@ from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import MOST, ShapeError, items, loads, mapping, text, whole
 from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
+from eagleray.router.failover import BETWEEN
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
 from eagleray.router.routes import STATS_PATH
 
@@ -79,7 +80,7 @@ def parse_router_stats(body: bytes) -> RouterStats:
             continue
         name, value = text(stat.get("name"), "stats[].name"), stat.get("value")
         if cluster := _CLUSTER.fullmatch(name):
-            figures[cluster[1]].add(cluster[2], value)
+            figures[_revision(cluster[1])].add(cluster[2], value)
         elif name == _ACTIVE:
             active = whole(value, name)
         elif name.endswith(_VERSION):
@@ -103,7 +104,7 @@ class _Figures:
 
     def add(self, name: str, value: object) -> None:
         if name in _COUNTS:
-            self.counts[_COUNTS[name]] = whole(value, name)
+            self.counts[_COUNTS[name]] = self.counts.get(_COUNTS[name], 0) + whole(value, name)
         elif name == _VERSION:
             self.config_version = text(value, name)
 
@@ -131,12 +132,17 @@ class _Figures:
         )
 
 
+def _revision(cluster: str) -> str:
+    """Whose figures a cluster's are: where another revision stands in, still those of whom the share is."""
+    return cluster.partition(BETWEEN)[0]
+
+
 def _add_histograms(figures: Mapping[str, _Figures], histograms: object) -> None:
     for entry in items(mapping(histograms, "histograms").get("details"), "histograms.details", MOST_STATS):
         histogram = mapping(entry, "histogram")
         cluster = _CLUSTER.fullmatch(text(histogram.get("name"), "histogram.name"))
         if cluster and cluster[2] == _TIME:
-            revision = figures[cluster[1]]
+            revision = figures[_revision(cluster[1])]
             for one in items(histogram.get("totals"), "histogram.totals", MOST_BINS):
                 revision.add_bin(one)
 

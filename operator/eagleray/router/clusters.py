@@ -5,6 +5,8 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterTarget
 from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.endpoints import endpoints_file
+from eagleray.router.failover import METADATA
+from eagleray.router.limits import MANY, limits
 from eagleray.router.xds import extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
@@ -20,10 +22,6 @@ HEALTH_TIMEOUT_SECONDS = 5
 UPSTREAM_IDLE_SECONDS = 30
 # A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
 TCP_USER_TIMEOUT_MS = 5000
-# Where a cluster says which version it is of, for the header of its answers.
-VERSION_METADATA = "eagleray"
-# Replicas bound their own queues (concurrency); this only keeps a runaway from taking the router's memory.
-MANY = 10_000
 # Copies for a mirror that does not keep up are dropped beyond so many, and take at most as many times a copy's body.
 COPIES = 128
 
@@ -41,7 +39,7 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         name=target.revision,
         type="EDS",
         eds_cluster_config={"eds_config": file_source(layout, endpoints_file(target))},
-        metadata={"filter_metadata": {VERSION_METADATA: {"version": target.version}}},
+        metadata={"filter_metadata": {METADATA: {"version": target.version, "revision": target.revision}}},
         connect_timeout="1s",
         ignore_health_on_host_removal=True,
         close_connections_on_host_health_failure=False,
@@ -51,7 +49,7 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         health_checks=[_health_check()],
         outlier_detection=_outlier_detection(),
         # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
-        circuit_breakers={"thresholds": [_limits("HIGH", MANY), _limits("DEFAULT", COPIES)]},
+        circuit_breakers={"thresholds": [limits("HIGH", MANY), limits("DEFAULT", COPIES)]},
         upstream_connection_options={
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
@@ -102,16 +100,6 @@ def _outlier_detection() -> dict[str, Any]:
         "enforcing_consecutive_gateway_failure": 0,
         "enforcing_success_rate": 0,
         "enforcing_local_origin_success_rate": 0,
-    }
-
-
-def _limits(priority: str, requests: int) -> dict[str, Any]:
-    return {
-        "priority": priority,
-        "max_connections": requests,
-        "max_pending_requests": requests,
-        "max_requests": requests,
-        "max_retries": requests // 10,
     }
 
 

@@ -18,6 +18,7 @@ from eagleray.router.cache import Cache
 from eagleray.router.clusters import cluster
 from eagleray.router.compare import comparer_clusters, copies_routes
 from eagleray.router.endpoints import assignment, endpoints_file, endpoints_text
+from eagleray.router.failover import failovers
 from eagleray.router.hold import holder_clusters, holds_file
 from eagleray.router.listeners import listeners
 from eagleray.router.routes import ops_routes, routes
@@ -72,7 +73,7 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     return {
         "lds.json": listeners(config, layout, layout.bind),
         IPV4_LISTENERS_FILE: listeners(config, layout, layout.bind_ipv4),
-        "cds.json": [*(cluster(t, layout) for t in targets), *beside],
+        "cds.json": [*(cluster(t, layout) for t in targets), *failovers(config), *beside],
         "rds.json": [routes(config)],
         OPS: [ops_routes(config, "")],
         **copies,

@@ -6,6 +6,7 @@ holds 1 MiB, as text 0.6; and Envoy, which reads all files again at each change,
 
 from eagleray.domain.actions.router_config import RouterTarget
 from eagleray.router.cache import Cache
+from eagleray.router.failover import METADATA
 from eagleray.router.xds import TYPES
 
 CACHE_BYTES = 16 * 1024 * 1024
@@ -29,10 +30,16 @@ def endpoints_text(version: str, assigned: str) -> str:
     return f"version_info:'{version}' resources{{[{TYPES}{_ASSIGNMENT}]{{{assigned}}}}}\n"
 
 
+def _told(revision: str) -> str:
+    """The metadata by which an answer tells its revision, wherever the request came from."""
+    fields = f"fields{{key:'revision' value{{string_value:'{revision}'}}}}"
+    return f"metadata{{filter_metadata{{key:'{METADATA}' value{{{fields}}}}}}}"
+
+
 def _assignment(revision: str, addresses: tuple[str, ...], ports: tuple[int, ...]) -> str:
     # Single quotes: a manifest is JSON, where double ones are two bytes.
     heads = [f"{{endpoint{{address{{socket_address{{address:'{address}'" for address in sorted(set(addresses))]
     tails = [f",port_value:{port}}}}}}}}}" for port in sorted(set(ports))]
     endpoints = ",".join(head + tail for head in heads for tail in tails)
-    listed = f" endpoints{{lb_endpoints:[{endpoints}]}}" if endpoints else ""
+    listed = f" endpoints{{{_told(revision)} lb_endpoints:[{endpoints}]}}" if endpoints else ""
     return f"cluster_name:'{revision}'{listed}"

@@ -3,16 +3,15 @@
 Each of these knows several ways, of which a request takes the first that it matches; a route is one combination.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from eagleray.api.traffic import Sticky
-from eagleray.domain.actions.router_config import RouterConfig, RouterMirror, Share
-from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
-from eagleray.router.clusters import VERSION_METADATA
+from eagleray.domain.actions.router_config import RouterConfig, RouterMirror, RouterTarget, Share
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
+from eagleray.router.failover import another_revision, asked
 from eagleray.router.hold import on_hold
 from eagleray.router.monitors import monitors
 from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
@@ -30,10 +29,6 @@ _IDEMPOTENT = "^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$"
 _REQUEST_ID = "x-request-id"
 # What a cookie's value may be made of (RFC 6265, cookie-octet).
 _COOKIE_VALUE = r"[!#-+\--:<-\[\]-~]+"
-_ANSWERED_BY = [
-    set_header(REVISION_HEADER, "%UPSTREAM_CLUSTER_RAW%"),
-    set_header(VERSION_HEADER, f"%CLUSTER_METADATA({VERSION_METADATA}:version)%"),
-]
 Way = dict[str, Any]
 
 
@@ -46,46 +41,49 @@ class Audience:
         shares: who answers them, in the order in which a caller's key falls on them.
         sticky: what tells one caller from another, or None for a choice at random.
         mirror: who gets copies, or None.
-        waits: whether requests wait for a revision that is on hold.
+        exact: whether they ask for one revision by name: they neither wait for it nor take another's answer.
     """
 
     match: Mapping[str, Any]
     shares: Sequence[Share]
     sticky: Sticky | None = None
     mirror: RouterMirror | None = None
-    waits: bool = True
+    exact: bool = False
 
 
 def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
     """The routes of an audience."""
     shares, match = audience.shares, audience.match
-    held = {t.revision for t in config.targets if t.hold and audience.waits}
-    safe = {t.revision for t in config.targets if t.retry_in_flight}
-    attempts = _attempts(repeatable=all(s.revision in safe for s in shares))
-    awake = [share for share in shares if share.revision not in held]
-    common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, held)}
+    targets = _asked(config, audience)
+    attempts = _attempts(repeatable=all(targets[s.revision].retry_in_flight for s in shares))
+    awake = [share for share in shares if not targets[share.revision].hold]
+    common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, targets)}
     ways = product(_copies(config, audience.mirror), _places(audience.sticky), attempts)
     return [
-        *monitors(config, match, _shared(config, awake, held) if awake else None, attempts),
+        *monitors(config, match, _shared(config, awake, targets) if awake else None, attempts),
         *(merged(common, *way) for way in ways),
     ]
 
 
-def _shared(config: RouterConfig, shares: Sequence[Share], held: Container[str]) -> Way:
+def _asked(config: RouterConfig, audience: Audience) -> Mapping[str, RouterTarget]:
+    targets = {share.revision: config.target(share.revision) for share in audience.shares}
+    return {n: replace(t, hold=None, fallback="") for n, t in targets.items()} if audience.exact else targets
+
+
+def _shared(config: RouterConfig, shares: Sequence[Share], targets: Mapping[str, RouterTarget]) -> Way:
     return {
         "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
-        "response_headers_to_add": _ANSWERED_BY,
         "route": {
-            "weighted_clusters": {"clusters": [_share(share, held) for share in shares]},
+            "weighted_clusters": {"clusters": [_share(targets[s.revision], s.slots) for s in shares]},
             "timeout": seconds(config.request_timeout),
             "priority": "HIGH",
         },
     }
 
 
-def _share(share: Share, held: Container[str]) -> Way:
-    waits = {"typed_per_filter_config": on_hold(share.revision)} if share.revision in held else {}
-    return {"name": share.revision, "weight": share.slots, **waits}
+def _share(target: RouterTarget, slots: int) -> Way:
+    waits = {"typed_per_filter_config": on_hold(target.revision)} if target.hold else {}
+    return {"name": asked(target), "weight": slots, **waits}
 
 
 def _copies(config: RouterConfig, mirror: RouterMirror | None) -> list[Way]:
@@ -140,14 +138,15 @@ def _by_hash(policy: Mapping[str, Any]) -> Way:
 
 
 def _attempts(*, repeatable: bool) -> list[Way]:
-    in_flight = {"route": {"retry_policy": _retry_policy(_IN_FLIGHT)}}
     if repeatable:
-        return [in_flight]
+        return [{}]
     idempotent = {"name": ":method", "string_match": {"safe_regex": {"regex": _IDEMPOTENT}}}
-    return [
-        merged({"match": {"headers": [idempotent]}}, in_flight),
-        {"route": {"retry_policy": _retry_policy(_UNPROCESSED)}},
-    ]
+    return [{"match": {"headers": [idempotent]}}, {"route": {"retry_policy": _retry_policy(_UNPROCESSED)}}]
+
+
+def any_attempt() -> dict[str, Any]:
+    """The retry policy of what may be sent again after it was sent; routes of other requests have another."""
+    return _retry_policy(_IN_FLIGHT)
 
 
 def _retry_policy(retry_on: str) -> dict[str, Any]:
@@ -159,4 +158,5 @@ def _retry_policy(retry_on: str) -> dict[str, Any]:
         "num_retries": RETRIES,
         "retry_host_predicate": [{"name": previous, "typed_config": typed(message)}],
         "host_selection_retry_max_attempts": "5",
+        **another_revision(),
     }

@@ -7,13 +7,18 @@ from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLan
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
-from eagleray.router.forward import Audience, forward
+from eagleray.router.failover import ANSWERED_BY, METADATA
+from eagleray.router.forward import Audience, any_attempt, forward
 from eagleray.router.hold import held_route
-from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, typed
+from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, set_header, typed
 
 ROUTES = "ingress"
 OPS_ROUTES = "ops"
 STATS_PATH = "/stats"
+_ANSWERED_BY = [
+    set_header(REVISION_HEADER, ANSWERED_BY),
+    set_header(VERSION_HEADER, f"%CLUSTER_METADATA({METADATA}:version)%"),
+]
 
 
 def routes(config: RouterConfig) -> dict[str, Any]:
@@ -22,7 +27,8 @@ def routes(config: RouterConfig) -> dict[str, Any]:
     if config.version_header:
         table += _by_version(config)
     table += [*_by_rule(config), *_split(config)]
-    host = {"name": "all", "domains": ["*"], "routes": table}
+    common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt()}
+    host = {"name": "all", "domains": ["*"], "routes": table, **common}
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 
 
@@ -57,8 +63,8 @@ def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:
     table = []
     for revision in sorted(t.revision for t in config.targets):
         asked = {"name": REVISION_HEADER, "string_match": {"exact": revision}}
-        # The operator's warm-up comes this way, while users' requests wait for it.
-        table += forward(config, Audience({"headers": [asked]}, [Share(revision, SLOTS)], waits=False))
+        # The operator's warm-up comes this way, while users' requests wait for the revision or go to another.
+        table += forward(config, Audience({"headers": [asked]}, [Share(revision, SLOTS)], exact=True))
     return [*table, _unknown(REVISION_HEADER, "revision")]
 
 

@@ -43,7 +43,7 @@ class Requests:
                 self.held[share.revision] += self._whole("sent", share.revision, sent)
                 continue
             sent += self.held.pop(share.revision, 0)
-            if not answering(share.revision):
+            if not answering(share.revision) and not answering(router.target(share.revision).fallback):
                 self.failed += sent
                 continue
             self.answered[share.revision] += self._whole("sent", share.revision, sent)

@@ -137,7 +137,19 @@ def splits(revisions: tuple[str, ...] = NAMES) -> st.SearchStrategy[tuple[Share,
 def configs(draw: st.DrawFn) -> RouterConfig:
     holds = draw(st.booleans())
     hold = st.sampled_from([None, Hold(1, 1, 1)]) if holds else st.none()
-    targets = [RouterTarget(name, name[-1], (), PORTS, draw(st.booleans()), draw(hold)) for name in NAMES]
+    version = draw(st.sampled_from([lambda name: name[-1], lambda _: "v"]))
+    targets = [
+        RouterTarget(
+            name,
+            version(name),
+            (),
+            PORTS,
+            draw(st.booleans()),
+            draw(hold),
+            draw(st.sampled_from(["", *(n for n in NAMES if n != name and version(n) == version(name))])),
+        )
+        for name in NAMES
+    ]
     lanes = draw(st.lists(st.builds(RouterLane, st.sampled_from("abcd"), splits()), unique_by=lambda x: x.version))
     match = ValueMatch(name="x", prefix="1")
     rules = [
@@ -273,6 +285,9 @@ def test_shares_that_do_not_add_up_are_refused(slots: list[int]) -> None:
         ({"split": (Share("m-x", SLOTS),)}, "split: revision 'm-x' is no target"),
         ({"lanes": (RouterLane("v1", (Share("m-x", SLOTS),)),)}, "lanes: version 'v1': revision 'm-x' is no target"),
         ({"mirror": RouterMirror("m-x", 1)}, "mirror: revision 'm-x' is no target"),
+        ({"targets": (replace(CANDIDATE, fallback="m-x"),)}, "targets: 'm-x' is no other revision of version 'v1'"),
+        ({"targets": (replace(STABLE, fallback=STABLE.revision),)}, "is no other revision of version 'v1'"),
+        ({"targets": (STABLE, replace(MIRROR, fallback=STABLE.revision))}, "no other revision of version 'v2'"),
         ({"rules": (BETA,)}, "rules: version 'v1' has no lane"),
         ({"request_timeout": -1}, "request_timeout"),
         ({"max_request_bytes": 0}, "max_request_bytes"),

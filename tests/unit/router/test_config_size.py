@@ -52,9 +52,19 @@ def addresses_of(family: str, number: int) -> tuple[str, ...]:
 def target(
     number: int, replicas: int, *, per_pod: int = 1, family: str = "IPv4", hold: Hold | None = None
 ) -> RouterTarget:
+    """A revision that shares a version with the one whose number differs in the last bit."""
     addresses = addresses_of(family, number)[: -(-replicas // per_pod)]
-    version = f"v{number:019}"[:20]
-    return RouterTarget(f"{'m' * 48}-{number:08}", version, addresses, replica_ports(per_pod), hold=hold)
+    name, other = (f"{'m' * 48}-{n:08}" for n in (number, number ^ 1))
+    return RouterTarget(
+        revision=name,
+        version=f"v{number // 2:019}"[:20],
+        addresses=addresses,
+        ports=replica_ports(per_pod),
+        retry_in_flight=True,
+        hold=hold,
+        # Nobody stands in for one that is woken.
+        fallback="" if hold else other,
+    )
 
 
 def manifest_bytes(config: RouterConfig) -> int:
@@ -152,11 +162,11 @@ def test_what_is_equal_is_rendered_once_and_what_has_changed_alone(monkeypatch: 
         return str(make(*key))
 
     monkeypatch.setattr(endpoints, "_assignment", noted)
-    targets = tuple(target(n, 3) for n in range(70, 73))
+    targets = tuple(target(n, 3) for n in range(70, 74))
     config = RouterConfig("m", "ns", targets)
     assert rendered(config) is rendered(replace(config, targets=tuple(replace(t) for t in targets)))
     grown = replace(targets[1], addresses=(*targets[1].addresses, "10.0.0.1"))
-    rendered(replace(config, targets=(targets[0], grown, targets[2]), max_request_bytes=7))
+    rendered(replace(config, targets=(targets[0], grown, *targets[2:]), max_request_bytes=7))
     assert made == [*(t.revision for t in targets), grown.revision]
 
 

@@ -46,6 +46,8 @@ class RouterTarget:
         ports: the ports on each of them where a replica may listen; those without a listener are merely unhealthy.
         retry_in_flight: whether a request that was sent may be sent again elsewhere (predictions without side effects).
         hold: how requests to it wait while it starts, or None where they do not.
+        fallback: the revision of the same version that is asked for its share while none of its own replicas answers
+            its health check; "" for none.
     """
 
     revision: str
@@ -54,6 +56,7 @@ class RouterTarget:
     ports: tuple[int, ...]
     retry_in_flight: bool = False
     hold: Hold | None = None
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class RouterConfig:
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
-            is not a target.
+            is not a target, a fallback that is none of the version's other revisions.
     """
 
     name: str
@@ -167,11 +170,16 @@ class RouterConfig:
         lost = [rule.version for rule in self.rules if rule.version not in lanes]
         if lost:
             raise InvalidRouterConfigError(f"rules: version {lost[0]!r} has no lane")
+        _check_fallbacks(self.targets)
         held = [t.revision for t in self.targets if t.hold]
         if held and not self.holds:
             raise InvalidRouterConfigError(f"targets: revision {held[0]!r} is on hold, and there is no holder")
         if self.request_timeout < 0 or self.max_request_bytes < 1:
             raise InvalidRouterConfigError("request_timeout must be ≥ 0 and max_request_bytes ≥ 1")
+
+    def target(self, revision: str) -> RouterTarget:
+        """The target of that name, which must be one."""
+        return next(t for t in self.targets if t.revision == revision)
 
 
 def _check_shares(where: str, shares: tuple[Share, ...], known: Container[str]) -> None:
@@ -181,3 +189,10 @@ def _check_shares(where: str, shares: tuple[Share, ...], known: Container[str]) 
     strangers = [share.revision for share in shares if share.revision not in known]
     if strangers:
         raise InvalidRouterConfigError(f"{where}: revision {strangers[0]!r} is no target")
+
+
+def _check_fallbacks(targets: tuple[RouterTarget, ...]) -> None:
+    versions = {t.revision: t.version for t in targets}
+    for t in targets:
+        if t.fallback and (t.fallback == t.revision or versions.get(t.fallback) != t.version):
+            raise InvalidRouterConfigError(f"targets: {t.fallback!r} is no other revision of version {t.version!r}")

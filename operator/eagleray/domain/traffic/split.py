@@ -9,7 +9,6 @@ from eagleray.domain.actions.router_config import (
     DEFAULT_ABSOLUTE_TOLERANCE,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
-    Hold,
     RouterConfig,
     RouterLane,
     RouterMirror,
@@ -48,7 +47,7 @@ def route(
         observed: what was seen.
     """
     traffic = desired.spec.traffic or Traffic()
-    targets = [_target(view, v.hold if view is v.stable else None) for v in versions for view in v.views]
+    targets = [_target(v, view) for v in versions for view in v.views]
     names = {v.lane.name for v in versions}
     idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
     targets += [
@@ -167,10 +166,17 @@ def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) ->
     )
 
 
-def _target(view: RevisionView, hold: Hold | None) -> RouterTarget:
-    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered."""
+def _target(version: VersionView, view: RevisionView) -> RouterTarget:
+    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered.
+
+    Revisions that share a version's requests stand in for each other.
+    """
+    name = view.revision.name
+    sharing = [share.revision for share in _lane(version)]
+    hold = version.hold if view is version.stable else None
+    fallback = next((r for r in sharing if r != name), "") if name in sharing and not version.hold else ""
     pods = [p for p in view.cluster.pods if p.incarnation == view.cluster.incarnation or not view.answered]
-    return replace(_endpoints(view.revision, pods), hold=hold)
+    return replace(_endpoints(view.revision, pods), hold=hold, fallback=fallback)
 
 
 def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:

@@ -161,15 +161,18 @@ def test_the_deadline_takes_back_what_never_answers() -> None:
     assert weights(world)[rollout(world).from_] == 100
 
 
-def test_a_candidate_whose_replicas_die_loses_its_share_at_once() -> None:
+def test_whose_replicas_all_die_loses_its_share_at_once_and_no_request() -> None:
     world = canary()
     at_weight(world, 50)
-    candidate = rollout(world).to
-    for pod in [w for w in world.workers() if w.revision == candidate]:
-        world.kill(pod.name)
-    world.step()
-    assert weights(world)[candidate] == 0
+    world.traffic.rate = 10.0
+    for lost in (rollout(world).to, rollout(world).from_):
+        for pod in [w for w in world.workers() if w.revision == lost]:
+            world.kill(pod.name)
+        world.step()
+        assert weights(world)[lost] == 0
+        at_weight(world, 50)
     until(world, lambda: not world.status.rollouts)
+    assert world.traffic.failed == 0
 
 
 def test_a_blind_operator_takes_nothing_back() -> None:
