@@ -9,6 +9,7 @@ from eagleray.router.cache import Cache
 from eagleray.router.failover import METADATA
 from eagleray.router.xds import TYPES
 
+_MOST = 2**32 - 1
 CACHE_BYTES = 16 * 1024 * 1024
 _ASSIGNMENT = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 _assignments: Cache[tuple[str, tuple[str, ...], tuple[int, ...]], str] = Cache(CACHE_BYTES, len)
@@ -41,5 +42,15 @@ def _assignment(revision: str, addresses: tuple[str, ...], ports: tuple[int, ...
     heads = [f"{{endpoint{{address{{socket_address{{address:'{address}'" for address in sorted(set(addresses))]
     tails = [f",port_value:{port}}}}}}}}}" for port in sorted(set(ports))]
     endpoints = ",".join(head + tail for head in heads for tail in tails)
-    listed = f" endpoints{{{_told(revision)} lb_endpoints:[{endpoints}]}}" if endpoints else ""
-    return f"cluster_name:'{revision}'{listed}"
+    if not endpoints:
+        return f"cluster_name:'{revision}'"
+    enough = _one_is_enough(len(heads) * len(tails))
+    return f"cluster_name:'{revision}' policy{{{enough}}} endpoints{{{_told(revision)} lb_endpoints:[{endpoints}]}}"
+
+
+def _one_is_enough(endpoints: int) -> str:
+    """One endpoint that answers is a whole revision to what goes on to another one: at most ports nobody listens.
+
+    Envoy multiplies this percentage by the number of healthy endpoints, in 32 bits.
+    """
+    return f"overprovisioning_factor{{value:{min(100 * endpoints, _MOST // endpoints)}}}"

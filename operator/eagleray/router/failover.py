@@ -59,6 +59,7 @@ def _failover(one: RouterTarget, other: RouterTarget) -> dict[str, Any]:
         metadata={"filter_metadata": {METADATA: {"version": one.version, "revision": one.revision}}},
         connect_timeout="1s",
         lb_policy="CLUSTER_PROVIDED",
+        common_lb_config={"healthy_panic_threshold": {"value": 0}},
         circuit_breakers={"thresholds": [limits("HIGH", MANY)]},
         cluster_type=extension(
             "envoy.clusters.aggregate", "envoy.extensions.clusters.aggregate.v3.ClusterConfig", clusters=clusters

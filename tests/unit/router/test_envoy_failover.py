@@ -8,12 +8,14 @@ from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.router.replica import Replica
 
 CANDIDATE = {"x-eagleray-revision": "m-b"}
+# A Pod's replica listens on one of several ports.
+UNUSED = (1, 2, 3, 4, 5, 6, 7)
 
 
 def sharing(stable: Replica, candidate: Replica, percent: float, *, model: bool = True) -> RouterConfig:
     """A rollout of a version, whose revisions stand in for each other."""
-    a = replace(target("m-a", stable, model=model), fallback="m-b")
-    b = replace(target("m-b", candidate, model=model), fallback="m-a")
+    a = replace(target("m-a", stable, ports=UNUSED, model=model), fallback="m-b")
+    b = replace(target("m-b", candidate, ports=UNUSED, model=model), fallback="m-a")
     return routed({a: 100 - percent, b: percent})
 
 
@@ -53,6 +55,15 @@ async def test_an_app_loses_no_more_than_what_was_in_flight(rig: Rig) -> None:
         await candidate.stop()
         await router.until_healthy("m-b", 0)
     assert sum(a.status != 200 for a in answers) <= 4
+
+
+async def test_nobody_stands_in_for_whom_one_replica_answers(rig: Rig) -> None:
+    stable, candidate = await rig.replica(), await rig.replica()
+    router = await rig.router(sharing(stable, candidate, 50))
+    await both_healthy(router)
+    await router.ask_all([{}] * 200)
+    stats = await router.stats()
+    assert (stable.arrived, candidate.arrived) == (stats.of("m-a").requests, stats.of("m-b").requests)
 
 
 async def test_what_another_answers_counts_for_whose_share_it_was(rig: Rig) -> None:
