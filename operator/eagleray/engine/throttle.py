@@ -4,30 +4,54 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# Above this share of one core peers are asked less often, below that oftener again.
-BUSY, CALM = 0.5, 0.35
-# By how much at a time, and at most.
-SLOWER, FASTER, MOST = 1.5, 1.25, 40.0
+from eagleray.domain.plan.pace import SETTLED_SECONDS
+
+# By how much paces are stretched at a time, and shortened.
+SLOWER, FASTER = 1.5, 1.25
 MEASURED_SECONDS = 1.0
-# No pace is stretched beyond this; one that is slower stays as it is.
-SLOWEST_SECONDS = 30.0
 
 
-def stretched(factor: float, busy: float) -> float:
-    """By how much paces are stretched next.
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Questions that are put off alike.
+
+    Attributes:
+        seconds: those of this pace and slower ones.
+        busy: above this share of one core they are asked less often …
+        calm: … and below this one oftener again.
+        most: by how much they are put off at most.
+        slowest: no pace is stretched beyond so many seconds; one that is slower stays as it is.
+    """
+
+    seconds: float
+    busy: float
+    calm: float
+    most: float
+    slowest: float
+
+
+QUIET = Tier(SETTLED_SECONDS, busy=0.15, calm=0.1, most=2.0, slowest=60.0)
+"""Of what has settled: changes come as events, and a thousand such objects are most of an operator's work."""
+MOVING = Tier(0.0, busy=0.5, calm=0.35, most=40.0, slowest=30.0)
+TIERS = (QUIET, MOVING)
+
+
+def stretched(tier: Tier, factor: float, busy: float) -> float:
+    """By how much the paces of a tier are stretched next.
 
     Args:
+        tier: the tier.
         factor: by how much they are now, from 1.
         busy: the share of one core that the process has used since that was decided.
     """
-    if busy > BUSY:
-        return min(MOST, factor * SLOWER)
-    return max(1.0, factor / FASTER) if busy < CALM else factor
+    if busy > tier.busy:
+        return min(tier.most, factor * SLOWER)
+    return max(1.0, factor / FASTER) if busy < tier.calm else factor
 
 
 @dataclass(slots=True)
 class Throttle:
-    """Stretches the paces of all questions of this process alike.
+    """Stretches the paces of all questions of this process, those of a tier alike.
 
     Args:
         used: seconds of processor time that the process has used so far.
@@ -36,13 +60,14 @@ class Throttle:
 
     used: Callable[[], float] = time.process_time
     clock: Callable[[], float] = time.monotonic
-    _factor: float = 1.0
+    _factors: dict[Tier, float] = field(default_factory=lambda: dict.fromkeys(TIERS, 1.0))
     _measured: tuple[float, float] | None = field(default=None)
 
     def pace(self, seconds: float) -> float:
         """Seconds between two rounds of a question that is to be asked every `seconds`."""
         self._measure()
-        return max(seconds, min(seconds * self._factor, SLOWEST_SECONDS))
+        tier = next(tier for tier in TIERS if seconds >= tier.seconds)
+        return max(seconds, min(seconds * self._factors[tier], tier.slowest))
 
     def _measure(self) -> None:
         now = self.clock()
@@ -51,5 +76,6 @@ class Throttle:
         then, before = self._measured
         if now - then >= MEASURED_SECONDS:
             used = self.used()
-            self._factor = stretched(self._factor, (used - before) / (now - then))
+            busy = (used - before) / (now - then)
+            self._factors = {tier: stretched(tier, factor, busy) for tier, factor in self._factors.items()}
             self._measured = now, used
