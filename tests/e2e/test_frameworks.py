@@ -1,5 +1,6 @@
 """Models of every framework that needs no code, each answering as it does on the machine where it was trained."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from e2e.client import Client
 from e2e.cluster import REPO, Manifest
@@ -87,6 +92,15 @@ def convolution() -> bytes:
     return bytes(whole.SerializeToString())
 
 
+def mute() -> bytes:
+    """A pipeline that loads and answers nothing: its steps were not fitted together."""
+    features = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, ROWS[:, 0] > 0)
+    features.steps[0] = ("standardscaler", StandardScaler().fit(ROWS[:, :2]))
+    file = io.BytesIO()
+    joblib.dump(features, file)
+    return file.getvalue()
+
+
 @pytest.fixture(scope="module")
 def models(given: Given, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     """The claim with a model of each. They are served one by one: a start takes both cores of a small machine."""
@@ -98,8 +112,9 @@ def models(given: Given, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     client.put("fraud/1/model.txt", (folder / "model.txt").read_bytes())
     client.put("boosted/model.ubj", (folder / "model.ubj").read_bytes())
     client.put("images/network.onnx", models.network)
+    client.put("mute/model.joblib", mute())
     yield models
-    for name in ("fraud", "boosted", "images", "odd"):
+    for name in ("fraud", "boosted", "images", "odd", "mute"):
         given.cluster.delete("md", name, CHURN_NAMESPACE)
 
 
@@ -137,7 +152,17 @@ def test_onnx_takes_images_as_tensors(models: Models, given: Given) -> None:
     assert "expected numbers of shape [3, 6, 6], got shape [3, 5, 6]" in small["error"]
 
 
+@pytest.mark.parametrize(
+    ("name", "framework", "file", "saying"),
+    [
+        ("odd", "xgboost", "fraud/1/model.txt", "not a model that XGBoost"),
+        ("mute", "sklearn", "mute/model.joblib", "expecting 2 features"),
+    ],
+)
 @pytest.mark.usefixtures("models")
-def test_a_model_of_another_framework_is_named(then: Then, when: When) -> None:
-    md = when.applied(manifest("odd", "xgboost", uri=f"pvc://{CLAIM}/fraud/1/model.txt"))
-    then.condition(md, "Degraded", "True", reasons={"ModelLoadFailed"}, saying="not a model that XGBoost", within=120)
+def test_what_cannot_answer_never_becomes_ready(
+    then: Then, when: When, name: str, framework: str, file: str, saying: str
+) -> None:
+    md = when.applied(manifest(name, framework, uri=f"pvc://{CLAIM}/{file}"))
+    then.condition(md, "Degraded", "True", reasons={"ModelLoadFailed"}, saying=saying, within=120)
+    then.condition(md, "Ready", "False", reasons={"ModelLoadFailed"}, saying=saying, within=5)
