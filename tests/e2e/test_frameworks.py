@@ -156,7 +156,7 @@ def test_onnx_takes_images_as_tensors(models: Models, given: Given) -> None:
     ("name", "framework", "file", "saying"),
     [
         ("odd", "xgboost", "fraud/1/model.txt", "not a model that XGBoost"),
-        ("mute", "sklearn", "mute/model.joblib", "expecting 2 features"),
+        ("mute", "sklearn", "mute/model.joblib", "expecting 3 features"),
     ],
 )
 @pytest.mark.usefixtures("models")

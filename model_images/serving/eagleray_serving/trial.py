@@ -1,5 +1,6 @@
 """The first answer of a model, before it is ready: one that cannot answer never becomes ready."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,14 +20,17 @@ logger = logging.getLogger("ray.serve.eagleray")
 
 _SIZE = 32
 """Of an axis of a made-up tensor, where any size will do."""
-_VALUES: dict[Kind, Any] = {
-    Kind.NUMBER: 1.0,
-    Kind.INTEGER: 1,
-    Kind.BOOLEAN: True,
-    Kind.STRING: "a text",
-    Kind.DATETIME: "2026-01-31T12:00:00",
-    Kind.ANY: 1.0,
+_VALUES: dict[Kind, tuple[Any, ...]] = {
+    Kind.NUMBER: (1.0, 0.0, 0.5),
+    Kind.INTEGER: (1, 0, 2),
+    Kind.BOOLEAN: (True, False),
+    Kind.STRING: ("a text",),
+    Kind.DATETIME: ("2026-01-31T12:00:00",),
+    Kind.ANY: (1.0,),
 }
+"""What rows are made up of; each is tried until the model answers one."""
+_ROWS = max(map(len, _VALUES.values()))
+_NUMBERS = {Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN}
 
 
 def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> None:
@@ -38,21 +42,22 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
             that does not say what it takes is not asked then.
 
     Raises:
-        ModelLoadError: It raised, or answered what fits no row. A made-up value that it refuses is logged instead.
+        ModelLoadError: It raised, or answered what fits no row. A made-up row that it may refuse with reason is logged
+            instead: a text that it does not know, or a type that it does not tell.
     """
-    sure = examples is not None or _is_sure(model.signature)
     try:
-        rows = _made_up(model.signature) if examples is None else parse_rows(list(examples), model.signature)
-        if rows is None:
+        tried = _made_up(model.signature) if examples is None else [parse_rows(list(examples), model.signature)]
+        if not tried:
             logger.info("the model does not say what it takes, so it is not tried before it is asked")
             return
+        rows = _first_answered(model, tried)
         alone = checked_answer(model, rows[:1])
         together = checked_answer(model, rows[:2] if len(rows) > 1 else Rows.join([rows, rows]))
         same = _equal(alone, checked_answer(model, rows[:1]))
     except InvalidInputError as error:
         raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
     except Exception as error:
-        if examples is None and (isinstance(error, ValueError) or not sure):
+        if examples is None and _may_refuse(model.signature, error):
             logger.warning("the model refused a made-up row, give it one of yours: %s", _told(error))
             return
         logger.exception("the model cannot answer")
@@ -67,29 +72,45 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def _is_sure(signature: Signature) -> bool:
-    """Whether made-up values are of the types that the model takes."""
+def _first_answered(model: AnsweringModel, tried: Sequence[Rows]) -> Rows:
+    """The first of some rows that a model answers; the last where it answers none, to be asked for its words."""
+    for rows in tried[:-1]:
+        with contextlib.suppress(ValueError):
+            checked_answer(model, rows[:1])
+            return rows
+    return tried[-1]
+
+
+def _may_refuse(signature: Signature, error: Exception) -> bool:
+    """Whether a model that answers its users may refuse made-up rows so: numbers of all kinds were among them."""
     columns = signature.columns or ()
-    known = all(column.kind is not Kind.ANY or not column.required for column in columns)
-    return known and all(tensor.shape is not None and None not in tensor.shape for tensor in signature.tensors)
+    told = all(column.kind is not Kind.ANY or not column.required for column in columns)
+    sure = told and all(tensor.shape is not None and None not in tensor.shape for tensor in signature.tensors)
+    numbers = bool(columns) and all(column.kind in _NUMBERS or _known(column) for column in columns)
+    return not sure or (isinstance(error, ValueError) and not numbers)
 
 
-def _made_up(signature: Signature) -> Rows | None:
-    """A row of the signature; None where it does not tell enough."""
+def _made_up(signature: Signature) -> list[Rows]:
+    """Rows of the signature, one by one; none where it does not tell enough."""
     if signature.vague:
-        return None
+        return []
     if signature.text:
-        return parse_rows([_VALUES[Kind.STRING]], signature)
+        return [parse_rows([text], signature) for text in _VALUES[Kind.STRING]]
     if signature.objects:
-        return parse_rows([{}], signature)
+        return [parse_rows([{}], signature)]
     if signature.tensors:
-        return Rows(tuple(_zeros(tensor) for tensor in signature.tensors))
-    return parse_rows([[_value(column) for column in signature.columns or ()]], signature)
+        return [Rows(tuple(_zeros(tensor) for tensor in signature.tensors))]
+    columns = signature.columns or ()
+    return [parse_rows([[_value(column, n) for column in columns]], signature) for n in range(_ROWS)]
 
 
-def _value(column: Column) -> Any:  # noqa: ANN401 - a value of any kind
-    known = column.categories or sorted(column.values or (), key=str)
-    return known[0] if known else _VALUES[column.kind]
+def _known(column: Column) -> Sequence[Any]:
+    return column.categories or sorted(column.values or (), key=str)
+
+
+def _value(column: Column, number: int) -> Any:  # noqa: ANN401 - a value of any kind
+    values = _known(column) or _VALUES[column.kind]
+    return values[number % len(values)]
 
 
 def _zeros(tensor: Tensor) -> Array:

@@ -6,13 +6,16 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from onnx import TensorProto, helper
 from skl2onnx import to_onnx
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from eagleray_serving.app import Saved, parse_warmup
 from eagleray_serving.errors import ModelLoadError
@@ -65,14 +68,49 @@ def test_a_model_that_cannot_answer_is_not_loaded(error: Exception, words: str, 
     assert str(caught.value) == words
 
 
-def test_made_up_values_that_the_model_refuses_are_a_warning_and_the_users_stop_it(
+class Shops(CountVectorizer):  # type: ignore[misc]
+    """Refuses a text that it does not know."""
+
+    def transform(self, texts: Any) -> Any:
+        if "a text" in texts:
+            raise ValueError("no such shop")
+        return super().transform(texts)
+
+
+def test_a_made_up_text_that_the_model_refuses_is_a_warning_and_the_users_stop_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    saved(broken(ValueError("no such shop")), tmp_path)
+    saved(make_pipeline(Shops(), LinearRegression()).fit(["north", "south", "south east"], [1, 2, 3]), tmp_path)
     load(tmp_path)
     assert "refused a made-up row" in caplog.text
     with pytest.raises(ModelLoadError, match="cannot answer: ValueError: no such shop"):
-        load(tmp_path, [[1, 2]])
+        load(tmp_path, ["a text"])
+
+
+def test_a_model_that_refuses_numbers_of_every_kind_is_not_loaded(tmp_path: Path) -> None:
+    """It cannot answer its users either: its steps were not fitted together."""
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, [0, 1, 1])
+    pipeline.steps[0] = ("standardscaler", StandardScaler().fit(NUMBERS[:, :1]))
+    saved(pipeline, tmp_path)
+    with pytest.raises(ModelLoadError, match="X has 1 features, but LogisticRegression is expecting 2"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("refused", [{1.0}, {1.0, 0.0}])
+def test_a_model_that_answers_one_of_some_made_up_rows_is_loaded(refused: set[float], tmp_path: Path) -> None:
+    pipeline = make_pipeline(FunctionTransformer(refuse, kw_args={"refused": refused}), LinearRegression())
+    saved(pipeline.fit(pd.DataFrame({"a": [2.0, 3.0], "b": [4.0, 5.0]}), [1, 2]), tmp_path)
+    assert load(tmp_path).outputs[0].shape == ()
+
+
+def refuse(values: Any, refused: set[float]) -> Any:
+    if refused & set(np.asarray(values).ravel()):
+        raise ValueError("out of range")
+    return values
+
+
+def test_an_example_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    saved(make_pipeline(SimpleImputer(), LinearRegression()).fit(NUMBERS, [1, 2, 3]), tmp_path)
     with pytest.raises(ModelLoadError, match=r"example does not fit .*row 0: expected 2 values, got 3"):
         load(tmp_path, [[1, 2, 3]])
 
