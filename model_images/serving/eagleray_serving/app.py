@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, check_framework, load_code, load_model
 from eagleray_serving.frameworks.pickle_versions import told_of_versions
 from eagleray_serving.http import build_http
+from eagleray_serving.loading import LoadedModels
 from eagleray_serving.mlflow import Folder, read_folder
+from eagleray_serving.models import Models
 from eagleray_serving.rows import Signature
-from eagleray_serving.service import Batching, Service
+from eagleray_serving.service import Batching, Runner, Service
+from eagleray_serving.several import Meters, SavedModels, Several, parse_several
 from eagleray_serving.signature import parse_signature, refined
 from eagleray_serving.trial import try_out
 
@@ -84,28 +87,28 @@ class ModelServer:
     """A replica: loads the model when it starts, then answers over HTTP.
 
     Args:
-        saved: The model.
+        saved: The model; where there are several, what they have in common, and the folder that they are in.
         batching: How requests are put together.
+        several: Which models there are, where there are several; they are loaded when they are asked.
     """
 
-    async def __init__(self, saved: Saved, batching: Batching) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, saved: Saved, batching: Batching, several: Several | None = None) -> None:  # type: ignore[misc]  # Serve awaits it
         # In a thread: Serve asks a replica that is starting for its health too.
         try:
-            model = await asyncio.to_thread(saved.load)
+            self._models = await _models(saved, batching, several)
         except ModelLoadError as error:
             raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
-        histogram = Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES)
-        self._service = Service(saved.name, saved.framework, model, batching, histogram.observe)
-        logger.info("model '%s' is loaded from %s; %s", saved.name, saved.path, batching)
+        what = f"model '{saved.name}' is" if several is None else f"{len(several.names)} models can be"
+        logger.info("%s loaded from %s; %s", what, saved.path, batching)
 
     def __serve_build_asgi_app__(self) -> Starlette:
         """Called by Serve after the constructor."""
-        return build_http(self._service)
+        return build_http(self._models)
 
     async def check_health(self) -> None:
         """Called by Serve; raising means that the replica is replaced."""
-        if not self._service.healthy:
-            raise RuntimeError("the batcher has stopped")
+        if not self._models.healthy:
+            raise RuntimeError("the batcher, or what loads models, has stopped")
 
 
 def build(args: dict[str, Any]) -> serve.Application:
@@ -113,8 +116,8 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     Args:
         args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
-            ``signature``, ``warmup`` (rows as in ``instances``) and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or
-            None).
+            ``signature``, ``warmup`` (rows as in ``instances``), ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or
+            None), and ``several`` (``{"names", "maxBytes"}``), which are in folders of these names at ``path``.
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -136,8 +139,24 @@ def build(args: dict[str, Any]) -> serve.Application:
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
     deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(saved, batching)
+    app: serve.Application = deployment.bind(saved, batching, parse_several(args.get("several")))
     return app
+
+
+async def _models(saved: Saved, batching: Batching, several: Several | None) -> Models:
+    runner = Runner(
+        Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES).observe
+    )
+
+    def service(name: str, model: AnsweringModel) -> Service:
+        return Service(name, saved.framework, model, batching, runner)
+
+    if several is None:
+        return service(saved.name, await asyncio.to_thread(saved.load))
+    named = {name: replace(saved, name=name, path=saved.path / name / "model") for name in several.names}
+    loader = await asyncio.to_thread(SavedModels, named)
+    await asyncio.to_thread(loader.check, several.max_bytes)
+    return LoadedModels(loader, service, several.max_bytes, Meters())
 
 
 def parse_output(value: object) -> Output:

@@ -46,10 +46,15 @@ class Bodies:
             message = f"Content-Encoding '{encoding}' is not taken; send the body as it is, or by gzip or deflate"
             raise HTTPException(415, message, _ACCEPTED)
         body = await _read(request)
-        if encoding == "identity" and len(body) <= LARGE_BODY_BYTES:
-            return parse(body)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: parse(_unpacked(body, encoding)))
+        if encoding == "identity":
+            return await self.aside(len(body), lambda: parse(body))
+        return await self.aside(None, lambda: parse(_unpacked(body, encoding)))
+
+    async def aside(self, size: int | None, work: Callable[[], Parsed]) -> Parsed:
+        """What a function makes of so many bytes, in a thread where they are many; None where nobody knows."""
+        if size is not None and size <= LARGE_BODY_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 async def _read(request: Request) -> bytes:
@@ -63,8 +68,6 @@ async def _read(request: Request) -> bytes:
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
-    if encoding == "identity":
-        return body
     reader = zlib.decompressobj(_WINDOWS[encoding])
     try:
         whole = reader.decompress(body, MAX_BODY_BYTES + 1)

@@ -1,4 +1,4 @@
-"""The gRPC face of a service: the unary calls of the Open Inference Protocol, as the router brings them.
+"""The gRPC face of the models: the unary calls of the Open Inference Protocol, as the router brings them.
 
 The router takes a call apart: what arrives is an HTTP POST with one message, what leaves is one message. Its status
 and message are headers here, which the router makes the call's trailers.
@@ -13,9 +13,8 @@ from starlette.responses import Response
 
 from eagleray_serving import __version__
 from eagleray_serving.bodies import Bodies
+from eagleray_serving.models import Models
 from eagleray_serving.protocols import messages
-from eagleray_serving.protocols.v2 import InferRequest
-from eagleray_serving.service import Service
 
 SERVICE: Final = "/inference.GRPCInferenceService"
 """Paths of the calls begin with it."""
@@ -58,15 +57,15 @@ def refusal(status: int, message: str) -> Response:
 
 
 class Calls:
-    """Answers the calls of one service.
+    """Answers calls.
 
     Args:
-        service: The service.
+        models: The models that they are for.
         bodies: What parses their messages.
     """
 
-    def __init__(self, service: Service, bodies: Bodies) -> None:
-        self._service = service
+    def __init__(self, models: Models, bodies: Bodies) -> None:
+        self._models = models
         self._bodies = bodies
 
     async def answer(self, method: str, request: Request) -> tuple[bytes, int | None]:
@@ -81,37 +80,33 @@ class Calls:
 
         Raises:
             HTTPException: There is no such method, or the message is compressed.
-            ServingError: As `Service.predict`; the message is for another model, or lacks something.
+            ServingError: As `Models.asked` and `Service.predict`; or the message lacks something.
         """
         if request.headers.get("grpc-encoding", "identity") != "identity":
             raise HTTPException(501, "compressed messages are not taken; send them without compression")
         if method == "ModelInfer":
             return await self._infer(request)
-        return self._about(method, await self._bodies.parsed(request, bytes)), None
+        return await self._about(method, await self._bodies.parsed(request, bytes)), None
 
     async def _infer(self, request: Request) -> tuple[bytes, int]:
-        service = self._service
-        asked = await self._bodies.parsed(request, self._asked)
-        prediction = await service.predict(asked.rows)
-        return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+        name, version, call = await self._bodies.parsed(request, messages.parse_call)
+        async with self._models.asked(name, version) as service:
+            told = (service.signature, service.output_names, service.own_names)
+            asked = await self._bodies.aside(call.ByteSize(), lambda: messages.parse_infer(call, *told))
+            prediction = await service.predict(asked.rows)
+            return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
 
-    def _asked(self, body: bytes) -> InferRequest:
-        service = self._service
-        name, version, call = messages.parse_call(body)
-        service.check_model(name, version)
-        return messages.parse_infer(call, service.signature, service.output_names, service.own_names)
-
-    def _about(self, method: str, body: bytes) -> bytes:
-        service = self._service
+    async def _about(self, method: str, body: bytes) -> bytes:
         if method == "ServerLive":
             return messages.live()
         if method == "ServerReady":
-            return messages.ready(ready=service.healthy)
+            return messages.ready(ready=self._models.healthy)
         if method == "ServerMetadata":
             return messages.server_metadata("eagleray", __version__)
         if method not in {"ModelReady", "ModelMetadata"}:
             raise HTTPException(501, f"there is no method {method}; this serves the Open Inference Protocol")
-        service.check_model(*messages.parse_asked(body))
+        name, version = messages.parse_asked(body)
         if method == "ModelReady":
-            return messages.ready(ready=service.healthy)
-        return messages.metadata(service.name, service.platform, service.signature, service.outputs)
+            return messages.ready(ready=self._models.state(name, version).ready)
+        async with self._models.asked(name, version) as service:
+            return messages.metadata(service.name, service.platform, service.signature, service.outputs)

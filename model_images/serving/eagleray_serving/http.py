@@ -1,11 +1,11 @@
-"""The HTTP face of a service, which gRPC calls come through too.
+"""The HTTP face of the models, which gRPC calls come through too.
 
 Starlette rather than FastAPI: bodies are read with orjson and checked against the model, so a second schema over
 each row would only cost time.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -19,22 +19,24 @@ from eagleray_serving import __version__, calls
 from eagleray_serving.bodies import Bodies
 from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
-from eagleray_serving.protocols import binary, jsonable, v1, v2
+from eagleray_serving.models import Models
+from eagleray_serving.protocols import binary, jsonable, repository, v1, v2
 from eagleray_serving.service import Service
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 """Response header: rows in the largest batch that served the request."""
+_EXTENSIONS = ["binary_tensor_data", "model_repository"]
 
 
-def build_http(service: Service) -> Starlette:
-    """The ASGI application of one model. Its shutdown finishes what is queued."""
+def build_http(models: Models) -> Starlette:
+    """The ASGI application of a server's models: a service, or several. Its shutdown finishes what is queued."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await service.close()
+        await models.close()
 
-    handlers = _Handlers(service)
+    handlers = _Handlers(models)
     return Starlette(
         routes=[
             Route("/", handlers.alive),
@@ -42,6 +44,7 @@ def build_http(service: Service) -> Starlette:
             Route("/v2", handlers.server),
             Route("/v2/health/live", handlers.live),
             Route("/v2/health/ready", handlers.ready),
+            Route("/v2/repository/index", handlers.index, methods=["POST"]),
             *handlers.of_model("/v1/models/{model}", "/v2/models/{model}"),
             *handlers.of_model("/v1/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}"),
             Route(f"{calls.SERVICE}/{{method}}", handlers.call, methods=["POST"]),
@@ -59,10 +62,10 @@ def build_http(service: Service) -> Starlette:
 
 
 class _Handlers:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, models: Models) -> None:
+        self._models = models
         self._bodies = Bodies()
-        self._calls = Calls(service, self._bodies)
+        self._calls = Calls(models, self._bodies)
 
     def of_model(self, v1: str, v2: str) -> list[Route]:
         """The routes of a model, which each protocol has below a path of its own."""
@@ -76,23 +79,22 @@ class _Handlers:
         ]
 
     async def predict(self, request: Request) -> Response:
-        self._check_model(request)
-        signature = self._service.signature
-        rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
-        prediction = await self._service.predict(rows)
+        body = await self._read(request)
+        async with self._asked(request) as service:
+            signature = service.signature
+            rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
+            prediction = await service.predict(rows)
         return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
 
     async def infer(self, request: Request) -> Response:
-        self._check_model(request)
-        service = self._service
         json_bytes = request.headers.get(binary.HEADER)  # counted before the body was packed
-        names, own_names = service.output_names, service.own_names
-        asked = await self._bodies.parsed(
-            request, lambda body: v2.parse_infer(body, service.signature, names, json_bytes, own_names)
-        )
-        prediction = await service.predict(asked.rows)
-        body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
+        body = await self._read(request)
+        async with self._asked(request) as service:
+            told = (service.signature, service.output_names, json_bytes, service.own_names)
+            asked = await self._bodies.aside(len(body), lambda: v2.parse_infer(body, *told))
+            prediction = await service.predict(asked.rows)
+        answer, blobs = v2.infer_response(service.name, prediction.outputs, asked)
+        return _json(answer, batch_rows=prediction.batch_rows, blobs=blobs)
 
     async def call(self, request: Request) -> Response:
         body, rows = await self._calls.answer(request.path_params["method"], request)
@@ -105,40 +107,51 @@ class _Handlers:
         return _json({"status": "alive"})
 
     async def models(self, _request: Request) -> Response:
-        return _json({"models": [self._service.name]})
+        return _json({"models": self._models.names})
+
+    async def index(self, request: Request) -> Response:
+        only_ready = await self._bodies.parsed(request, repository.parse_index)
+        states = [self._models.state(name) for name in self._models.names]
+        return _json(repository.index(states, only_ready=only_ready))
 
     async def model_v1(self, request: Request) -> Response:
-        self._check_model(request)
-        classes = self._service.classes
-        told = {} if classes is None or not len(classes) else {"classes": jsonable(classes)}
-        return _json({"name": self._service.name, "ready": self._service.healthy, **told})
+        async with self._asked(request) as service:
+            classes = service.classes
+            told = {} if classes is None or not len(classes) else {"classes": jsonable(classes)}
+            return _json({"name": service.name, "ready": service.healthy, **told})
 
     async def server(self, _request: Request) -> Response:
-        return _json({"name": "eagleray", "version": __version__, "extensions": ["binary_tensor_data"]})
+        return _json({"name": "eagleray", "version": __version__, "extensions": _EXTENSIONS})
 
     async def live(self, _request: Request) -> Response:
         return _json({"live": True})
 
     async def ready(self, _request: Request) -> Response:
-        ready = self._service.healthy
+        ready = self._models.healthy
         return _json({"ready": ready}, status=200 if ready else 503)
 
     async def model_v2(self, request: Request) -> Response:
-        self._check_model(request)
-        service = self._service
-        return _json(v2.metadata(service.name, service.platform, service.signature, service.outputs))
+        async with self._asked(request) as service:
+            return _json(v2.metadata(service.name, service.platform, service.signature, service.outputs))
 
     async def model_ready(self, request: Request) -> Response:
-        self._check_model(request)
-        ready = self._service.healthy
-        return _json({"name": self._service.name, "ready": ready}, status=200 if ready else 503)
+        path = request.path_params
+        state = self._models.state(path["model"], path.get("version"))
+        told = {"error": state.reason} if state.reason else {}
+        return _json({"name": state.name, "ready": state.ready, **told}, status=200 if state.ready else 503)
 
-    def _check_model(self, request: Request) -> None:
-        self._service.check_model(request.path_params["model"], request.path_params.get("version"))
+    async def _read(self, request: Request) -> bytes:
+        """The body of a request for a model that there is. It is read before, so that slow senders keep none loaded."""
+        self._models.state(request.path_params["model"], request.path_params.get("version"))
+        return await self._bodies.parsed(request, bytes)
+
+    def _asked(self, request: Request) -> AbstractAsyncContextManager[Service]:
+        path = request.path_params
+        return self._models.asked(path["model"], path.get("version"))
 
 
 def _json(
-    body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
+    body: dict[str, Any] | list[Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
 ) -> Response:
     headers = _batch_header(batch_rows)
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)

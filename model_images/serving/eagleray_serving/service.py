@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
 from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.models import ModelState, Phase, check_version
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import predict_all
-from eagleray_serving.protocols import VERSION
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
 
@@ -43,8 +45,24 @@ class Prediction:
     batch_rows: int
 
 
+class Runner:
+    """The one thread that a replica asks its models in, so that its loop stays free and models need not be thread-safe.
+
+    Args:
+        observe: Called with the rows of every batch.
+    """
+
+    def __init__(self, observe: Callable[[int], None] = lambda _rows: None) -> None:
+        self.observe = observe
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+
+    async def run(self, model: AnsweringModel, requests: Sequence[Rows]) -> Sequence[Answer | Exception]:
+        """Ask a model, as `predict_all` does."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, predict_all, model, requests)
+
+
 class Service:
-    """Serves one model from one thread, so that the event loop stays free and models need not be thread-safe.
+    """Serves one model, and is the `Models` of a server that has no other.
 
     Must be made inside a running event loop.
 
@@ -53,23 +71,18 @@ class Service:
         platform: Name of the framework.
         model: The loaded model, and what it answers with.
         batching: How requests are put together.
-        observe: Called with the rows of every batch.
+        runner: What asks the model; its own, where it shares none with other models.
     """
 
     def __init__(
-        self,
-        name: str,
-        platform: str,
-        model: AnsweringModel,
-        batching: Batching,
-        observe: Callable[[int], None] = lambda _rows: None,
+        self, name: str, platform: str, model: AnsweringModel, batching: Batching, runner: Runner | None = None
     ) -> None:
         self.name = name
         self.platform = platform
         self._model = model
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        runner = runner or Runner()
         self._batcher: Batcher[Rows, Answer] = Batcher(
-            self._run, max_rows=batching.max_rows, max_wait=batching.max_wait, observe=observe
+            partial(runner.run, model), max_rows=batching.max_rows, max_wait=batching.max_wait, observe=runner.observe
         )
 
     @property
@@ -102,21 +115,22 @@ class Service:
         """Whether requests are being answered."""
         return self._batcher.alive
 
-    def check_model(self, name: str, version: str | None) -> None:
-        """Refuse what is for another model.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The model's name."""
+        return (self.name,)
 
-        Args:
-            name: The name of the model that is asked for.
-            version: Its version; None or empty for any.
+    def asked(self, name: str, version: str | None = None) -> AbstractAsyncContextManager["Service"]:
+        """This service, for a request that is for its model; see `Models`."""
+        self._check(name, version)
+        return nullcontext(self)
 
-        Raises:
-            InvalidInputError: It is another.
-        """
-        if name != self.name:
-            raise InvalidInputError(f"model '{name}' is not here; this is '{self.name}'", status=404)
-        if version and version != VERSION:
-            message = f"model '{name}' has no version '{version}': leave it out, or ask for '{VERSION}'"
-            raise InvalidInputError(message, status=404)
+    def state(self, name: str, version: str | None = None) -> ModelState:
+        """Where the model is; see `Models`."""
+        self._check(name, version)
+        if self.healthy:
+            return ModelState(name, Phase.READY)
+        return ModelState(name, Phase.FAILED, "the batcher has stopped")
 
     async def predict(self, rows: Rows) -> Prediction:
         """Predict the rows of one request, together with those of others.
@@ -135,7 +149,8 @@ class Service:
     async def close(self) -> None:
         """Finish what is queued, then stop."""
         await self._batcher.close()
-        self._thread.shutdown(wait=False)
 
-    async def _run(self, requests: Sequence[Rows]) -> Sequence[Answer | Exception]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, predict_all, self._model, requests)
+    def _check(self, name: str, version: str | None) -> None:
+        if name != self.name:
+            raise InvalidInputError(f"model '{name}' is not here; this is '{self.name}'", status=404)
+        check_version(name, version)

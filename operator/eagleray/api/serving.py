@@ -6,10 +6,15 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, JsonValue
 
 from eagleray.api.autoscaling import DeploymentAutoscaling
-from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Quantity, Rule, map_list, matches
 from eagleray.api.placement import Placement, ResourceRequirements, Workers
+from eagleray.api.units import parse_quantity
 
 _IMPORT_PATH = r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$"
+# Of `models`: patterns of the schema, since the cost of as many rules is more than an API server takes.
+_MODEL_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+_MODEL_URI = r"^(pvc://[a-z0-9][-a-z0-9.]*/[^/]|file:///|(https?|s3|gs|az|hf|oci)://.)"
+_SHA256 = r"^[0-9a-f]{64}$"
 _PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
 
 MODEL_RULES = (
@@ -100,6 +105,17 @@ FRAMEWORKS: tuple[str, ...] = get_args(Framework)
 """What is served without code; each has an image of its own."""
 
 
+class NamedModel(ApiModel):
+    """One of several models."""
+
+    name: str = Field(max_length=63, pattern=_MODEL_NAME)
+    """Its name in paths."""
+    uri: str = Field(max_length=1024, pattern=_MODEL_URI)
+    """Where it lies, as in `model.uri`."""
+    sha256: str | None = Field(None, max_length=64, pattern=_SHA256)
+    """SHA-256 of the file behind `uri`."""
+
+
 class Model(ApiModel):
     """A saved model that the operator serves without code of yours."""
 
@@ -117,10 +133,22 @@ class Model(ApiModel):
             python=lambda m: m.args is None or m.class_ is not None,
         ),
         Rule(
-            "!has(self.cache) || has(self.sha256)",
-            "model.cache keeps downloads by their checksum; write model.sha256, or leave cache out",
+            "!has(self.models) || !has(self.uri) && !has(self.sha256)",
+            "each of model.models has its own uri and sha256; leave model.uri and model.sha256 out",
+            field_path=".models",
+            python=lambda m: m.models is None or (m.uri is None and m.sha256 is None),
+        ),
+        Rule(
+            "!has(self.memory) || has(self.models) && quantity(string(self.memory)).compareTo(quantity('1Mi')) >= 0",
+            "model.memory is for model.models; write at least 1Mi, or leave it out",
+            field_path=".memory",
+            python=lambda m: m.memory is None or (m.models is not None and parse_quantity(m.memory) >= 2**20),
+        ),
+        Rule(
+            "!has(self.cache) || has(self.sha256) || has(self.models) && self.models.all(m, has(m.sha256))",
+            "model.cache keeps downloads by their checksum; write sha256 beside each uri, or leave cache out",
             field_path=".cache",
-            python=lambda m: m.cache is None or m.sha256 is not None,
+            python=lambda m: m.cache is None or all(sha256 for _, sha256 in m.pins),
         ),
         Rule(
             "!has(self.cache) || !has(self.uri) || !self.uri.matches('^(pvc|file)://')",
@@ -145,7 +173,7 @@ class Model(ApiModel):
             str,
             Field(max_length=64),
             matches(
-                r"^[0-9a-f]{64}$",
+                _SHA256,
                 "write model.sha256 as 64 lower-case hexadecimal digits, as sha256sum prints them",
             ),
         ]
@@ -163,6 +191,10 @@ class Model(ApiModel):
     """Class in your image, as `module:Class`, of which the file holds the weights (`torch`: a `state_dict`)."""
     args: Preserved | None = None
     """Keyword arguments of `class`."""
+    models: Annotated[list[NamedModel], map_list("name")] | None = Field(None, min_length=1, max_length=500)
+    """Several models of one `framework`, in place of `uri`, each asked by its name and loaded then."""
+    memory: Quantity | None = None
+    """The most memory that loaded `models` take in a replica; half of the replica's where it is left out."""
     credentials: Credentials | None = None
     """Where the secret for the download comes from."""
     cache: ModelCache | None = None
@@ -171,6 +203,17 @@ class Model(ApiModel):
     """What it takes, where the model does not tell or tells less."""
     output: Literal["Labels", "Probabilities", "Both"] | None = None
     """What a classifier answers with: its labels, unless told, its probabilities, or both."""
+
+    @property
+    def pins(self) -> tuple[tuple[str, str | None], ...]:
+        """The URI of each model, and its checksum if it has one."""
+        one = [(self.uri, self.sha256)] if self.uri else []
+        return tuple([(each.uri, each.sha256) for each in self.models] if self.models else one)
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """The URI of each model."""
+        return tuple(uri for uri, _ in self.pins)
 
 
 class AppDeployment(ApiModel):

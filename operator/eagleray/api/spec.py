@@ -48,14 +48,17 @@ def _each(rule: str) -> str:
 _EXAMPLES = {"uri": "pvc://models/churn/1", "framework": "sklearn", "importPath": "fraud.app:build"}
 
 
-def _complete(kind: str, field: str) -> Rule:
-    """A field that each version has in the end, its own or the top level's; no schema can require it in both."""
-    top, own = f"has(self.{kind}) && has(self.{kind}.{field})", f"has(v.{kind}) && has(v.{kind}.{field})"
-    name = to_snake(field)
+def _complete(kind: str, field: str, *others: str) -> Rule:
+    """A field, or another in its place, that each version has in the end; no schema can require it in both places."""
+    top, own = (
+        f"has({where}) && ({' || '.join(f'has({where}.{name})' for name in (field, *others))})"
+        for where in (f"self.{kind}", f"v.{kind}")
+    )
+    names = [to_snake(name) for name in (field, *others)]
 
     def has_it(spec: "ModelDeploymentSpec") -> bool:
         parts = (getattr(lane.template, kind) for lane in spec.lanes())
-        return all(part is None or getattr(part, name) is not None for part in parts)
+        return all(part is None or any(getattr(part, name) is not None for name in names) for part in parts)
 
     return Rule(
         f"has(self.versions) ? self.versions.all(v, !has(self.{kind}) && !has(v.{kind}) || ({top}) || ({own}))"
@@ -85,7 +88,9 @@ class ModelDeploymentSpec(VersionTemplate):
             field_path=".versions",
             python=lambda spec: all((t.model is None) != (t.app is None) for t in spec.templates()),
         ),
-        *(_complete(kind, field) for kind, field in (("model", "framework"), ("model", "uri"), ("app", "importPath"))),
+        _complete("model", "framework"),
+        _complete("model", "uri", "models"),
+        _complete("app", "importPath"),
         Rule(
             "!has(self.batching) || !has(self.app)",
             "batching works with model; an app batches in its own code with @serve.batch",

@@ -66,15 +66,21 @@ class VersionTemplate(ApiModel):
     """Scaling by load; excludes `replicas`."""
 
 
+_INSTEAD = {"uri": ("sha256", "models", "memory"), "models": ("uri", "sha256")}
+"""Fields of `model` that a version writes, and those that it then takes from no other place."""
+
+
 def merged(top: VersionTemplate, version: VersionTemplate) -> VersionTemplate:
     """Give what a version runs: its own fields over those of the top level.
 
     Objects are merged field by field, lists of named things item by item; every other list is the version's own. A
-    checksum belongs to the file that it is written beside, so that a `model.uri` of the version's own takes none over.
+    checksum belongs to the file that it is written beside, so that a `model.uri` of the version's own takes none over;
+    nor are there several models beside it, or it beside `model.models` of the version's own.
     """
     below, above = (t.model_dump(by_alias=True, exclude_unset=True) for t in (top, version))
-    if "uri" in (above.get("model") or {}) and below.get("model"):
-        below["model"].pop("sha256", None)
+    for field, others in _INSTEAD.items():
+        if field in (above.get("model") or {}) and below.get("model"):
+            below["model"] = {key: value for key, value in below["model"].items() if key not in others}
     known = {field.alias for field in VersionTemplate.model_fields.values()}
     both = _over(below, {key: value for key, value in above.items() if key in known})
     return VersionTemplate.model_validate({**both, "replicas": version.replicas})

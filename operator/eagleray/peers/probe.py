@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from yarl import URL
 
-from eagleray.api.serving import WarmupRequest
+from eagleray.api.serving import Model, WarmupRequest
 from eagleray.api.units import parse_duration
 from eagleray.domain.facts.ports import replica_ports
 from eagleray.domain.facts.router_layout import REVISION_HEADER
@@ -53,7 +53,7 @@ class Trial:
 def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) -> Trial:
     """The trial of a revision: its warm-up, or else the cheapest request that a model or an app has."""
     template = revision.template
-    path = f"/v2/models/{revision.model}" if template.model else HEALTH_PATH
+    path = f"/v2/models/{_first_model(revision, template.model)}" if template.model else HEALTH_PATH
     wait = template.request_timeout
     return Trial(
         revision=revision.name,
@@ -63,6 +63,11 @@ def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) ->
         ports=replica_ports(revision.most_per_pod),
         routers=tuple(routers),
     )
+
+
+def _first_model(revision: Revision, model: Model) -> str:
+    """A name that the model server answers to; the first of several is what it tried at its start."""
+    return model.models[0].name if model.models else revision.model
 
 
 async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 from eagleray.api.serving import Concurrency, Model
 from eagleray.api.template import VersionTemplate
-from eagleray.api.units import parse_duration
+from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.facts import labels
 from eagleray.domain.goals.groups import Counts, WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import GRACEFUL_SHUTDOWN_SECONDS
 from eagleray.resources.sizes import replica_size
-from eagleray.resources.storage import MODEL_PATH
+from eagleray.resources.storage import MODEL_DIR, MODEL_PATH
 
 MODEL_SERVER = "eagleray_serving.app:build"
 # Serve's own default of 5 keeps a batch from ever filling.
@@ -70,11 +70,19 @@ def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
     return {
         "framework": model.framework,
         "name": revision.model,
-        "path": MODEL_PATH,
+        "path": MODEL_DIR if model.models else MODEL_PATH,
         "output": model.output,
         "batching": _batching(revision.template),
+        **({"several": _several(revision, model)} if model.models else {}),
         **told,
     }
+
+
+def _several(revision: Revision, model: Model) -> dict[str, Any]:
+    """The other half of a replica's memory is for the frameworks, for requests, and for a model that is loading."""
+    (group,) = revision.groups
+    memory = int(parse_quantity(model.memory)) if model.memory else replica_size(group).memory // 2
+    return {"names": [each.name for each in model.models or ()], "maxBytes": memory}
 
 
 def _batching(template: VersionTemplate) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
-"""How a model gets into a worker Pod: an init container downloads or checks it; the server finds it at one path."""
+"""How models get into a worker Pod: an init container downloads or checks them; the server finds each at one path."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from eagleray.api.serving import Model
 
 MODEL_DIR = "/model"
+"""Where each of several models is in a folder of its name."""
 MODEL_PATH = f"{MODEL_DIR}/model"
 FETCH_CONTAINER = "fetch"
 _VOLUME = "model"
@@ -38,28 +40,26 @@ class ModelStorage:
 
 
 def model_storage(model: Model, max_bytes: int) -> ModelStorage:
-    """Decide how `model` gets into its Pods.
+    """Decide how `model`, or each of its models, gets into its Pods.
 
     `pvc://` is mounted and used in place, everything else lands in a volume of the Pod's own, or in that of a cache.
 
     Args:
         model: the model.
-        max_bytes: the most that it may have, as it is downloaded and unpacked.
+        max_bytes: the most that all of it may have, as it is downloaded and unpacked.
 
     Raises:
         ValueError: the model has no URI; the CRD refuses that.
     """
-    if model.uri is None:
-        raise ValueError("model.uri is missing; write the place of the saved model")
     volumes: list[dict[str, Any]] = [{"name": _VOLUME, "emptyDir": {}}]
     read: list[dict[str, Any]] = []
-    parts = urlsplit(model.uri)
-    command = ["python", "-m", "eagleray_serving.fetch", "--uri", model.uri]
-    command += ["--sha256", model.sha256] if model.sha256 else []
+    places = [urlsplit(uri) for uri in model.uris]
+    command = ["python", "-m", "eagleray_serving.fetch", *_wanted(model)]
     command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR]
-    if parts.scheme == "pvc":
-        volumes.append(_claim(_CLAIM_VOLUME, parts.netloc))
-        read.append({"name": _CLAIM_VOLUME, "mountPath": f"{_CLAIM_DIR}/{parts.netloc}", "readOnly": True})
+    for number, claim in enumerate(dict.fromkeys(place.netloc for place in places if place.scheme == "pvc")):
+        volume = f"{_CLAIM_VOLUME}-{number}" if number else _CLAIM_VOLUME
+        volumes.append(_claim(volume, claim))
+        read.append({"name": volume, "mountPath": f"{_CLAIM_DIR}/{claim}", "readOnly": True})
     written = list(read)
     if model.cache:
         volumes.append(_claim(_CACHE_VOLUME, model.cache.claim_name))
@@ -72,8 +72,21 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
         server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *read),
         command=tuple(command),
         secrets=(model.credentials.secret_name,) if model.credentials else (),
-        variables=_registry_login(model.credentials.secret_name) if model.credentials and parts.scheme == "oci" else (),
+        variables=(
+            _registry_login(model.credentials.secret_name)
+            if model.credentials and any(place.scheme == "oci" for place in places)
+            else ()
+        ),
     )
+
+
+def _wanted(model: Model) -> list[str]:
+    if model.models:
+        told = (each.model_dump(exclude_none=True) for each in model.models)
+        return [word for each in told for word in ("--model", json.dumps(each, separators=(",", ":")))]
+    if model.uri is None:
+        raise ValueError("model.uri is missing; write the place of the saved model")
+    return ["--uri", model.uri, *(["--sha256", model.sha256] if model.sha256 else [])]
 
 
 def _registry_login(secret: str) -> tuple[dict[str, Any], ...]:

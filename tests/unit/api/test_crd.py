@@ -14,6 +14,7 @@ from eagleray.api.status import ModelDeploymentStatus
 WORKING = {
     *("placement.accelerator", "placement.spot", "placement.onDemandMin"),
     *("model.credentials.secretName", "model.cache.claimName"),
+    *("model.models[].name", "model.models[].uri", "model.models[].sha256", "model.memory"),
     *("model.class", "model.args", "model.signature.inputs[].shape"),
     *("model.framework", "model.uri", "model.sha256", "app.importPath", "app.args"),
     *("image", "imagePullPolicy", "imagePullSecrets[].name", "replicas"),

@@ -145,3 +145,31 @@ def test_examples_say_nothing_that_is_refused(path: Path) -> None:
     for manifest in documents:
         ModelDeployment.model_validate(manifest, extra="forbid")
         assert refused_fields(manifest) == []
+
+
+ONE = {"framework": "sklearn", "uri": "pvc://models/churn/1", "sha256": "a" * 64}
+TWO = {"framework": "sklearn", "memory": "1Gi", "models": [{"name": n, "uri": f"pvc://models/{n}/1"} for n in "ab"]}
+
+
+@pytest.mark.parametrize(
+    ("top", "own", "uris", "memory"),
+    [
+        (ONE, {"models": [{"name": "a", "uri": "pvc://models/a/2"}]}, ("pvc://models/a/2",), None),
+        (TWO, {"uri": "pvc://models/churn/2"}, ("pvc://models/churn/2",), None),
+        (
+            TWO,
+            {"models": [{"name": "b", "uri": "pvc://models/b/2"}, {"name": "c", "uri": "pvc://models/c/1"}]},
+            ("pvc://models/a/1", "pvc://models/b/2", "pvc://models/c/1"),
+            "1Gi",
+        ),
+        (TWO, {"output": "Both"}, ("pvc://models/a/1", "pvc://models/b/1"), "1Gi"),
+    ],
+)
+def test_a_version_has_one_model_or_several_by_name(
+    top: dict[str, Any], own: dict[str, Any], uris: tuple[str, ...], memory: str | None
+) -> None:
+    spec = ModelDeploymentSpec.model_validate({"model": top, "versions": [{"name": "v", "weight": 100, "model": own}]})
+    (lane,) = spec.lanes()
+    assert lane.template.model is not None
+    assert (lane.template.model.uris, lane.template.model.memory) == (uris, memory)
+    assert lane.template.model.sha256 is None

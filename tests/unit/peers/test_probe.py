@@ -189,6 +189,7 @@ def revision(**template: Any) -> Revision:
     ("template", "path"),
     [
         ({"model": {"framework": "sklearn", "uri": "pvc://models/churn"}}, "/v2/models/churn"),
+        ({"model": {"framework": "sklearn", "models": [{"name": "a", "uri": "pvc://models/a"}]}}, "/v2/models/a"),
         ({"app": {"importPath": "a:b", "deployments": [{"name": "Model"}]}}, HEALTH_PATH),
     ],
 )

@@ -86,3 +86,22 @@ def test_the_deployments_of_an_app_that_are_named_are_overridden(make_revision: 
             "label_selector": {"eagleray.dev/group": "Scorer"},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("memory", "resources", "most"),
+    [
+        (None, {}, 256 * 2**20),
+        (None, {"requests": {"memory": "2Gi"}}, 2**30),
+        (None, {"limits": {"memory": "3Gi"}}, 3 * 2**29),
+        ("64Mi", {"requests": {"memory": "2Gi"}}, 64 * 2**20),
+    ],
+)
+def test_several_models_share_half_of_the_memory_or_what_is_told(
+    memory: str | None, resources: dict[str, Any], most: int, make_revision: MakeRevision
+) -> None:
+    models = [{"name": name, "uri": f"pvc://models/{name}/1"} for name in "ab"]
+    model = {"framework": "sklearn", "models": models, **({"memory": memory} if memory else {})}
+    (application,) = build_application(make_revision(model=model, resources=resources), {"Model": 1})["applications"]
+    assert application["args"]["path"] == "/model"
+    assert application["args"]["several"] == {"names": ["a", "b"], "maxBytes": most}

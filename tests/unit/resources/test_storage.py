@@ -1,8 +1,10 @@
 """How models get into Pods."""
 
+import json
+
 import pytest
 
-from eagleray.api.serving import Credentials, Model
+from eagleray.api.serving import Credentials, Model, NamedModel
 from eagleray.resources.storage import model_storage
 
 SHA = "0" * 64
@@ -51,3 +53,22 @@ def test_a_pull_secret_opens_a_registry(uri: str, variables: list[str]) -> None:
     assert storage.secrets == ("reader",)
     source = {"name": "reader", "key": ".dockerconfigjson", "optional": True}
     assert list(storage.variables) == [{"name": name, "valueFrom": {"secretKeyRef": source}} for name in variables]
+
+
+def test_several_models_are_fetched_by_name_and_each_claim_is_mounted_once() -> None:
+    models = [
+        NamedModel(name="a", uri="pvc://models/a/1"),
+        NamedModel(name="b", uri="s3://models/b", sha256=SHA),
+        NamedModel(name="c", uri="pvc://models/c/1"),
+        NamedModel(name="d", uri="pvc://others/d"),
+    ]
+    storage = model_storage(Model(framework="sklearn", models=models), MOST)
+    wanted = [json.loads(word) for word in storage.command[4:12:2]]
+    assert storage.command == (*FETCH, *storage.command[3:11], "--max-bytes", "1000", "--to", "/model")
+    assert storage.command[3:11:2] == ("--model",) * 4
+    assert wanted[:2] == [
+        {"name": "a", "uri": "pvc://models/a/1"},
+        {"name": "b", "uri": "s3://models/b", "sha256": SHA},
+    ]
+    assert [mount["mountPath"] for mount in storage.server_mounts] == ["/model", "/mnt/pvc/models", "/mnt/pvc/others"]
+    assert len({volume["name"] for volume in storage.volumes}) == 3

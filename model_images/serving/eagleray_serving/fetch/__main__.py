@@ -1,4 +1,4 @@
-"""``python -m eagleray_serving.fetch``: the model at a URI becomes ``<to>/model``.
+"""``python -m eagleray_serving.fetch``: the model at a URI becomes ``<to>/model``; of several, ``<to>/<name>/model``.
 
 pvc:// and file:// become a link, other URIs a copy, or a link to what a cache keeps of them; an archive becomes the
 folder that it holds. On failure
@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eagleray_serving.fetch import archive, cache, checksum
@@ -20,6 +21,7 @@ from eagleray_serving.fetch.files import remove
 from eagleray_serving.fetch.oci import OciDownload
 from eagleray_serving.fetch.progress import say, size
 from eagleray_serving.fetch.retry import with_retries
+from eagleray_serving.fetch.several import Wanted, fetch_all, parse_wanted
 from eagleray_serving.fetch.stores import StoreDownload
 from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, ModelUri, parse_uri
 from eagleray_serving.fetch.web import WebDownload
@@ -105,7 +107,9 @@ def _put(source: Path, target: Path, part: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="eagleray-fetch", description="Fetch a model.")
-    parser.add_argument("--uri", required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--uri")
+    what.add_argument("--model", action="append", help='one of several: {"name": …, "uri": …, "sha256": …}')
     parser.add_argument("--sha256")
     parser.add_argument("--to", type=Path, default=Path("/model"))
     parser.add_argument("--pvc-root", type=Path, default=Path("/mnt/pvc"))
@@ -113,33 +117,42 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     args = parser.parse_args(argv)
+    options = Options(args.sha256, args.pvc_root, args.max_bytes, args.cache)
     try:
-        uri = parse_uri(args.uri)
-        say(f"fetching {uri.shown}")
-        model = _fetch(uri, args)
+        if args.model:
+            _fetch_several([parse_wanted(text) for text in args.model], args.to, options)
+        else:
+            _fetch(parse_uri(args.uri), args.to, options)
     except FetchError as error:
         report = json.dumps({"reason": error.reason, "message": error.message[:_MAX_MESSAGE]})
         sys.stderr.write(f"{report}\n")
         args.termination_log.write_text(report)
         return 1
-    say(f"the model is at {model}")
     return 0
 
 
-def _fetch(uri: ModelUri, args: argparse.Namespace) -> Path:
-    options = Options(args.sha256, args.pvc_root, args.max_bytes, args.cache)
+def _fetch_several(models: Sequence[Wanted], to: Path, options: Options) -> None:
+    def one(wanted: Wanted, folder: Path, max_bytes: int) -> None:
+        _fetch(wanted.uri, folder, replace(options, sha256=wanted.sha256, max_bytes=max_bytes))
+
+    fetch_all(models, to, options.max_bytes, one)
+
+
+def _fetch(uri: ModelUri, to: Path, options: Options) -> None:
+    say(f"fetching {uri.shown}")
     try:
-        return fetch(uri, args.to, options)
+        model = fetch(uri, to, options)
     except PermissionError as error:
         message = f"{error.filename}: permission denied for uid {os.getuid()}; make it readable, or set an fsGroup"
         raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {message}") from None
     except OSError as error:
         message = f"{error.strerror or error} ({error.filename})"
         if error.errno == errno.ENOSPC:
-            places = [args.to, *([args.cache] if args.cache else [])]
+            places = [to, *([options.cache] if options.cache else [])]
             full = min(places, key=lambda place: shutil.disk_usage(place).free)
             message = f"no space left for the model on {full} ({size(shutil.disk_usage(full).total)} in all)"
         raise FetchError(Reason.DOWNLOAD_FAILED, f"{uri.shown}: {message}") from None
+    say(f"the model is at {model}")
 
 
 def _local(uri: ModelUri, pvc_root: Path) -> Path:

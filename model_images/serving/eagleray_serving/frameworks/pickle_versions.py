@@ -24,16 +24,19 @@ def told_of_versions(path: Path, error: Exception) -> str:
         path: The model's file, or its folder.
         error: Why it cannot.
     """
+    written, file = _foreign(path)
+    if not written:
+        return str(error)
     here = _installed()
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    for file in files if here else ():
-        written = version_in(file)
-        if written not in {None, here}:
-            return (
-                f"{file.name} was written by scikit-learn {written}, and this image has {here}; build an image with "
-                f"{written} from this one and name it in spec.image, or dump the model again with {here} ({error})"
-            )
-    return str(error)
+    return (
+        f"{file.name} was written by scikit-learn {written}, and this image has {here}; build an image with "
+        f"{written} from this one and name it in spec.image, or dump the model again with {here} ({error})"
+    )
+
+
+def foreign_version(path: Path) -> str | None:
+    """The version of scikit-learn that wrote a model's file, or one of its folder, where this image has another."""
+    return _foreign(path)[0]
 
 
 def version_in(file: Path) -> str | None:
@@ -43,6 +46,16 @@ def version_in(file: Path) -> str | None:
             return _found(_pieces(raw))
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):  # damaged, or no such file: it tells no version
         return None
+
+
+def _foreign(path: Path) -> tuple[str | None, Path]:
+    here = _installed()
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    for file in files if here else ():
+        written = version_in(file)
+        if written not in {None, here}:
+            return written, file
+    return None, path
 
 
 def _installed() -> str | None:

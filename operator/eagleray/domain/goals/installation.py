@@ -46,7 +46,7 @@ class Installation:
         for group in groups:
             group.check()
         model = template.model
-        if self.require_sha256 and model and not model.sha256 and not _PINNED.match(model.uri or ""):
+        if self.require_sha256 and model and not all(sha256 or _PINNED.match(uri) for uri, sha256 in model.pins):
             raise InvalidSpecError(
                 "model.sha256: this operator serves no model without it (models.requireSha256 of the chart); write "
                 "what sha256sum says of the file, or name an artifact of a registry by its digest"

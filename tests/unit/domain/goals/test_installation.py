@@ -19,6 +19,13 @@ def test_a_model_without_its_checksum_is_refused_where_that_is_demanded() -> Non
     Installation({}).check(template(uri="pvc://models/m/1"))
 
 
+def test_each_of_several_models_needs_its_checksum() -> None:
+    named = [{"name": "a", "uri": "s3://m/a", "sha256": "0" * 64}, {"name": "b", "uri": "file:///opt/b"}]
+    STRICT.check(template(models=named))
+    with pytest.raises(InvalidSpecError, match=r"model\.sha256: this operator serves no model without it"):
+        STRICT.check(template(models=[*named, {"name": "c", "uri": "s3://m/c"}]))
+
+
 @pytest.mark.parametrize("uri", ["oci://registry/m:1", "oci://registry/m@sha256:1", "s3://m/@sha256:" + 64 * "0"])
 def test_what_names_no_digest_needs_its_checksum_too(uri: str) -> None:
     with pytest.raises(InvalidSpecError, match="name an artifact of a registry by its digest"):
