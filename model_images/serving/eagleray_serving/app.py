@@ -19,6 +19,7 @@ from eagleray_serving.mlflow import Folder, read_folder
 from eagleray_serving.rows import Signature
 from eagleray_serving.service import Batching, Service
 from eagleray_serving.signature import parse_signature, refined
+from eagleray_serving.transform import TransformedModel, load_transform
 from eagleray_serving.trial import try_out
 
 DEPLOYMENT = "Model"
@@ -41,6 +42,7 @@ class Saved:
         model_class: Its class, where the file holds weights alone.
         signature: What it takes, where the user tells.
         warmup: Rows that it is asked before it is ready, as requests have them; None has some made up.
+        transform: The function around it, as ``module:function``; the signature is that of its rows then.
     """
 
     framework: str
@@ -50,6 +52,7 @@ class Saved:
     model_class: ModelClass | None = None
     signature: Signature | None = None
     warmup: list[Any] | None = None
+    transform: str | None = None
 
     def load(self) -> AnsweringModel:
         """Load it, and have it answer once.
@@ -61,7 +64,8 @@ class Saved:
         try:
             folder = read_folder(self.path)
             model = self._answering(folder)
-            try_out(model, self.warmup or (folder.example if folder else None))
+            example = folder.example if folder and not self.transform else None
+            try_out(model, self.warmup or example)
         except ModelLoadError as error:
             raise ModelLoadError(told_of_versions(self.path, error)) from None
         return model
@@ -70,7 +74,11 @@ class Saved:
         model = self._model(folder)
         told = folder.signature if folder else None
         found = refined(model.signature, told, only_unknown=True) if told else None
-        return AnsweringModel(model, self.output, self.signature or found)
+        if self.transform is None:
+            return AnsweringModel(model, self.output, self.signature or found)
+        transform = load_transform(self.transform, self.path)
+        takes = found or model.signature
+        return AnsweringModel(TransformedModel(model, transform, self.transform, takes, self.signature), self.output)
 
     def _model(self, folder: Folder | None) -> Model:
         if folder is None:
@@ -113,8 +121,8 @@ def build(args: dict[str, Any]) -> serve.Application:
 
     Args:
         args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
-            ``signature``, ``warmup`` (rows as in ``instances``) and ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or
-            None).
+            ``signature``, ``warmup`` (rows as in ``instances``), ``transform`` and ``batching`` (``{"maxSize",
+            "maxWaitSeconds"}`` or None).
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -131,6 +139,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         model_class=ModelClass(args["class"], args.get("args") or {}) if args.get("class") else None,
         signature=parse_signature(args.get("signature")),
         warmup=parse_warmup(args.get("warmup")),
+        transform=args.get("transform"),
     )
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)

@@ -12,6 +12,9 @@ from eagleray_serving.rows import Rows
 
 logger = logging.getLogger("ray.serve.eagleray")
 
+_REFUSALS = (InvalidInputError, ValueError, TypeError)
+"""What scikit-learn, numpy and a transform raise for input that they cannot take."""
+
 
 def predict_all(model: AnsweringModel, requests: Sequence[Rows]) -> list[Answer | Exception]:
     """Predict every request of one batch.
@@ -40,10 +43,7 @@ def _predict_alone(model: AnsweringModel, rows: Rows) -> Answer | Exception:
     except ModelFailureError as error:
         logger.exception("the model's answer is of no use")
         return error
-    except (
-        ValueError,
-        TypeError,
-    ) as error:  # what scikit-learn and numpy raise for input that they cannot take
+    except _REFUSALS as error:
         logger.warning("the model refused a request: %s", first_line(error))
         return _refusal(model, rows, error)
     except Exception as error:
@@ -76,6 +76,8 @@ def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInpu
             error, size = narrower, half
         else:
             row, size = row + half, size - half
+    if isinstance(error, InvalidInputError):  # which counts the rows that a transform made
+        return InvalidInputError(error.message, field=error.field, row=row)
     message = f"the model refused the row: {first_line(error)}"
     if (missing := rows.missing(row)) is not None:
         return InvalidInputError(f"null (a missing value), and {message}", field=missing, row=row)

@@ -40,19 +40,16 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
     Raises:
         ModelLoadError: It raised, or answered what fits no row. A made-up value that it refuses is logged instead.
     """
-    sure = examples is not None or _is_sure(model.signature)
+    rows = _rows(model.signature, examples)
+    if rows is None:
+        logger.info("the model does not say what it takes, so it is not tried before it is asked")
+        return
     try:
-        rows = _made_up(model.signature) if examples is None else parse_rows(list(examples), model.signature)
-        if rows is None:
-            logger.info("the model does not say what it takes, so it is not tried before it is asked")
-            return
         alone = checked_answer(model, rows[:1])
         together = checked_answer(model, rows[:2] if len(rows) > 1 else Rows.join([rows, rows]))
         same = _equal(alone, checked_answer(model, rows[:1]))
-    except InvalidInputError as error:
-        raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
     except Exception as error:
-        if examples is None and (isinstance(error, ValueError) or not sure):
+        if examples is None and (_is_of_values(error) or not _is_sure(model.signature)):
             logger.warning("the model refused a made-up row, give it one of yours: %s", _told(error))
             return
         logger.exception("the model cannot answer")
@@ -63,8 +60,21 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
     model.outputs = tuple(_settled(output, together[output.name], any_size=any_size) for output in model.outputs)
 
 
+def _rows(signature: Signature, examples: Sequence[Any] | None) -> Rows | None:
+    try:
+        return _made_up(signature) if examples is None else parse_rows(list(examples), signature)
+    except InvalidInputError as error:
+        raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
+
+
+def _is_of_values(error: Exception) -> bool:
+    """Whether a value may be to blame, and not what every row is: a transform may hand on what the model knows not."""
+    return isinstance(error, ValueError) or (isinstance(error, InvalidInputError) and error.row is not None)
+
+
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {first_line(error)}"
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {first_line(error)}{notes}"
 
 
 def _is_sure(signature: Signature) -> bool:

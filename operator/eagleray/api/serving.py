@@ -163,6 +163,16 @@ class Model(ApiModel):
     """Class in your image, as `module:Class`, of which the file holds the weights (`torch`: a `state_dict`)."""
     args: Preserved | None = None
     """Keyword arguments of `class`."""
+    transform: (
+        Annotated[
+            str,
+            Field(max_length=512),
+            matches(_IMPORT_PATH, "write model.transform as module:function, for example features:transform"),
+        ]
+        | None
+    ) = None
+    """Function around the model, as `module:function`, in `module.py` of the model's folder or in your image. It is
+    called with rows and the model's `predict`, and returns what that does."""
     credentials: Credentials | None = None
     """Where the secret for the download comes from."""
     cache: ModelCache | None = None

@@ -66,7 +66,7 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
 
 
 def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
-    told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature"})
+    told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature", "transform"})
     return {
         "framework": model.framework,
         "name": revision.model,

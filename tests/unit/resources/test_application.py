@@ -35,6 +35,12 @@ def test_model(make_revision: MakeRevision) -> None:
     assert application["deployments"][0]["num_replicas"] == 3
 
 
+def test_a_transform_is_handed_over(make_revision: MakeRevision) -> None:
+    model = {"framework": "sklearn", "uri": "pvc://models/churn/1", "transform": "features:transform"}
+    (application,) = build_application(make_revision(model=model), {"Model": 1})["applications"]
+    assert application["args"]["transform"] == "features:transform"
+
+
 def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
     assert build_application(revision, {"app": 3})["applications"] == [

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from eagleray_serving.errors import ModelLoadError, first_line
 from eagleray_serving.frameworks import find_model_file
-from eagleray_serving.frameworks.frames import alike, given_to_model
+from eagleray_serving.frameworks.frames import answered_alike, given_to_model
 from eagleray_serving.frameworks.sklearn_signature import signature_of
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
@@ -42,12 +42,7 @@ class SklearnModel:
 
         Two runs for both: the most probable label is not what every estimator predicts.
         """
-        groups = alike(rows)
-        if len(groups) == 1:
-            return self._answer(groups[0][1], outputs)
-        order = np.argsort(np.concatenate([places for places, _ in groups]), kind="stable")
-        answers = [self._answer(group, outputs) for _, group in groups]
-        return {name: np.concatenate([answer[name] for answer in answers])[order] for name in outputs}
+        return answered_alike(rows, lambda group: self._answer(group, outputs))
 
     def _answer(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         given = given_to_model(rows)
