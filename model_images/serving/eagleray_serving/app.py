@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ray import serve
-from ray.serve.metrics import Histogram
+from ray.serve.metrics import Counter, Gauge, Histogram
 from starlette.applications import Starlette
 
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.cache import AnswerCache, Caching, bytes_of
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, check_framework, load_code, load_model
 from eagleray_serving.frameworks.pickle_versions import told_of_versions
@@ -94,9 +97,10 @@ class ModelServer:
     Args:
         saved: The model.
         batching: How requests are put together.
+        caching: What answers are kept; None for none.
     """
 
-    async def __init__(self, saved: Saved, batching: Batching) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, saved: Saved, batching: Batching, caching: Caching | None) -> None:  # type: ignore[misc]  # Serve awaits it
         # In a thread: Serve asks a replica that is starting for its health too.
         try:
             model = await asyncio.to_thread(saved.load)
@@ -104,6 +108,8 @@ class ModelServer:
             raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
         histogram = Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES)
         self._service = Service(saved.name, saved.framework, model, batching, histogram.observe)
+        if caching is not None:
+            self._service.cache = AnswerCache(caching, lambda kept: bytes_of(kept.outputs), _cache_metrics())
         logger.info("model '%s' is loaded from %s; %s", saved.name, saved.path, batching)
 
     def __serve_build_asgi_app__(self) -> Starlette:
@@ -116,13 +122,24 @@ class ModelServer:
             raise RuntimeError("the batcher has stopped")
 
 
+def _cache_metrics() -> Callable[[bool, int], None]:
+    asked = Counter("eagleray_cache_requests", "Requests, by whether their answer was kept.", tag_keys=("result",))
+    held = Gauge("eagleray_cache_bytes", "Bytes of the answers that are kept, with their keys.")
+
+    def observe(hit: bool, size: int) -> None:  # noqa: FBT001 - it is what a cache tells
+        asked.inc(tags={"result": "hit" if hit else "miss"})
+        held.set(size)
+
+    return observe
+
+
 def build(args: dict[str, Any]) -> serve.Application:
     """Build the application.
 
     Args:
         args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
-            ``signature``, ``warmup`` (rows as in ``instances``), ``transform`` and ``batching`` (``{"maxSize",
-            "maxWaitSeconds"}`` or None).
+            ``signature``, ``warmup`` (rows as in ``instances``), ``transform``, ``batching`` (``{"maxSize",
+            "maxWaitSeconds"}`` or None) and ``cache`` (``{"maxBytes", "ttlSeconds"}``).
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -145,7 +162,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
     deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(saved, batching)
+    app: serve.Application = deployment.bind(saved, batching, parse_caching(args.get("cache")))
     return app
 
 
@@ -184,3 +201,17 @@ def parse_batching(value: dict[str, Any] | None) -> Batching:
     if not isinstance(size, int) or size < 1 or not isinstance(wait, int | float) or wait < 0:
         raise ModelLoadError(f"batching needs maxSize >= 1 and maxWaitSeconds >= 0, got {value}")
     return Batching(size, float(wait))
+
+
+def parse_caching(value: dict[str, Any] | None) -> Caching | None:
+    """What the args say of answers that are kept.
+
+    Raises:
+        ModelLoadError: A number is missing or not positive.
+    """
+    if value is None:
+        return None
+    size, ttl = value.get("maxBytes"), value.get("ttlSeconds", math.inf)
+    if not isinstance(size, int) or size < 1 or not isinstance(ttl, int | float) or ttl <= 0:
+        raise ModelLoadError(f"cache needs maxBytes >= 1 and ttlSeconds > 0, got {value}")
+    return Caching(size, float(ttl))

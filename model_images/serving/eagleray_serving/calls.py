@@ -15,7 +15,7 @@ from eagleray_serving import __version__
 from eagleray_serving.bodies import Bodies
 from eagleray_serving.protocols import messages
 from eagleray_serving.protocols.v2 import InferRequest
-from eagleray_serving.service import Service
+from eagleray_serving.service import Prediction, Service
 
 SERVICE: Final = "/inference.GRPCInferenceService"
 """Paths of the calls begin with it."""
@@ -69,7 +69,7 @@ class Calls:
         self._service = service
         self._bodies = bodies
 
-    async def answer(self, method: str, request: Request) -> tuple[bytes, int | None]:
+    async def answer(self, method: str, request: Request) -> tuple[bytes, Prediction | None]:
         """Answer one call.
 
         Args:
@@ -77,7 +77,7 @@ class Calls:
             request: What brought it; its body is the message.
 
         Returns:
-            The answer's message, and the rows of the batch that the model was given, or None where it was not asked.
+            The answer's message, and the prediction in it, if it is one.
 
         Raises:
             HTTPException: There is no such method, or the message is compressed.
@@ -89,11 +89,11 @@ class Calls:
             return await self._infer(request)
         return self._about(method, await self._bodies.parsed(request, bytes)), None
 
-    async def _infer(self, request: Request) -> tuple[bytes, int]:
+    async def _infer(self, request: Request) -> tuple[bytes, Prediction]:
         service = self._service
         asked = await self._bodies.parsed(request, self._asked)
         prediction = await service.predict(asked.rows)
-        return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+        return messages.infer_response(service.name, prediction.outputs, asked), prediction
 
     def _asked(self, body: bytes) -> InferRequest:
         service = self._service

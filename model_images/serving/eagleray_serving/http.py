@@ -4,8 +4,9 @@ Starlette rather than FastAPI: bodies are read with orjson and checked against t
 each row would only cost time.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,10 +21,12 @@ from eagleray_serving.bodies import Bodies
 from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
 from eagleray_serving.protocols import binary, jsonable, v1, v2
-from eagleray_serving.service import Service
+from eagleray_serving.service import Prediction, Service
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 """Response header: rows in the largest batch that served the request."""
+CACHE_HEADER = "x-eagleray-cache"
+"""Response header where answers are kept: ``hit`` where one was, or was computed for another, else ``miss``."""
 
 
 def build_http(service: Service) -> Starlette:
@@ -80,7 +83,7 @@ class _Handlers:
         signature = self._service.signature
         rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
         prediction = await self._service.predict(rows)
-        return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
+        return _json(v1.predict_response(prediction.outputs), headers=_headers(prediction))
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
@@ -92,11 +95,11 @@ class _Handlers:
         )
         prediction = await service.predict(asked.rows)
         body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
+        return _json(body, headers=_headers(prediction), blobs=blobs)
 
     async def call(self, request: Request) -> Response:
-        body, rows = await self._calls.answer(request.path_params["method"], request)
-        return Response(body, headers=_batch_header(rows), media_type=calls.CONTENT_TYPE)
+        body, prediction = await self._calls.answer(request.path_params["method"], request)
+        return Response(body, headers=_headers(prediction), media_type=calls.CONTENT_TYPE)
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
@@ -138,19 +141,27 @@ class _Handlers:
 
 
 def _json(
-    body: dict[str, Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
+    body: dict[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    blobs: Sequence[bytes] = (),
 ) -> Response:
-    headers = _batch_header(batch_rows)
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     if not blobs:
         return Response(content, status_code=status, headers=headers, media_type="application/json")
-    headers[binary.HEADER] = str(len(content))
+    headers = {**headers, binary.HEADER: str(len(content))}
     whole = b"".join([content, *blobs])
     return Response(whole, status_code=status, headers=headers, media_type="application/octet-stream")
 
 
-def _batch_header(rows: int | None) -> dict[str, str]:
-    return {} if rows is None else {BATCH_SIZE_HEADER: str(rows)}
+def _headers(prediction: Prediction | None) -> dict[str, str]:
+    headers = {}
+    if prediction is not None and prediction.batch_rows is not None:
+        headers[BATCH_SIZE_HEADER] = str(prediction.batch_rows)
+    if prediction is not None and prediction.cached is not None:
+        headers[CACHE_HEADER] = "hit" if prediction.cached else "miss"
+    return headers
 
 
 def _refusal(request: Request, status: int, message: str, **more: str | int | None) -> Response:

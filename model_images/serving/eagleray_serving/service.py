@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
+from eagleray_serving.cache import AnswerCache, key_of, own_answer
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import predict_all
@@ -36,11 +37,13 @@ class Prediction:
 
     Args:
         outputs: What the model answered, one entry per row in each output.
-        batch_rows: Rows in the largest batch that served the request.
+        batch_rows: Rows in the largest batch that served the request; None where the model was not asked for it.
+        cached: Whether it was kept, or computed for another; None where answers are not kept.
     """
 
     outputs: Answer
-    batch_rows: int
+    batch_rows: int | None
+    cached: bool | None = None
 
 
 class Service:
@@ -54,7 +57,12 @@ class Service:
         model: The loaded model, and what it answers with.
         batching: How requests are put together.
         observe: Called with the rows of every batch.
+
+    Attributes:
+        cache: Where answers are kept; None where they are not.
     """
+
+    cache: AnswerCache[Prediction] | None = None
 
     def __init__(
         self,
@@ -126,6 +134,16 @@ class Service:
             ModelFailureError: The model failed on them.
             ServerStoppingError: The replica is stopping.
         """
+        if self.cache is None:
+            return await self._predicted(rows)
+        prediction, hit = await self.cache.get(await key_of(rows), lambda: self._kept(rows))
+        return replace(prediction, batch_rows=None if hit else prediction.batch_rows, cached=hit)
+
+    async def _kept(self, rows: Rows) -> Prediction:
+        prediction = await self._predicted(rows)
+        return replace(prediction, outputs=own_answer(prediction.outputs))
+
+    async def _predicted(self, rows: Rows) -> Prediction:
         served = await self._batcher.submit(rows)
         first, *more = served.parts
         if more:

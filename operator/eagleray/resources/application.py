@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from eagleray.api.answers import Answers
 from eagleray.api.serving import Concurrency, Model
 from eagleray.api.template import VersionTemplate
-from eagleray.api.units import parse_duration
+from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.facts import labels
 from eagleray.domain.goals.groups import Counts, WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
@@ -74,6 +75,7 @@ def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
         "output": model.output,
         "batching": _batching(revision.template),
         **told,
+        **_cache(revision.template.answers),
     }
 
 
@@ -85,6 +87,14 @@ def _batching(template: VersionTemplate) -> dict[str, Any] | None:
         "maxSize": template.batching.max_size,
         "maxWaitSeconds": parse_duration(wait) if wait else DEFAULT_BATCH_WAIT_SECONDS,
     }
+
+
+def _cache(answers: Answers | None) -> dict[str, Any]:
+    if answers is None or answers.cache is None:
+        return {}
+    ttl = answers.cache.ttl
+    kept = {"ttlSeconds": parse_duration(ttl)} if ttl else {}
+    return {"cache": {"maxBytes": int(parse_quantity(answers.cache.max_bytes)), **kept}}
 
 
 def _deployment(group: WorkerGroup, replicas: Counts) -> dict[str, Any]:

@@ -29,3 +29,11 @@ def test_a_transform(tmp_path: Path) -> None:
     instances = json.loads(asked.split("'")[1])["instances"]
     found = served.answer(parse_rows(instances, served.signature))
     assert found[PREDICT].tolist() == json.loads(answer)["predictions"]
+
+
+def test_a_cache() -> None:
+    (manifest,) = blocks("how-to/cache-answers.md", "yaml")
+    template = ModelDeployment.model_validate(yaml.safe_load(manifest)).spec
+    assert template.answers is not None
+    assert template.answers.cache is not None
+    assert (template.answers.cache.max_bytes, template.answers.cache.ttl) == ("64Mi", "10m")
