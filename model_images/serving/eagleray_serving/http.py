@@ -4,6 +4,7 @@ Starlette rather than FastAPI: bodies are read with orjson and checked against t
 each row would only cost time.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -72,6 +73,8 @@ class _Handlers:
         return [
             Route(f"{v1}:predict", self.predict, methods=["POST"]),
             Route(f"{v1}:predict", self.only_post),
+            Route(f"{v1}:explain", self.explain, methods=["POST"]),
+            Route(f"{v1}:explain", self.only_post),
             Route(v1, self.model_v1),
             Route(v2, self.model_v2),
             Route(f"{v2}/ready", self.model_ready),
@@ -84,6 +87,13 @@ class _Handlers:
         rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
         prediction = await self._service.predict(rows)
         return _json(v1.predict_response(prediction.outputs), headers=_headers(prediction))
+
+    async def explain(self, request: Request) -> Response:
+        self._check_model(request)
+        signature = self._service.signature
+        rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
+        parts = [part async for part in self._service.explain(rows)]
+        return _json(await asyncio.to_thread(v1.explain_response, parts))
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)

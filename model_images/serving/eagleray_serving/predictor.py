@@ -7,6 +7,7 @@ import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, first_line
+from eagleray_serving.explanations import Explanation
 from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows
 
@@ -82,3 +83,26 @@ def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInpu
     if (missing := rows.missing(row)) is not None:
         return InvalidInputError(f"null (a missing value), and {message}", field=missing, row=row)
     return InvalidInputError(message, row=row)
+
+
+def explain_alone(model: AnsweringModel, rows: Rows) -> tuple[Answer, Explanation]:
+    """Predict and explain rows that the model is given by themselves.
+
+    Raises:
+        InvalidInputError: The model refuses the rows, or is not explained.
+        ModelFailureError: It failed on them.
+    """
+    if model.unexplained is not None:
+        raise model.unexplained
+    answer = _predict_alone(model, rows)
+    if isinstance(answer, Exception):
+        raise answer
+    try:
+        return answer, model.explain(rows)
+    except (InvalidInputError, ModelFailureError):
+        raise
+    except Exception as error:
+        logger.exception("the model's answer cannot be explained")
+        raise ModelFailureError(
+            f"the explainer raised {type(error).__name__}; the log of the replica has the details"
+        ) from None

@@ -1,21 +1,28 @@
 """One model behind a batcher: rows in, predictions out. Knows nothing of HTTP or Ray."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
 from eagleray_serving.cache import AnswerCache, key_of, own_answer
-from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.errors import InvalidInputError, ServerStoppingError
+from eagleray_serving.explanations import Explanation
 from eagleray_serving.outputs import Answer
-from eagleray_serving.predictor import predict_all
+from eagleray_serving.predictor import explain_alone, predict_all
 from eagleray_serving.protocols import VERSION
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
+
+MOST_EXPLAINED: Final = 256
+"""The most rows of a request to explain, which takes a hundred times as long as a prediction."""
+_EXPLAINED_TOGETHER = 8
+"""Rows that the model's thread explains before predictions have it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Service:
         self.name = name
         self.platform = platform
         self._model = model
+        self._explaining = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._batcher: Batcher[Rows, Answer] = Batcher(
             self._run, max_rows=batching.max_rows, max_wait=batching.max_wait, observe=observe
@@ -138,6 +146,28 @@ class Service:
             return await self._predicted(rows)
         prediction, hit = await self.cache.get(await key_of(rows), lambda: self._kept(rows))
         return replace(prediction, batch_rows=None if hit else prediction.batch_rows, cached=hit)
+
+    async def explain(self, rows: Rows) -> AsyncIterator[tuple[Answer, Explanation]]:
+        """Predict and explain the rows of one request, a few at a time, so that predictions pass between.
+
+        Raises:
+            InvalidInputError: There are too many rows, the model refuses some, or it is not explained.
+            ModelFailureError: The model failed on them.
+            ServerStoppingError: The replica is stopping.
+        """
+        if len(rows) > MOST_EXPLAINED:
+            message = f"at most {MOST_EXPLAINED} rows are explained at once, got {len(rows)}; send fewer"
+            raise InvalidInputError(message)
+        async with self._explaining:
+            for start in range(0, len(rows), _EXPLAINED_TOGETHER):
+                if not self.healthy:
+                    raise ServerStoppingError("this replica is stopping; send the request again")
+                part = rows[start : start + _EXPLAINED_TOGETHER]
+                loop = asyncio.get_running_loop()
+                try:
+                    yield await loop.run_in_executor(self._thread, explain_alone, self._model, part)
+                except InvalidInputError as error:
+                    raise error.moved(start) from None
 
     async def _kept(self, rows: Rows) -> Prediction:
         prediction = await self._predicted(rows)

@@ -9,7 +9,8 @@ import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.columns import Column, Kind
-from eagleray_serving.errors import InvalidInputError, ModelLoadError, first_line
+from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError, first_line
+from eagleray_serving.explanations import not_explained
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import checked_answer
 from eagleray_serving.rows import Rows, Signature, parse_rows
@@ -56,8 +57,21 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
         raise ModelLoadError(f"the model cannot answer: {_told(error)}") from None
     if same and not _equal(alone, {name: values[:1] for name, values in together.items()}):
         logger.warning("the model answers a row otherwise where another is beside it; turn batching off")
+    _try_explaining(model, rows[:1])
     any_size = any(None in (tensor.shape or (None,)) for tensor in model.signature.tensors)
     model.outputs = tuple(_settled(output, together[output.name], any_size=any_size) for output in model.outputs)
+
+
+def _try_explaining(model: AnsweringModel, rows: Rows) -> None:
+    """Note why a model is not explained. It is served all the same."""
+    try:
+        model.explain(rows)
+    except InvalidInputError as error:
+        model.unexplained = error
+    except Exception as error:  # noqa: BLE001 - explainers refuse by whatever they stumble upon
+        why = str(error) if isinstance(error, ModelFailureError) else _told(error)
+        logger.warning("the model is not explained: %s", why)
+        model.unexplained = not_explained(why)
 
 
 def _rows(signature: Signature, examples: Sequence[Any] | None) -> Rows | None:

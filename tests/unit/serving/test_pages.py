@@ -5,15 +5,20 @@ from pathlib import Path
 
 import joblib
 import pandas as pd
+import pytest
 import yaml
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from eagleray.api.spec import ModelDeployment
+from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.app import Saved
+from eagleray_serving.frameworks.sklearn import SklearnModel
 from eagleray_serving.outputs import PREDICT
 from eagleray_serving.rows import parse_rows
+from eagleray_serving.service import Batching, Service
 from eagleray_serving.signature import parse_signature
 from unit.serving.asking import blocks
+from unit.serving.test_http import client_of
 
 
 def test_a_transform(tmp_path: Path) -> None:
@@ -37,3 +42,20 @@ def test_a_cache() -> None:
     assert template.answers is not None
     assert template.answers.cache is not None
     assert (template.answers.cache.max_bytes, template.answers.cache.ttl) == ("64Mi", "10m")
+
+
+async def test_an_explanation() -> None:
+    asked, answer = blocks("how-to/explain-answers.md", "sh", "json")
+    frame = pd.DataFrame({"age": [0.0, 1, 0, 3], "debt": [0.0, 0, 1, 2]})
+    model = AnsweringModel(
+        SklearnModel(LinearRegression().fit(frame, 2 + 2 * frame["age"] - frame["debt"])), Output.LABELS
+    )
+    service = Service("risk", "sklearn", model, Batching())
+    async with client_of(service) as client:
+        found = await client.post("/v1/models/risk:explain", content=asked.split("'")[1])
+    await service.close()
+    (first,), (second,) = (each["explanations"][0] for each in (found.json(), json.loads(answer)))
+    assert found.json().keys() == json.loads(answer).keys()
+    assert first.pop("contributions") == pytest.approx(second.pop("contributions"))
+    assert first.pop("output") == second.pop("output")
+    assert first == pytest.approx(second)
