@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from eagleray_serving.errors import ModelLoadError
+from eagleray_serving.errors import InvalidInputError, ModelLoadError
+from eagleray_serving.explanations import ExplainableModel, Explanation, not_explained
 from eagleray_serving.frameworks import Model
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer
 from eagleray_serving.rows import Rows, Signature
@@ -38,6 +39,7 @@ class AnsweringModel:
         names: The names of these.
         own_names: Those that the model has itself, and what each of them is called here.
         signature: What it takes.
+        unexplained: Why its answers are not explained; None where they are, and where that was not tried.
 
     Raises:
         ModelLoadError: It is to answer with probabilities and has none.
@@ -54,6 +56,7 @@ class AnsweringModel:
         self.names = tuple(each.name for each in self.outputs)
         self.signature = model.signature if signature is None else refined(model.signature, signature)
         self.own_names = {own: ours for own, ours in model.own_names.items() if ours in self.names and own != ours}
+        self.unexplained: InvalidInputError | None = None
         self._model = model
 
     @property
@@ -64,3 +67,18 @@ class AnsweringModel:
     def answer(self, rows: Rows) -> Answer:
         """The outputs for each row."""
         return self._model.predict(rows, self.names)
+
+    def explain(self, rows: Rows) -> Explanation:
+        """What each column adds to the answer for each row.
+
+        Raises:
+            InvalidInputError: With status 501 where that cannot be told, and why.
+            ModelFailureError: It does not sum up.
+        """
+        if self.unexplained is not None:
+            raise self.unexplained
+        if not isinstance(self._model, ExplainableModel):
+            raise not_explained("trees and linear models are; ask :predict")
+        explanation = self._model.explain(rows)
+        explanation.check()
+        return explanation

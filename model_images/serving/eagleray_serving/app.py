@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ray import serve
-from ray.serve.metrics import Histogram
+from ray.serve.metrics import Counter, Gauge, Histogram
 from starlette.applications import Starlette
 
 from eagleray_serving.answers import AnsweringModel, Output
+from eagleray_serving.cache import AnswerCache, Caching, bytes_of
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.frameworks import Model, ModelClass, check_framework, load_code, load_model
 from eagleray_serving.frameworks.pickle_versions import told_of_versions
@@ -19,9 +22,10 @@ from eagleray_serving.loading import LoadedModels
 from eagleray_serving.mlflow import Folder, read_folder
 from eagleray_serving.models import Models
 from eagleray_serving.rows import Signature
-from eagleray_serving.service import Batching, Runner, Service
+from eagleray_serving.service import Batching, Prediction, Runner, Service
 from eagleray_serving.several import Meters, SavedModels, Several, parse_several
 from eagleray_serving.signature import parse_signature, refined
+from eagleray_serving.transform import TransformedModel, load_transform
 from eagleray_serving.trial import try_out
 
 DEPLOYMENT = "Model"
@@ -44,6 +48,7 @@ class Saved:
         model_class: Its class, where the file holds weights alone.
         signature: What it takes, where the user tells.
         warmup: Rows that it is asked before it is ready, as requests have them; None has some made up.
+        transform: The function around it, as ``module:function``; the signature is that of its rows then.
     """
 
     framework: str
@@ -53,6 +58,7 @@ class Saved:
     model_class: ModelClass | None = None
     signature: Signature | None = None
     warmup: list[Any] | None = None
+    transform: str | None = None
 
     def load(self) -> AnsweringModel:
         """Load it, and have it answer once.
@@ -64,7 +70,8 @@ class Saved:
         try:
             folder = read_folder(self.path)
             model = self._answering(folder)
-            try_out(model, self.warmup or (folder.example if folder else None))
+            example = folder.example if folder and not self.transform else None
+            try_out(model, self.warmup or example)
         except ModelLoadError as error:
             raise ModelLoadError(told_of_versions(self.path, error)) from None
         return model
@@ -73,7 +80,11 @@ class Saved:
         model = self._model(folder)
         told = folder.signature if folder else None
         found = refined(model.signature, told, only_unknown=True) if told else None
-        return AnsweringModel(model, self.output, self.signature or found)
+        if self.transform is None:
+            return AnsweringModel(model, self.output, self.signature or found)
+        transform = load_transform(self.transform, self.path)
+        takes = found or model.signature
+        return AnsweringModel(TransformedModel(model, transform, self.transform, takes, self.signature), self.output)
 
     def _model(self, folder: Folder | None) -> Model:
         if folder is None:
@@ -89,13 +100,16 @@ class ModelServer:
     Args:
         saved: The model; where there are several, what they have in common, and the folder that they are in.
         batching: How requests are put together.
+        caching: What answers are kept; None for none.
         several: Which models there are, where there are several; they are loaded when they are asked.
     """
 
-    async def __init__(self, saved: Saved, batching: Batching, several: Several | None = None) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, saved: Saved, batching: Batching, caching: Caching | None, several: Several | None
+    ) -> None:
         # In a thread: Serve asks a replica that is starting for its health too.
         try:
-            self._models = await _models(saved, batching, several)
+            self._models = await _models(saved, batching, caching, several)
         except ModelLoadError as error:
             raise error.with_traceback(None) from None  # its message says it all, and is what the operator shows
         what = f"model '{saved.name}' is" if several is None else f"{len(several.names)} models can be"
@@ -111,13 +125,25 @@ class ModelServer:
             raise RuntimeError("the batcher, or what loads models, has stopped")
 
 
+def _cache_metrics() -> Callable[[bool, int], None]:
+    asked = Counter("eagleray_cache_requests", "Requests, by whether their answer was kept.", tag_keys=("result",))
+    held = Gauge("eagleray_cache_bytes", "Bytes of the answers that are kept, with their keys.")
+
+    def observe(hit: bool, size: int) -> None:  # noqa: FBT001 - it is what a cache tells
+        asked.inc(tags={"result": "hit" if hit else "miss"})
+        held.set(size)
+
+    return observe
+
+
 def build(args: dict[str, Any]) -> serve.Application:
     """Build the application.
 
     Args:
         args: ``framework``, ``name``, ``path``, ``output`` (labels unless told), ``class`` and ``args`` of weights,
-            ``signature``, ``warmup`` (rows as in ``instances``), ``batching`` (``{"maxSize", "maxWaitSeconds"}`` or
-            None), and ``several`` (``{"names", "maxBytes"}``), which are in folders of these names at ``path``.
+            ``signature``, ``warmup`` (rows as in ``instances``), ``transform``, ``batching`` (``{"maxSize",
+            "maxWaitSeconds"}`` or None), ``cache`` (``{"maxBytes", "ttlSeconds"}``), and ``several`` (``{"names",
+            "maxBytes"}``), which are in folders of these names at ``path``.
 
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
@@ -134,22 +160,29 @@ def build(args: dict[str, Any]) -> serve.Application:
         model_class=ModelClass(args["class"], args.get("args") or {}) if args.get("class") else None,
         signature=parse_signature(args.get("signature")),
         warmup=parse_warmup(args.get("warmup")),
+        transform=args.get("transform"),
     )
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
     deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(saved, batching, parse_several(args.get("several")))
+    app: serve.Application = deployment.bind(
+        saved, batching, parse_caching(args.get("cache")), parse_several(args.get("several"))
+    )
     return app
 
 
-async def _models(saved: Saved, batching: Batching, several: Several | None) -> Models:
+async def _models(saved: Saved, batching: Batching, caching: Caching | None, several: Several | None) -> Models:
     runner = Runner(
         Histogram("eagleray_batch_size", "Rows in each batch that the model was given.", _BOUNDARIES).observe
     )
 
+    cache = AnswerCache[Prediction](caching, lambda kept: bytes_of(kept.outputs), _cache_metrics()) if caching else None
+
     def service(name: str, model: AnsweringModel) -> Service:
-        return Service(name, saved.framework, model, batching, runner)
+        served = Service(name, saved.framework, model, batching, runner)
+        served.cache = cache
+        return served
 
     if several is None:
         return service(saved.name, await asyncio.to_thread(saved.load))
@@ -194,3 +227,17 @@ def parse_batching(value: dict[str, Any] | None) -> Batching:
     if not isinstance(size, int) or size < 1 or not isinstance(wait, int | float) or wait < 0:
         raise ModelLoadError(f"batching needs maxSize >= 1 and maxWaitSeconds >= 0, got {value}")
     return Batching(size, float(wait))
+
+
+def parse_caching(value: dict[str, Any] | None) -> Caching | None:
+    """What the args say of answers that are kept.
+
+    Raises:
+        ModelLoadError: A number is missing or not positive.
+    """
+    if value is None:
+        return None
+    size, ttl = value.get("maxBytes"), value.get("ttlSeconds", math.inf)
+    if not isinstance(size, int) or size < 1 or not isinstance(ttl, int | float) or ttl <= 0:
+        raise ModelLoadError(f"cache needs maxBytes >= 1 and ttlSeconds > 0, got {value}")
+    return Caching(size, float(ttl))

@@ -15,6 +15,7 @@ from eagleray_serving import __version__
 from eagleray_serving.bodies import Bodies
 from eagleray_serving.models import Models
 from eagleray_serving.protocols import messages
+from eagleray_serving.service import Prediction
 
 SERVICE: Final = "/inference.GRPCInferenceService"
 """Paths of the calls begin with it."""
@@ -68,7 +69,7 @@ class Calls:
         self._models = models
         self._bodies = bodies
 
-    async def answer(self, method: str, request: Request) -> tuple[bytes, int | None]:
+    async def answer(self, method: str, request: Request) -> tuple[bytes, Prediction | None]:
         """Answer one call.
 
         Args:
@@ -76,7 +77,7 @@ class Calls:
             request: What brought it; its body is the message.
 
         Returns:
-            The answer's message, and the rows of the batch that the model was given, or None where it was not asked.
+            The answer's message, and the prediction in it, if it is one.
 
         Raises:
             HTTPException: There is no such method, or the message is compressed.
@@ -88,13 +89,13 @@ class Calls:
             return await self._infer(request)
         return await self._about(method, await self._bodies.parsed(request, bytes)), None
 
-    async def _infer(self, request: Request) -> tuple[bytes, int]:
+    async def _infer(self, request: Request) -> tuple[bytes, Prediction]:
         name, version, call = await self._bodies.parsed(request, messages.parse_call)
         async with self._models.asked(name, version) as service:
             told = (service.signature, service.output_names, service.own_names)
             asked = await self._bodies.aside(call.ByteSize(), lambda: messages.parse_infer(call, *told))
             prediction = await service.predict(asked.rows)
-            return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+            return messages.infer_response(service.name, prediction.outputs, asked), prediction
 
     async def _about(self, method: str, body: bytes) -> bytes:
         if method == "ServerLive":

@@ -4,8 +4,10 @@ Starlette rather than FastAPI: bodies are read with orjson and checked against t
 each row would only cost time.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -21,10 +23,12 @@ from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
 from eagleray_serving.models import Models
 from eagleray_serving.protocols import binary, jsonable, repository, v1, v2
-from eagleray_serving.service import Service
+from eagleray_serving.service import Prediction, Service
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 """Response header: rows in the largest batch that served the request."""
+CACHE_HEADER = "x-eagleray-cache"
+"""Response header where answers are kept: ``hit`` where one was, or was computed for another, else ``miss``."""
 _EXTENSIONS = ["binary_tensor_data", "model_repository"]
 
 
@@ -72,6 +76,8 @@ class _Handlers:
         return [
             Route(f"{v1}:predict", self.predict, methods=["POST"]),
             Route(f"{v1}:predict", self.only_post),
+            Route(f"{v1}:explain", self.explain, methods=["POST"]),
+            Route(f"{v1}:explain", self.only_post),
             Route(v1, self.model_v1),
             Route(v2, self.model_v2),
             Route(f"{v2}/ready", self.model_ready),
@@ -84,7 +90,15 @@ class _Handlers:
             signature = service.signature
             rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
             prediction = await service.predict(rows)
-        return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
+        return _json(v1.predict_response(prediction.outputs), headers=_headers(prediction))
+
+    async def explain(self, request: Request) -> Response:
+        body = await self._read(request)
+        async with self._asked(request) as service:
+            signature = service.signature
+            rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
+            parts = [part async for part in service.explain(rows)]
+        return _json(await asyncio.to_thread(v1.explain_response, parts))
 
     async def infer(self, request: Request) -> Response:
         json_bytes = request.headers.get(binary.HEADER)  # counted before the body was packed
@@ -94,11 +108,11 @@ class _Handlers:
             asked = await self._bodies.aside(len(body), lambda: v2.parse_infer(body, *told))
             prediction = await service.predict(asked.rows)
         answer, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        return _json(answer, batch_rows=prediction.batch_rows, blobs=blobs)
+        return _json(answer, headers=_headers(prediction), blobs=blobs)
 
     async def call(self, request: Request) -> Response:
-        body, rows = await self._calls.answer(request.path_params["method"], request)
-        return Response(body, headers=_batch_header(rows), media_type=calls.CONTENT_TYPE)
+        body, prediction = await self._calls.answer(request.path_params["method"], request)
+        return Response(body, headers=_headers(prediction), media_type=calls.CONTENT_TYPE)
 
     async def only_post(self, _request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed", {"allow": "POST"})
@@ -151,19 +165,27 @@ class _Handlers:
 
 
 def _json(
-    body: dict[str, Any] | list[Any], *, status: int = 200, batch_rows: int | None = None, blobs: Sequence[bytes] = ()
+    body: dict[str, Any] | list[Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    blobs: Sequence[bytes] = (),
 ) -> Response:
-    headers = _batch_header(batch_rows)
     content = orjson.dumps(body, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     if not blobs:
         return Response(content, status_code=status, headers=headers, media_type="application/json")
-    headers[binary.HEADER] = str(len(content))
+    headers = {**headers, binary.HEADER: str(len(content))}
     whole = b"".join([content, *blobs])
     return Response(whole, status_code=status, headers=headers, media_type="application/octet-stream")
 
 
-def _batch_header(rows: int | None) -> dict[str, str]:
-    return {} if rows is None else {BATCH_SIZE_HEADER: str(rows)}
+def _headers(prediction: Prediction | None) -> dict[str, str]:
+    headers = {}
+    if prediction is not None and prediction.batch_rows is not None:
+        headers[BATCH_SIZE_HEADER] = str(prediction.batch_rows)
+    if prediction is not None and prediction.cached is not None:
+        headers[CACHE_HEADER] = "hit" if prediction.cached else "miss"
+    return headers
 
 
 def _refusal(request: Request, status: int, message: str, **more: str | int | None) -> Response:

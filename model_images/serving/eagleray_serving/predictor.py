@@ -7,10 +7,14 @@ import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, first_line
+from eagleray_serving.explanations import Explanation
 from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows
 
 logger = logging.getLogger("ray.serve.eagleray")
+
+_REFUSALS = (InvalidInputError, ValueError, TypeError)
+"""What scikit-learn, numpy and a transform raise for input that they cannot take."""
 
 
 def predict_all(model: AnsweringModel, requests: Sequence[Rows]) -> list[Answer | Exception]:
@@ -40,10 +44,7 @@ def _predict_alone(model: AnsweringModel, rows: Rows) -> Answer | Exception:
     except ModelFailureError as error:
         logger.exception("the model's answer is of no use")
         return error
-    except (
-        ValueError,
-        TypeError,
-    ) as error:  # what scikit-learn and numpy raise for input that they cannot take
+    except _REFUSALS as error:
         logger.warning("the model refused a request: %s", first_line(error))
         return _refusal(model, rows, error)
     except Exception as error:
@@ -76,7 +77,32 @@ def _refusal(model: AnsweringModel, rows: Rows, error: Exception) -> InvalidInpu
             error, size = narrower, half
         else:
             row, size = row + half, size - half
+    if isinstance(error, InvalidInputError):  # which counts the rows that a transform made
+        return InvalidInputError(error.message, field=error.field, row=row)
     message = f"the model refused the row: {first_line(error)}"
     if (missing := rows.missing(row)) is not None:
         return InvalidInputError(f"null (a missing value), and {message}", field=missing, row=row)
     return InvalidInputError(message, row=row)
+
+
+def explain_alone(model: AnsweringModel, rows: Rows) -> tuple[Answer, Explanation]:
+    """Predict and explain rows that the model is given by themselves.
+
+    Raises:
+        InvalidInputError: The model refuses the rows, or is not explained.
+        ModelFailureError: It failed on them.
+    """
+    if model.unexplained is not None:
+        raise model.unexplained
+    answer = _predict_alone(model, rows)
+    if isinstance(answer, Exception):
+        raise answer
+    try:
+        return answer, model.explain(rows)
+    except (InvalidInputError, ModelFailureError):
+        raise
+    except Exception as error:
+        logger.exception("the model's answer cannot be explained")
+        raise ModelFailureError(
+            f"the explainer raised {type(error).__name__}; the log of the replica has the details"
+        ) from None

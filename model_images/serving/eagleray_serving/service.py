@@ -1,22 +1,30 @@
 """One model behind a batcher: rows in, predictions out. Knows nothing of HTTP or Ray."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.batching import Batcher
-from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.cache import AnswerCache, key_of, own_answer
+from eagleray_serving.errors import InvalidInputError, ServerStoppingError
+from eagleray_serving.explanations import Explanation
 from eagleray_serving.models import ModelState, Phase, check_version
 from eagleray_serving.outputs import Answer
-from eagleray_serving.predictor import predict_all
+from eagleray_serving.predictor import explain_alone, predict_all
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
+
+MOST_EXPLAINED: Final = 256
+"""The most rows of a request to explain, which takes a hundred times as long as a prediction."""
+_EXPLAINED_TOGETHER = 8
+"""Rows that the model's thread explains before predictions have it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,13 @@ class Prediction:
 
     Args:
         outputs: What the model answered, one entry per row in each output.
-        batch_rows: Rows in the largest batch that served the request.
+        batch_rows: Rows in the largest batch that served the request; None where the model was not asked for it.
+        cached: Whether it was kept, or computed for another; None where answers are not kept.
     """
 
     outputs: Answer
-    batch_rows: int
+    batch_rows: int | None
+    cached: bool | None = None
 
 
 class Runner:
@@ -60,6 +70,10 @@ class Runner:
         """Ask a model, as `predict_all` does."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, predict_all, model, requests)
 
+    async def explain(self, model: AnsweringModel, rows: Rows) -> tuple[Answer, Explanation]:
+        """Have a model's answers explained, as `explain_alone` does."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, explain_alone, model, rows)
+
 
 class Service:
     """Serves one model, and is the `Models` of a server that has no other.
@@ -72,7 +86,12 @@ class Service:
         model: The loaded model, and what it answers with.
         batching: How requests are put together.
         runner: What asks the model; its own, where it shares none with other models.
+
+    Attributes:
+        cache: Where answers are kept, which models may share; None where they are not.
     """
+
+    cache: AnswerCache[Prediction] | None = None
 
     def __init__(
         self, name: str, platform: str, model: AnsweringModel, batching: Batching, runner: Runner | None = None
@@ -80,7 +99,8 @@ class Service:
         self.name = name
         self.platform = platform
         self._model = model
-        runner = runner or Runner()
+        self._runner = runner = runner or Runner()
+        self._explaining = asyncio.Lock()
         self._batcher: Batcher[Rows, Answer] = Batcher(
             partial(runner.run, model), max_rows=batching.max_rows, max_wait=batching.max_wait, observe=runner.observe
         )
@@ -140,6 +160,37 @@ class Service:
             ModelFailureError: The model failed on them.
             ServerStoppingError: The replica is stopping.
         """
+        if self.cache is None:
+            return await self._predicted(rows)
+        prediction, hit = await self.cache.get(await key_of(self.name, rows), lambda: self._kept(rows))
+        return replace(prediction, batch_rows=None if hit else prediction.batch_rows, cached=hit)
+
+    async def explain(self, rows: Rows) -> AsyncIterator[tuple[Answer, Explanation]]:
+        """Predict and explain the rows of one request, a few at a time, so that predictions pass between.
+
+        Raises:
+            InvalidInputError: There are too many rows, the model refuses some, or it is not explained.
+            ModelFailureError: The model failed on them.
+            ServerStoppingError: The replica is stopping.
+        """
+        if len(rows) > MOST_EXPLAINED:
+            message = f"at most {MOST_EXPLAINED} rows are explained at once, got {len(rows)}; send fewer"
+            raise InvalidInputError(message)
+        async with self._explaining:
+            for start in range(0, len(rows), _EXPLAINED_TOGETHER):
+                if not self.healthy:
+                    raise ServerStoppingError("this replica is stopping; send the request again")
+                part = rows[start : start + _EXPLAINED_TOGETHER]
+                try:
+                    yield await self._runner.explain(self._model, part)
+                except InvalidInputError as error:
+                    raise error.moved(start) from None
+
+    async def _kept(self, rows: Rows) -> Prediction:
+        prediction = await self._predicted(rows)
+        return replace(prediction, outputs=own_answer(prediction.outputs))
+
+    async def _predicted(self, rows: Rows) -> Prediction:
         served = await self._batcher.submit(rows)
         first, *more = served.parts
         if more:

@@ -10,7 +10,8 @@ import numpy as np
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.columns import Column, Kind
-from eagleray_serving.errors import InvalidInputError, ModelLoadError, first_line
+from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError, first_line
+from eagleray_serving.explanations import not_explained
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import checked_answer
 from eagleray_serving.rows import Rows, Signature, parse_rows
@@ -45,17 +46,15 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
         ModelLoadError: It raised, or answered what fits no row. A made-up row that it may refuse with reason is logged
             instead: a text that it does not know, or a type that it does not tell.
     """
+    tried = _rows(model.signature, examples)
+    if not tried:
+        logger.info("the model does not say what it takes, so it is not tried before it is asked")
+        return
     try:
-        tried = _made_up(model.signature) if examples is None else [parse_rows(list(examples), model.signature)]
-        if not tried:
-            logger.info("the model does not say what it takes, so it is not tried before it is asked")
-            return
         rows = _first_answered(model, tried)
         alone = checked_answer(model, rows[:1])
         together = checked_answer(model, rows[:2] if len(rows) > 1 else Rows.join([rows, rows]))
         same = _equal(alone, checked_answer(model, rows[:1]))
-    except InvalidInputError as error:
-        raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
     except Exception as error:
         if examples is None and _may_refuse(model.signature, error):
             logger.warning("the model refused a made-up row, give it one of yours: %s", _told(error))
@@ -64,18 +63,44 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
         raise ModelLoadError(f"the model cannot answer: {_told(error)}") from None
     if same and not _equal(alone, {name: values[:1] for name, values in together.items()}):
         logger.warning("the model answers a row otherwise where another is beside it; turn batching off")
+    _try_explaining(model, rows[:1])
     any_size = any(None in (tensor.shape or (None,)) for tensor in model.signature.tensors)
     model.outputs = tuple(_settled(output, together[output.name], any_size=any_size) for output in model.outputs)
 
 
+def _try_explaining(model: AnsweringModel, rows: Rows) -> None:
+    """Note why a model is not explained. It is served all the same."""
+    try:
+        model.explain(rows)
+    except InvalidInputError as error:
+        model.unexplained = error
+    except Exception as error:  # noqa: BLE001 - explainers refuse by whatever they stumble upon
+        why = str(error) if isinstance(error, ModelFailureError) else _told(error)
+        logger.warning("the model is not explained: %s", why)
+        model.unexplained = not_explained(why)
+
+
+def _rows(signature: Signature, examples: Sequence[Any] | None) -> list[Rows]:
+    try:
+        return _made_up(signature) if examples is None else [parse_rows(list(examples), signature)]
+    except InvalidInputError as error:
+        raise ModelLoadError(f"the model's example does not fit what the model takes: {error}") from None
+
+
+def _is_of_values(error: Exception) -> bool:
+    """Whether a value may be to blame, and not what every row is: a transform may hand on what the model knows not."""
+    return isinstance(error, ValueError) or (isinstance(error, InvalidInputError) and error.row is not None)
+
+
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {first_line(error)}"
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {first_line(error)}{notes}"
 
 
 def _first_answered(model: AnsweringModel, tried: Sequence[Rows]) -> Rows:
     """The first of some rows that a model answers; the last where it answers none, to be asked for its words."""
     for rows in tried[:-1]:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, InvalidInputError):
             checked_answer(model, rows[:1])
             return rows
     return tried[-1]
@@ -87,7 +112,7 @@ def _may_refuse(signature: Signature, error: Exception) -> bool:
     told = all(column.kind is not Kind.ANY or not column.required for column in columns)
     sure = told and all(tensor.shape is not None and None not in tensor.shape for tensor in signature.tensors)
     numbers = bool(columns) and all(column.kind in _NUMBERS or _known(column) for column in columns)
-    return not sure or (isinstance(error, ValueError) and not numbers)
+    return not sure or (_is_of_values(error) and not numbers)
 
 
 def _made_up(signature: Signature) -> list[Rows]:

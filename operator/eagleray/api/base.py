@@ -26,6 +26,8 @@ from eagleray.api.units import DURATION_PATTERN, QUANTITY_PATTERN
 
 T = TypeVar("T")
 
+IMPORT_PATH = r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$"
+"""A name in a module, as `module:name`."""
 VALIDATIONS = "x-kubernetes-validations"
 LATER_KEY = "x-eagleray-later"
 

@@ -104,14 +104,20 @@ class ModelDeploymentSpec(VersionTemplate):
             python=lambda spec: spec.concurrency is None or spec.app is None,
         ),
         Rule(
+            "!has(self.answers) || !has(self.app)",
+            "answers works with model; an app keeps answers in its own code",
+            field_path=".answers",
+            python=lambda spec: spec.answers is None or spec.app is None,
+        ),
+        Rule(
             _each(
                 "!(has(self.app) || has(v.app)) || !(has(self.batching) || has(v.batching) || has(self.concurrency)"
-                " || has(v.concurrency))"
+                " || has(v.concurrency) || has(self.answers) || has(v.answers))"
             ),
-            "batching and concurrency work with model; an app sets them in its own code",
+            "batching, concurrency and answers work with model; an app sets them in its own code",
             field_path=".versions",
             python=lambda spec: all(
-                t.app is None or (t.batching is None and t.concurrency is None) for t in spec.templates()
+                t.app is None or t.batching is t.concurrency is t.answers is None for t in spec.templates()
             ),
         ),
         Rule(

@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from eagleray.api.answers import Answers
 from eagleray.api.autoscaling import Autoscaling
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, map_list, matches
 from eagleray.api.env import EnvVar
+from eagleray.api.model import Model
 from eagleray.api.placement import Head, Placement, ResourceRequirements, Workers
-from eagleray.api.serving import App, Batching, Concurrency, Model, WarmupRequest
+from eagleray.api.serving import App, Batching, Concurrency, WarmupRequest
 
 
 class LocalObjectReference(ApiModel):
@@ -50,6 +52,8 @@ class VersionTemplate(ApiModel):
     """CPU, memory and devices of one replica."""
     batching: Batching | None = None
     """Gathers single requests into batches; only with `model`."""
+    answers: Answers | None = None
+    """What is done with the model's answers; only with `model`."""
     concurrency: Concurrency | None = None
     """How many requests a replica takes, and how many wait for it; only with `model`."""
     request_timeout: PositiveDuration | None = None

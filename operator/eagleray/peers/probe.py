@@ -8,7 +8,8 @@ from typing import Final, TypeAlias, TypeVar
 
 from yarl import URL
 
-from eagleray.api.serving import Model, WarmupRequest
+from eagleray.api.model import Model
+from eagleray.api.serving import WarmupRequest
 from eagleray.api.units import parse_duration
 from eagleray.domain.facts.ports import replica_ports
 from eagleray.domain.facts.router_layout import REVISION_HEADER

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from eagleray.api.serving import Concurrency, Model
+from eagleray.api.answers import Answers
+from eagleray.api.model import Model
+from eagleray.api.serving import Concurrency
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.facts import labels
@@ -66,7 +68,7 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
 
 
 def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
-    told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature"})
+    told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature", "transform"})
     return {
         "framework": model.framework,
         "name": revision.model,
@@ -75,6 +77,7 @@ def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
         "batching": _batching(revision.template),
         **({"several": _several(revision, model)} if model.models else {}),
         **told,
+        **_cache(revision.template.answers),
     }
 
 
@@ -93,6 +96,14 @@ def _batching(template: VersionTemplate) -> dict[str, Any] | None:
         "maxSize": template.batching.max_size,
         "maxWaitSeconds": parse_duration(wait) if wait else DEFAULT_BATCH_WAIT_SECONDS,
     }
+
+
+def _cache(answers: Answers | None) -> dict[str, Any]:
+    if answers is None or answers.cache is None:
+        return {}
+    ttl = answers.cache.ttl
+    kept = {"ttlSeconds": parse_duration(ttl)} if ttl else {}
+    return {"cache": {"maxBytes": int(parse_quantity(answers.cache.max_bytes)), **kept}}
 
 
 def _deployment(group: WorkerGroup, replicas: Counts) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from eagleray.api.serving import Model
+from eagleray.api.model import Model
 
 MODEL_DIR = "/model"
 """Where each of several models is in a folder of its name."""

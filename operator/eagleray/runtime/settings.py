@@ -8,7 +8,7 @@ import pydantic_settings
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from eagleray.api.serving import FRAMEWORKS
+from eagleray.api.model import FRAMEWORKS
 from eagleray.api.units import parse_quantity
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour

@@ -35,6 +35,25 @@ def test_model(make_revision: MakeRevision) -> None:
     assert application["deployments"][0]["num_replicas"] == 3
 
 
+def test_a_transform_is_handed_over(make_revision: MakeRevision) -> None:
+    model = {"framework": "sklearn", "uri": "pvc://models/churn/1", "transform": "features:transform"}
+    (application,) = build_application(make_revision(model=model), {"Model": 1})["applications"]
+    assert application["args"]["transform"] == "features:transform"
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"cache": {"maxBytes": "1Mi", "ttl": "1m30s"}}, {"maxBytes": 2**20, "ttlSeconds": 90.0}),
+        ({"cache": {"maxBytes": 2048}}, {"maxBytes": 2048}),
+        ({}, None),
+    ],
+)
+def test_the_cache_is_told_in_bytes_and_seconds(answers: Any, told: Any, make_revision: MakeRevision) -> None:
+    (application,) = build_application(make_revision(answers=answers), {"Model": 1})["applications"]
+    assert application["args"].get("cache") == told
+
+
 def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
     assert build_application(revision, {"app": 3})["applications"] == [

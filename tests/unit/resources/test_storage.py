@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from eagleray.api.serving import Credentials, Model, NamedModel
+from eagleray.api.model import Credentials, Model, NamedModel
 from eagleray.resources.storage import model_storage
 
 SHA = "0" * 64

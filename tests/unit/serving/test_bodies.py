@@ -94,11 +94,12 @@ async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) ->
     [
         (rows(3), {}, "MainThread"),
         (rows(60_000), {}, "parser"),
-        (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "parser"),
+        (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "MainThread"),
+        (gzip.compress(rows(60_000)), {"content-encoding": "gzip"}, "parser"),
     ],
-    ids=["small", "large", "packed"],
+    ids=["small", "large", "small when unpacked", "large when unpacked"],
 )
-async def test_large_and_packed_bodies_are_parsed_beside_the_loop(
+async def test_large_bodies_are_parsed_beside_the_loop(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, content: bytes, headers: Any, thread: str
 ) -> None:
     parsed_in = []

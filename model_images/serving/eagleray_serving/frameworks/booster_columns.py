@@ -92,8 +92,9 @@ def _holds(seen: dict[str, Any], categories: list[Any]) -> bool:
 
 def _xgboost_categories(booster: Any) -> list[list[Any]]:
     """The categories of each column, in the order of their codes; none where it holds numbers."""
-    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
-    kept = learner["gradient_booster"].get("model", {}).get("cats", {}).get("enc", [])
+    trees = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    trees = trees.get("gbtree", trees)  # dart has weights around its trees
+    kept = trees.get("model", {}).get("cats", {}).get("enc", [])
     return [_texts(each) if "offsets" in each else list(each["values"]) for each in kept]
 
 

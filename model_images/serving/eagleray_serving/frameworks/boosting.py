@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from eagleray_serving.columns import Column
+from eagleray_serving.explanations import Explanation
 from eagleray_serving.frameworks import find_model_file, sklearn, unpacked
+from eagleray_serving.frameworks.explainers import Explainer, explanation_of, values_of
 from eagleray_serving.outputs import PREDICT, PREDICT_PROBA, Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
 from eagleray_serving.tensors import Array, Tensor
@@ -22,18 +24,26 @@ class BoostedModel:
         classes: How many labels there are, called 0, 1, …; 0 where the trees tell values.
         scores: For a matrix ``[rows, columns]`` of numbers, in which a category is its code, one value per row, or one
             probability per row (of label 1, if there are two labels) and label.
+        explainer: Explains such a matrix.
         targets: How many labels each row has, whose probabilities the scores are.
     """
 
     own_names: Mapping[str, str] = {}
 
     def __init__(
-        self, signature: Signature, classes: int, scores: Callable[[Array], Array], *, targets: int = 1
+        self,
+        signature: Signature,
+        classes: int,
+        scores: Callable[[Array], Array],
+        explainer: Explainer,
+        *,
+        targets: int = 1,
     ) -> None:
         self.signature: Signature = signature
         self.classes: Array | None = np.arange(classes) if classes else None
         self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
         self._scores = scores
+        self._explainer = explainer
         self._targets = targets
 
     def predict(self, rows: Rows, outputs: Sequence[str]) -> Answer:
@@ -46,6 +56,12 @@ class BoostedModel:
             return {name: answers[name] for name in outputs}
         how = {PREDICT: _labels, PREDICT_PROBA: _probabilities}
         return {name: how[name](scores) for name in outputs}
+
+    def explain(self, rows: Rows) -> Explanation:
+        """What each column adds to the sum of the trees."""
+        return explanation_of(
+            rows, self.classes if self._targets == 1 else None, values_of(self._explainer, _coded(rows))
+        )
 
 
 def _labels(scores: Array) -> Array:

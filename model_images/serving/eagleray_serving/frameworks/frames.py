@@ -1,6 +1,7 @@
 # ruff: noqa: ANN401 - pandas has no types here
 """Rows as scikit-learn's estimators take them: a frame of pandas, or one array."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eagleray_serving.columns import Column, Kind, Missing, hold
+from eagleray_serving.outputs import Answer
 from eagleray_serving.rows import Rows
 from eagleray_serving.tensors import EXACT, Array
 
@@ -37,6 +39,21 @@ def alike(rows: Rows) -> list[tuple[Array, Rows]]:
         (np.array(places), _typed(rows[places], dict(zip(loose, found, strict=True))))
         for found, places in groups.items()
     ]
+
+
+def answered_alike(rows: Rows, answer: Callable[[Rows], Answer]) -> Answer:
+    """What a model answers to rows of which it is given each group of `alike` ones by itself.
+
+    Args:
+        rows: The rows.
+        answer: Answers one group.
+    """
+    groups = alike(rows)
+    if len(groups) == 1:
+        return answer(groups[0][1])
+    order = np.argsort(np.concatenate([places for places, _ in groups]), kind="stable")
+    answers = [answer(group) for _, group in groups]
+    return {name: np.concatenate([each[name] for each in answers])[order] for name in answers[0]}
 
 
 def given_to_model(rows: Rows) -> Any:

@@ -12,6 +12,7 @@ from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.booster_columns import lightgbm_signature
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
 from eagleray_serving.frameworks.device import threads
+from eagleray_serving.frameworks.explainers import Explainer, by_output
 
 SUFFIXES = (".txt", ".lgb")
 
@@ -43,4 +44,10 @@ def _model(booster: Any) -> BoostedModel:
     told = booster.dump_model(num_iteration=1)
     objective = str(told.get("objective", "")).split(" ")[0]
     classes = {"binary": 2, "multiclass": told["num_class"], "multiclassova": told["num_class"]}.get(objective, 0)
-    return BoostedModel(lightgbm_signature(booster), classes, partial(booster.predict, num_threads=threads()))
+    ask = partial(booster.predict, num_threads=threads())
+    width = booster.num_feature() + 1
+    explainer = Explainer(
+        terms=lambda matrix: ask(matrix, pred_contrib=True).reshape(len(matrix), -1, width),
+        raw=lambda matrix: by_output(ask(matrix, raw_score=True)),
+    )
+    return BoostedModel(lightgbm_signature(booster), classes, ask, explainer)

@@ -14,8 +14,10 @@ from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from eagleray_serving.errors import ModelLoadError, first_line
+from eagleray_serving.explanations import Explanation, not_explained
 from eagleray_serving.frameworks import find_model_file
-from eagleray_serving.frameworks.frames import alike, given_to_model
+from eagleray_serving.frameworks.explainers import Explainer, explainer_of, explanation_of, values_of
+from eagleray_serving.frameworks.frames import answered_alike, given_to_model
 from eagleray_serving.frameworks.sklearn_signature import signature_of
 from eagleray_serving.outputs import Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
@@ -33,6 +35,7 @@ class SklearnModel:
 
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
+        self._explainer: Explainer | None = None  # made when it is asked, at the trial
         self.signature: Signature = signature_of(estimator)
         self.classes: Array | None = _classes(estimator)
         self.outputs: tuple[Tensor, ...] = outputs_of(self.classes)
@@ -42,12 +45,21 @@ class SklearnModel:
 
         Two runs for both: the most probable label is not what every estimator predicts.
         """
-        groups = alike(rows)
-        if len(groups) == 1:
-            return self._answer(groups[0][1], outputs)
-        order = np.argsort(np.concatenate([places for places, _ in groups]), kind="stable")
-        answers = [self._answer(group, outputs) for _, group in groups]
-        return {name: np.concatenate([answer[name] for answer in answers])[order] for name in outputs}
+        return answered_alike(rows, lambda group: self._answer(group, outputs))
+
+    def explain(self, rows: Rows) -> Explanation:
+        """What each column adds to what the last estimator says.
+
+        Raises:
+            InvalidInputError: With status 501 where that cannot be told, and why.
+        """
+        if not rows.columns:
+            raise not_explained("explanations are by column, and its rows have none; ask :predict")
+        if self._explainer is None:
+            self._explainer = explainer_of(self._estimator, len(rows.columns))
+        explainer = self._explainer
+        values = answered_alike(rows, lambda group: values_of(explainer, given_to_model(group)))
+        return explanation_of(rows, getattr(self._estimator, "classes_", None), values)
 
     def _answer(self, rows: Rows, outputs: Sequence[str]) -> Answer:
         given = given_to_model(rows)

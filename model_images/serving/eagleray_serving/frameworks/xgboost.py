@@ -14,6 +14,7 @@ from eagleray_serving.frameworks import Model, sklearn
 from eagleray_serving.frameworks.booster_columns import xgboost_signature
 from eagleray_serving.frameworks.boosting import BoostedModel, read_booster
 from eagleray_serving.frameworks.device import cannot_use, on_gpu, threads
+from eagleray_serving.frameworks.explainers import Explainer, by_output
 from eagleray_serving.tensors import Array
 
 SUFFIXES = (".json", ".ubj", ".xgb")
@@ -81,13 +82,18 @@ def _model(booster: Any) -> BoostedModel:
         values: Array = booster.inplace_predict(matrix, iteration_range=trees, validate_features=False)
         return values
 
-    def copied_scores(matrix: Array) -> Array:
+    def copied_scores(matrix: Array, **what: bool) -> Array:
         how: dict[str, Any] = {} if linear else {"iteration_range": trees}
         data = xgboost.DMatrix(matrix, feature_types=booster.feature_types, enable_categorical=True)
-        values: Array = booster.predict(data, validate_features=False, **how)
+        values: Array = booster.predict(data, validate_features=False, **how, **what)
         return values
 
     linear = learner["gradient_booster"]["name"] == "gblinear"  # which has no trees, and no inplace_predict()
     # On a GPU inplace_predict() wants the rows there already, and copies them with a warning where they are not.
     how = copied_scores if linear or cuda else scores
-    return BoostedModel(xgboost_signature(booster), classes, how, targets=targets)
+    width = booster.num_features() + 1
+    explainer = Explainer(
+        terms=lambda matrix: copied_scores(matrix, pred_contribs=True).reshape(len(matrix), -1, width),
+        raw=lambda matrix: by_output(copied_scores(matrix, output_margin=True)),
+    )
+    return BoostedModel(xgboost_signature(booster), classes, how, explainer, targets=targets)

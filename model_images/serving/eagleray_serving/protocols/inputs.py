@@ -4,6 +4,7 @@ Source: https://github.com/open-inference-protocol/oip, specification/protocol/i
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def rows_of(inputs: object, signature: Signature, blob: Blob) -> Rows:
     blob.end()
     if len(tensors) != len(inputs):
         raise InvalidInputError("two tensors have the same name", field="inputs")
-    return _rows(tensors, signature)
+    return rows_in(tensors, signature)
 
 
 def parameter(holder: dict[str, Any], name: str) -> object:
@@ -108,7 +109,17 @@ def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
     return of_objects(flat, shape)
 
 
-def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
+def rows_in(tensors: Mapping[str, Array], signature: Signature) -> Rows:
+    """The rows that tensors hold.
+
+    Args:
+        tensors: One ``[rows, columns]``, or ``[rows]`` or ``[rows, 1]`` of each column; where rows are tensors,
+            ``[rows, ...]`` of each. They hold numbers of numpy, or objects of JSON's types.
+        signature: What the model takes.
+
+    Raises:
+        InvalidInputError: Naming the tensor, and the row where there is one.
+    """
     if signature.text:
         return _text(tensors, signature)
     if signature.tensors:
@@ -125,7 +136,7 @@ def _rows(tensors: dict[str, Array], signature: Signature) -> Rows:
     return _columns(tensors, signature)
 
 
-def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
+def _columns(tensors: Mapping[str, Array], signature: Signature) -> Rows:
     rows = len(next(iter(tensors.values())))
     for name, tensor in tensors.items():
         if tensor.ndim == 2 and tensor.shape[1] != 1:
@@ -146,7 +157,7 @@ def _columns(tensors: dict[str, Array], signature: Signature) -> Rows:
     return of_columns(data, signature)
 
 
-def _tensors(found: dict[str, Array], wanted: tuple[Tensor, ...]) -> Rows:
+def _tensors(found: Mapping[str, Array], wanted: tuple[Tensor, ...]) -> Rows:
     if len(wanted) == 1 and len(found) == 1:  # whatever it is called
         found = {wanted[0].name: next(iter(found.values()))}
     check_names(found, [tensor.name for tensor in wanted])
@@ -165,7 +176,7 @@ def _numbers(values: Array, name: str) -> Array:
     return numbers
 
 
-def _text(tensors: dict[str, Array], signature: Signature) -> Rows:
+def _text(tensors: Mapping[str, Array], signature: Signature) -> Rows:
     (name, tensor), *others = tensors.items()
     if others or (tensor.ndim == 2 and tensor.shape[1] != 1):
         raise InvalidInputError("the model reads text: send one BYTES tensor of shape [rows]", field=name)

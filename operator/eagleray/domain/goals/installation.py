@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from eagleray.api.serving import FRAMEWORKS
+from eagleray.api.model import FRAMEWORKS
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.fleet import Fleet
