@@ -70,6 +70,7 @@ def test_the_application_has_one_deployment() -> None:
         ({"name": None}, "lack name"),
         ({"batching": {"maxSize": 0}}, "maxSize >= 1"),
         ({"batching": {"maxSize": 1, "maxWaitSeconds": "50ms"}}, "maxWaitSeconds >= 0"),
+        ({"cache": {"maxBytes": 0}}, "cache needs maxBytes >= 1"),
     ],
 )
 def test_wrong_args(change: dict[str, Any], words: str) -> None:

@@ -126,6 +126,7 @@ def _of_xgboost() -> list[Entry]:
         _xgboost("binary_file", _xgb(), NUMBERS, PAIRS[:, 0], "model.ubj"),
         _xgboost("labels", _xgb(), NUMBERS, _three()),
         _xgboost("categories", _xgb(enable_categorical=True), TEXT_AND_CODE, PAIRS[:, 0]),
+        _xgboost("dart", _xgb(enable_categorical=True, booster="dart"), TEXT_AND_CODE, PAIRS[:, 0]),
         _xgboost("constant_category", _xgb(enable_categorical=True), CONSTANT, PAIRS[:, 0]),
         _xgboost("several_labels", _xgb(), NUMBERS, PAIRS),
         _xgboost("several_numbers", xgboost.XGBRegressor(n_estimators=4), NUMBERS, np.column_stack([INTENSITY] * 2)),
