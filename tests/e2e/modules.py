@@ -68,6 +68,7 @@ MODULES = {
     "test_examples": _beside("churn"),
     "test_churn": _beside("churn"),
     "test_frameworks": _beside("frameworks", "lightgbm", "xgboost", "onnx"),
+    "test_several_models": _beside("frameworks"),
     "test_recommender": _beside("recommender", "recommender"),
     "test_object_store": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),

@@ -14,7 +14,7 @@ from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.fetch.progress import size
 from eagleray_serving.frameworks.pickle_versions import foreign_version
-from eagleray_serving.memory import resident
+from eagleray_serving.memory import give_back, held
 from eagleray_serving.models import Phase
 
 _OUTCOMES = {Phase.READY: "loaded", Phase.UNLOADED: "unloaded", Phase.FAILED: "failed"}
@@ -86,10 +86,11 @@ class SavedModels:
         return self._file_bytes[name]
 
     def load(self, name: str) -> tuple[AnsweringModel, int]:
-        """Load a model, have it answer once, and measure by how much the process grew."""
-        before = resident()
+        """Load a model, have it answer once, and measure by how much more the process holds."""
+        give_back()  # what was unloaded before
+        before = held()
         model = self._saved[name].load()
-        return model, max(resident() - before, self._file_bytes[name])
+        return model, max(held() - before, self._file_bytes[name])
 
     def check(self, max_bytes: int) -> None:
         """Look at the files of all without running what they hold, and load the first one for a trial.

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,18 @@ def test_a_version_has_one_model_or_several_by_name(
     assert lane.template.model is not None
     assert (lane.template.model.uris, lane.template.model.memory) == (uris, memory)
     assert lane.template.model.sha256 is None
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+BLOCKS = [
+    pytest.param(block, id=f"{page.stem}-{number}")
+    for page in sorted(DOCS.rglob("*.md"))
+    for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE))
+    if "kind: ModelDeployment" in block
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_manifest_of_the_docs_is_taken(block: str) -> None:
+    for manifest in yaml.safe_load_all(block):
+        ModelDeployment.model_validate(manifest)

@@ -102,16 +102,22 @@ async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) ->
 async def test_large_bodies_are_parsed_beside_the_loop(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, content: bytes, headers: Any, thread: str
 ) -> None:
-    parsed_in = []
-    parse = v1.parse_predict
+    parsed_in, unpacked_in = [], []
+    parse, unpack = v1.parse_predict, bodies._unpacked
 
     def recorded(body: bytes, signature: Signature) -> Rows:
         parsed_in.append(threading.current_thread().name)
         return parse(body, signature)
 
+    def unpacked(body: bytes, encoding: str) -> bytes:
+        unpacked_in.append(threading.current_thread().name)
+        return unpack(body, encoding)
+
     monkeypatch.setattr(v1, "parse_predict", recorded)
+    monkeypatch.setattr(bodies, "_unpacked", unpacked)
     assert (await client.post(PREDICT, content=content, headers=headers)).status_code == 200
     assert [name.startswith(thread) for name in parsed_in] == [True]
+    assert [name.startswith("parser") for name in unpacked_in] == [True] * bool(headers)
 
 
 async def test_others_are_answered_while_a_large_body_is_parsed(
