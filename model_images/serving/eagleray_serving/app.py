@@ -119,11 +119,26 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
     """
+    saved = parse_saved(args)
+    batching = parse_batching(args.get("batching"))
+    ingress = serve.ingress()(ModelServer)
+    # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
+    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
+    app: serve.Application = deployment.bind(saved, batching)
+    return app
+
+
+def parse_saved(args: dict[str, Any]) -> Saved:
+    """The model of the args of `build`.
+
+    Raises:
+        ModelLoadError: They name a framework that is not there, or lack something.
+    """
     missing = [key for key in ("framework", "name", "path") if not isinstance(args.get(key), str)]
     if missing:
         raise ModelLoadError(f"the application's args lack {', '.join(missing)}")
     check_framework(args["framework"])
-    saved = Saved(
+    return Saved(
         framework=args["framework"],
         name=args["name"],
         path=Path(args["path"]),
@@ -132,12 +147,6 @@ def build(args: dict[str, Any]) -> serve.Application:
         signature=parse_signature(args.get("signature")),
         warmup=parse_warmup(args.get("warmup")),
     )
-    batching = parse_batching(args.get("batching"))
-    ingress = serve.ingress()(ModelServer)
-    # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
-    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(saved, batching)
-    return app
 
 
 def parse_output(value: object) -> Output:
