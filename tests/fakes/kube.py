@@ -6,15 +6,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed
-from eagleray.kube.errors import AlreadyExistsError, ConflictError, KubeError, NotFoundError, TransientError
+from eagleray.kube.client import FIELD_MANAGER, Listed, LogClient
+from eagleray.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidError,
+    KubeError,
+    NotFoundError,
+    TransientError,
+)
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
 
-class FakeKube(KubeClient):
+class FakeKube(LogClient):
     """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
 
-    `unlisted` says how often a kind's list fails.
+    `unlisted` says how often a kind's list fails, `logs` what Pods print.
     """
 
     def __init__(self, *manifests: Manifest) -> None:
@@ -23,6 +30,7 @@ class FakeKube(KubeClient):
         self.fail: dict[str, list[KubeError]] = {}
         self.ending: set[Ref] = set()
         self.unlisted: Counter[Kind] = Counter()
+        self.logs: dict[Ref, str] = {}
         self._version = 0
         for manifest in manifests:
             self._store(manifest)
@@ -98,6 +106,11 @@ class FakeKube(KubeClient):
         self._version += 1
         del self.objects[ref]
         return None
+
+    async def log(self, ref: Ref, container: str, lines: int) -> str:
+        if ref not in self.logs:
+            raise InvalidError(f"{ref} waits to start", status=400, reason="BadRequest")
+        return self.logs[ref]
 
     def lose(self, manifest: Manifest) -> None:
         """Delete an object while nobody asks."""

@@ -148,11 +148,28 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ModelLoadError: The arguments name a framework that is not there, or lack something.
     """
+    saved = parse_saved(args)
+    batching = parse_batching(args.get("batching"))
+    ingress = serve.ingress()(ModelServer)
+    # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
+    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
+    app: serve.Application = deployment.bind(
+        saved, batching, parse_caching(args.get("cache")), parse_several(args.get("several"))
+    )
+    return app
+
+
+def parse_saved(args: dict[str, Any]) -> Saved:
+    """The model of the args of `build`.
+
+    Raises:
+        ModelLoadError: They name a framework that is not there, or lack something.
+    """
     missing = [key for key in ("framework", "name", "path") if not isinstance(args.get(key), str)]
     if missing:
         raise ModelLoadError(f"the application's args lack {', '.join(missing)}")
     check_framework(args["framework"])
-    saved = Saved(
+    return Saved(
         framework=args["framework"],
         name=args["name"],
         path=Path(args["path"]),
@@ -162,14 +179,6 @@ def build(args: dict[str, Any]) -> serve.Application:
         warmup=parse_warmup(args.get("warmup")),
         transform=args.get("transform"),
     )
-    batching = parse_batching(args.get("batching"))
-    ingress = serve.ingress()(ModelServer)
-    # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
-    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
-    app: serve.Application = deployment.bind(
-        saved, batching, parse_caching(args.get("cache")), parse_several(args.get("several"))
-    )
-    return app
 
 
 async def _models(saved: Saved, batching: Batching, caching: Caching | None, several: Several | None) -> Models:

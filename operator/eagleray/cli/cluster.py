@@ -12,7 +12,7 @@ from eagleray.cli.verbs import Ask, VerbAnswer
 from eagleray.domain.facts import labels
 from eagleray.kube import kubeconfig
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.client import KubeClient, listed
+from eagleray.kube.client import LogClient, listed
 from eagleray.kube.errors import ConflictError, NotFoundError
 from eagleray.kube.kinds import MODEL_DEPLOYMENT, POD, Ref
 
@@ -43,8 +43,8 @@ class Cluster:
         namespace: the namespace.
     """
 
-    def __init__(self, client: KubeClient, namespace: str) -> None:
-        self._client = client
+    def __init__(self, client: LogClient, namespace: str) -> None:
+        self.client = client
         self.namespace = namespace
 
     async def model(self, name: str) -> Model:
@@ -55,7 +55,7 @@ class Cluster:
             KubeError: the API server refuses, or does not answer.
         """
         try:
-            return read(await self._client.get(Ref(MODEL_DEPLOYMENT, self.namespace, name)))
+            return read(await self.client.get(Ref(MODEL_DEPLOYMENT, self.namespace, name)))
         except NotFoundError as e:
             raise CliError(
                 f"ModelDeployment {self.namespace}/{name} is not there; `kubectl get modeldeployments -A` lists all"
@@ -68,7 +68,7 @@ class Cluster:
             KubeError: the API server refuses, or does not answer.
         """
         carried = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: name}
-        pages = listed(self._client, POD, self.namespace, carried)
+        pages = listed(self.client, POD, self.namespace, carried)
         return [read_pod(pod) async for page in pages for pod in page.items]
 
     async def ask(self, name: str, ask: Ask) -> str:
@@ -98,7 +98,7 @@ class Cluster:
         # With the version that was read, the API server refuses to write over what another person asked for meanwhile.
         metadata = {"resourceVersion": model.resource_version, "annotations": changed}
         ref = Ref(MODEL_DEPLOYMENT, self.namespace, model.name)
-        await self._client.patch(ref, {"metadata": metadata}, field_manager=PLUGIN)
+        await self.client.patch(ref, {"metadata": metadata}, field_manager=PLUGIN)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from rich.console import Console, RenderableType
 
-from eagleray.cli import verbs
+from eagleray.cli import batch, verbs
 from eagleray.cli.cluster import Cluster, Target, connect
 from eagleray.cli.draw import draw_revisions, draw_status
 from eagleray.cli.errors import CliError
@@ -136,6 +136,46 @@ def rollback(
 ) -> None:
     """Serve an earlier revision, without touching spec."""
     _ask(name, Target(namespace, context, kubeconfig), lambda d: decide_rollback(d, version, to))
+
+
+@app.command("batch")
+def batch_predict(
+    name: Name,
+    *,
+    input_: Annotated[str, typer.Option("--input", help="URI of a file, a folder, or files (`*`) of rows.")],
+    output: Annotated[str, typer.Option("--output", help="URI of a folder for the answers.")],
+    format_: Annotated[batch.Format | None, typer.Option("--format", help="Else that of the files' endings.")] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", help="Columns that the model is given, in its order, with commas.")
+    ] = None,
+    on_error: Annotated[
+        batch.OnError, typer.Option("--on-error", help="Whether a row that is refused ends it, or is let pass.")
+    ] = "fail",
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Rows that the model is given at once.")
+    ] = None,
+    parallelism: Annotated[int | None, typer.Option("--parallelism", min=1, help="Copies of the model.")] = None,
+    credentials: Annotated[
+        str | None, typer.Option("--credentials", help="Secret for input and output; else that of the model.")
+    ] = None,
+    job: Annotated[str | None, typer.Option("--name", help="Name of the Job.")] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Show its progress until it ends.")] = True,
+    version: Annotated[str | None, typer.Option("--version", help="Version that answers, of several.")] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Answer files of rows (Parquet, CSV, JSON lines) in a Job of the revision that serves."""
+    asked = batch.Asked(input_, output, format_, columns, on_error, batch_size, parallelism, credentials)
+
+    async def predict(cluster: Cluster) -> str | None:
+        made = await batch.start(cluster, name, version, job, asked)
+        typer.echo(f"Job {cluster.namespace}/{made}")
+        return await batch.follow(cluster, made, typer.echo) if follow else None
+
+    why = _run(Target(namespace, context, kubeconfig), predict)
+    if why is not None:
+        _fail(f"{why}; what is finished is kept: delete the Job and ask again to go on")
 
 
 def _ask(name: str, target: Target, ask: verbs.Ask) -> None:

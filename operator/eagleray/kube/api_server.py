@@ -12,7 +12,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from eagleray.kube import kubeconfig
-from eagleray.kube.client import FIELD_MANAGER, KubeClient, Listed, selector
+from eagleray.kube.client import FIELD_MANAGER, Listed, LogClient, selector
 from eagleray.kube.errors import InvalidError, TransientError, error_for
 from eagleray.kube.kinds import Kind, Manifest, Ref
 
@@ -79,7 +79,7 @@ def _ignore(_method: str, _code: str, _seconds: float) -> None:
     pass
 
 
-class ApiServer(KubeClient):
+class ApiServer(LogClient):
     """The API server behind a `kubernetes.aio` configuration.
 
     Args:
@@ -208,19 +208,31 @@ class ApiServer(KubeClient):
         answer = await self._call(_Request("DELETE", ref.kind.path(ref.namespace, ref.name), options, ref=ref))
         return answer if _is_ending(answer, ref) else None
 
+    async def log(self, ref: Ref, container: str, lines: int) -> str:  # noqa: D102
+        path = ref.kind.path(ref.namespace, ref.name, "log")
+        query = {"container": container, "tailLines": str(lines), "timestamps": "true"}
+        request = _Request("GET", path, query=query, ref=ref)
+        status, text = await self._exchange(request)
+        if status >= 400:
+            _parse(request, status, text)
+        return text.decode(errors="replace")
+
     async def _call(self, request: _Request) -> Manifest:
+        return _parse(request, *await self._exchange(request))
+
+    async def _exchange(self, request: _Request) -> tuple[int, bytes]:
         started = asyncio.get_running_loop().time()
         code = "<error>"
         try:
-            status, text = await self._send(request)
-            code = str(status)
+            answer = await self._send(request)
+            code = str(answer[0])
         except TimeoutError as e:
             raise TransientError(f"{request}: no answer in {self._timeout.total:g} s") from e
         except (aiohttp.ClientError, OSError) as e:
             raise TransientError(f"{request}: {e or type(e).__name__}") from e
         finally:
             self._observe(request.method, code, asyncio.get_running_loop().time() - started)
-        return _parse(request, status, text)
+        return answer
 
     async def _send(self, request: _Request) -> tuple[int, bytes]:
         serialized = await self._client.param_serialize(

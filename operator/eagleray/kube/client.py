@@ -123,6 +123,23 @@ class KubeClient(Protocol):
         """
 
 
+class LogClient(KubeClient, Protocol):
+    """Reads what containers print too, which people want to see and the operator does not."""
+
+    async def log(self, ref: Ref, container: str, lines: int) -> str:
+        """The last lines that a container of a Pod has printed, each after its time and a space.
+
+        Args:
+            ref: the Pod.
+            container: the container.
+            lines: how many.
+
+        Raises:
+            NotFoundError: the Pod is not there.
+            InvalidError: the container has not started.
+        """
+
+
 async def listed(
     client: KubeClient, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
 ) -> AsyncIterator[Listed]:

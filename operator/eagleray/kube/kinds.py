@@ -58,6 +58,7 @@ DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+JOB = Kind("batch/v1", "Job", "jobs")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 NODE = Kind("v1", "Node", "nodes")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
@@ -76,7 +77,7 @@ CHILDREN: tuple[Kind, ...] = (
 CHILD_LABELS: Mapping[str, str] = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: ""}
 HELD: tuple[Kind, ...] = (MODEL_DEPLOYMENT, *CHILDREN)
 
-KINDS: Mapping[tuple[str, str], Kind] = {(k.api_version, k.kind): k for k in (*HELD, SECRET, LEASE, EVENT)}
+KINDS: Mapping[tuple[str, str], Kind] = {(k.api_version, k.kind): k for k in (*HELD, SECRET, JOB, LEASE, EVENT)}
 
 
 @dataclass(frozen=True, slots=True, order=True)

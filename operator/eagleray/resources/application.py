@@ -48,7 +48,7 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
     if template.model:
         application |= {
             "import_path": MODEL_SERVER,
-            "args": _model_args(revision, template.model),
+            "args": model_args(revision, template.model),
             "deployments": [
                 _deployment(group, replicas) | _HEALTH | _model_concurrency(template) for group in revision.groups
             ],
@@ -67,7 +67,13 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
     }
 
 
-def _model_args(revision: Revision, model: Model) -> dict[str, Any]:
+def model_args(revision: Revision, model: Model) -> dict[str, Any]:
+    """Build the args of the model server, which say what it serves and how.
+
+    Args:
+        revision: the revision.
+        model: its model.
+    """
     told = model.model_dump(by_alias=True, exclude_none=True, include={"class_", "args", "signature", "transform"})
     return {
         "framework": model.framework,

@@ -78,15 +78,25 @@ def worker_env(revision: Revision, group: WorkerGroup, *, memory_limited: bool) 
         "RAY_NUM_REDIS_GET_RETRIES": str(HEAD_LOOKUPS),
         "RAY_memory_monitor_refresh_ms": str(MEMORY_MONITOR_MS if memory_limited else 0),
     }
-    if revision.template.model and group.has_device_of(*_GPU_VENDORS):
-        own[_DEVICE] = "gpu"
-    return _env(revision, own)
+    return _env(revision, own | _device(revision, group))
+
+
+def batch_env(revision: Revision, group: WorkerGroup) -> list[dict[str, Any]]:
+    """Build the environment of a batch prediction: no Ray cluster of ours is joined there."""
+    own = {"HOME": TMP, "TMPDIR": TMP, **_device(revision, group)}
+    ours = {name: {"name": name, "value": value} for name, value in own.items()}
+    return list((ours | user_env(revision)).values())
 
 
 def user_env(revision: Revision) -> dict[str, dict[str, Any]]:
     """The user's variables, by name."""
     env = revision.template.env or []
     return {e.name: e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in env}
+
+
+def _device(revision: Revision, group: WorkerGroup) -> dict[str, str]:
+    on_gpu = revision.template.model and group.has_device_of(*_GPU_VENDORS)
+    return {_DEVICE: "gpu"} if on_gpu else {}
 
 
 def _env(revision: Revision, own: Mapping[str, str]) -> list[dict[str, Any]]:

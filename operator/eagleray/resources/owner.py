@@ -17,6 +17,12 @@ def reference_to(live: Mapping[str, Any]) -> dict[str, Any]:
     return _reference(live["apiVersion"], live["kind"], meta["name"], meta["uid"])
 
 
+def dependent_on(live: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the reference of what only goes when its owner goes: any user may write it, and nothing looks after it."""
+    meta = live["metadata"]
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "name": meta["name"], "uid": meta["uid"]}
+
+
 def _reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
     return {
         "apiVersion": api_version,

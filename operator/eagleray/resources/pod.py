@@ -1,8 +1,9 @@
 """What head and worker Pods have in common."""
 
+import json
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
 from eagleray.api.placement import Placement
 from eagleray.domain.facts.ports import RAYLET
@@ -39,6 +40,34 @@ class PodSettings:
     max_model_bytes: int = MAX_MODEL_BYTES
     fleet: Fleet = field(default_factory=Fleet)
     leaving: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """What lasts of them, as JSON."""
+        lasting = {
+            "imagePullPolicy": self.image_pull_policy,
+            "imagePullSecrets": self.image_pull_secrets,
+            "maxModelBytes": self.max_model_bytes,
+            "fleet": self.fleet.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        }
+        return json.dumps(lasting, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read them back.
+
+        Raises:
+            ValueError: it is not what `text` gives: another version of the operator wrote it.
+        """
+        try:
+            found = json.loads(text)
+            return cls(
+                image_pull_policy=found["imagePullPolicy"],
+                image_pull_secrets=tuple(found["imagePullSecrets"]),
+                max_model_bytes=found["maxModelBytes"],
+                fleet=Fleet.model_validate(found["fleet"]),
+            )
+        except (KeyError, TypeError) as e:
+            raise ValueError(f"not the settings of Pods: {text}") from e
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +116,30 @@ def build_pod(
             "annotations": {"argocd.argoproj.io/ignore-restart-policy": "true"},
             "ownerReferences": [owner],
         },
-        "spec": {
-            "restartPolicy": "Never",
-            "enableServiceLinks": False,
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER_ID,
-                "runAsGroup": USER_ID,
-                "fsGroup": USER_ID,
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            **_pull_secrets(revision, settings),
-            **spec,
+        "spec": {**restricted(revision, settings), **spec},
+    }
+
+
+def restricted(revision: Revision, settings: PodSettings) -> dict[str, Any]:
+    """Build what every Pod of the revision's image has in its spec: no rights, and secrets to pull the image with.
+
+    Args:
+        revision: the revision.
+        settings: the operator's.
+    """
+    return {
+        "restartPolicy": "Never",
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **_pull_secrets(revision, settings),
     }
 
 

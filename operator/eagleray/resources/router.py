@@ -108,7 +108,10 @@ def build_deployment(
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(config, router_name(config.name), owner),
+        "metadata": {
+            **_metadata(config, router_name(config.name), owner),
+            "annotations": {names.POD_SETTINGS_ANNOTATION: settings.text()},
+        },
         "spec": {
             "replicas": REPLICAS,
             "revisionHistoryLimit": 1,

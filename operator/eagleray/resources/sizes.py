@@ -11,11 +11,27 @@ from eagleray.domain.goals.groups import WorkerGroup
 _MIB = 1024 * 1024
 DEFAULT_CPU = Decimal("0.5")
 DEFAULT_MEMORY = Decimal(512 * _MIB)
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What a Pod needs beside its replicas.
+
+    Attributes:
+        cpu: CPUs that are requested.
+        cpu_limit: CPUs on top of a limit: it also throttles the start of Ray, which has several CPU seconds to do.
+        memory: bytes.
+    """
+
+    cpu: Decimal
+    cpu_limit: Decimal
+    memory: Decimal
+
+
 # Raylet and its two agents, measured at 240 MiB without any replica, and an object store that was touched.
-OVERHEAD_MEMORY = Decimal(320 * _MIB)
-OVERHEAD_CPU = Decimal("0.05")
-# A limit on CPU also throttles the start of Ray, which has several CPU seconds to do.
-OVERHEAD_CPU_LIMIT = Decimal("0.5")
+WORKER_OVERHEAD = Overhead(Decimal("0.05"), Decimal("0.5"), Decimal(320 * _MIB))
+# A head and a worker in one, and Ray Data: what leads has 250 MiB, and so has each of its three helpers.
+BATCH_OVERHEAD = Overhead(Decimal("0.25"), Decimal(1), Decimal(1536 * _MIB))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +58,22 @@ def replica_size(group: WorkerGroup) -> ReplicaSize:
     return ReplicaSize(cpus=max(1, math.ceil(cpu)), gpus=gpus, memory=memory)
 
 
-def worker_resources(group: WorkerGroup) -> dict[str, dict[str, str]]:
-    """Size a worker Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them."""
+def pod_resources(group: WorkerGroup, overhead: Overhead = WORKER_OVERHEAD) -> dict[str, dict[str, str]]:
+    """Size a Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them."""
     count = group.replicas_per_pod
     requests, limits = _requests(group), _limits(group)
     return {
-        "requests": {name: _total(name, value, count, OVERHEAD_CPU) for name, value in requests.items()},
-        "limits": {name: _total(name, value, count, OVERHEAD_CPU_LIMIT) for name, value in limits.items()},
+        "requests": {name: _total(name, value, count, overhead.cpu, overhead) for name, value in requests.items()},
+        "limits": {name: _total(name, value, count, overhead.cpu_limit, overhead) for name, value in limits.items()},
     }
 
 
-def _total(name: str, value: str, count: int, cpu_overhead: Decimal) -> str:
+def _total(name: str, value: str, count: int, cpus: Decimal, overhead: Overhead) -> str:
     amount = parse_quantity(value) * count
     if name == "cpu":
-        return format_quantity(amount + cpu_overhead)
+        return format_quantity(amount + cpus)
     if name == "memory":
-        return format_bytes(amount + OVERHEAD_MEMORY)
+        return format_bytes(amount + overhead.memory)
     return format_bytes(amount) if name == "ephemeral-storage" else format_quantity(amount)
 
 

@@ -25,7 +25,7 @@ from eagleray.resources.pod import (
     scratch_mounts,
     scratch_volumes,
 )
-from eagleray.resources.sizes import replica_size, worker_resources
+from eagleray.resources.sizes import pod_resources, replica_size
 from eagleray.resources.storage import FETCH_CONTAINER, ModelStorage, model_storage
 
 # The raylet's own answer: it stays good when the head is gone, as the replicas do.
@@ -67,7 +67,7 @@ def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, An
         **_placement(revision, group, pod),
     }
     if storage:
-        spec["initContainers"] = [_fetch(revision, group, pod, storage)]
+        spec["initContainers"] = [fetch_container(revision, group, pod, storage)]
     identity = PodIdentity(worker_name(revision, incarnation, place.index), "worker", incarnation, group.name)
     found = build_pod(revision, identity, owner, pod, spec)
     if group.placement is not None and group.placement.accelerator:
@@ -83,7 +83,7 @@ def _ray(
     revision: Revision, group: WorkerGroup, incarnation: int, pod: PodSettings, storage: ModelStorage | None
 ) -> dict[str, Any]:
     size, count = replica_size(group), group.replicas_per_pod
-    resources = worker_resources(group)
+    resources = pod_resources(group)
     return container(
         revision,
         RAY_CONTAINER,
@@ -107,8 +107,16 @@ def _ray(
     )
 
 
-def _fetch(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
-    resources = worker_resources(group)
+def fetch_container(revision: Revision, group: WorkerGroup, pod: PodSettings, storage: ModelStorage) -> dict[str, Any]:
+    """Build the init container that brings the model into a Pod.
+
+    Args:
+        revision: the revision.
+        group: the worker group that the Pod is made of.
+        pod: the operator's settings.
+        storage: what the model adds to the Pod.
+    """
+    resources = pod_resources(group)
     own = {each["name"]: each for each in ({"name": "HOME", "value": TMP}, *storage.variables)}
     return container(
         revision,

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -60,11 +61,9 @@ class StoreDownload(Download):
 
     def attempt(self) -> None:
         """Download what is missing."""
-        parts = urlsplit(self._uri.text)
-        path = f"{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}".rstrip("/")
         try:
-            self._filesystem = self._filesystem or _filesystem(self._uri)
-            self._copy(path)
+            self._filesystem = self._filesystem or open_filesystem(self._uri)
+            self._copy(path_of(self._uri))
         except (FetchError, TransientError):
             raise
         except Exception as error:
@@ -78,20 +77,18 @@ class StoreDownload(Download):
         what = f"{type(error).__name__}: {first_line}"
         if isinstance(error, FileNotFoundError):
             return self._failed(f"there is no such object; check spec.model.uri{_HIDDEN.get(self._uri.scheme, '')}")
-        if _refused(error):
+        if is_refused(error):
             return self._failed(f"access refused ({what}); {_remedy(self._uri)}")
         return TransientError(f"the store answered {what}")
 
     def _copy(self, path: str) -> None:
         self._filesystem.invalidate_cache()
-        found = self._filesystem.find(path, detail=True)
-        if isinstance(found, list):  # adlfs, of a single object
-            found = {name: self._filesystem.info(name) for name in found}
+        found = find(self._filesystem, path)
         if not found:
             raise FileNotFoundError(path)
         root = self._filesystem._strip_protocol(path)  # noqa: SLF001 - fsspec's own name for it, part of its interface to callers
         targets = {name: self._target(PurePosixPath(name).relative_to(root)) for name in found}
-        versions = {name: tuple(info.get(key) for key in _VERSION) for name, info in found.items()}
+        versions = {name: version_of(info) for name, info in found.items()}
         if versions != self._versions:
             remove(self._to)
         self._versions = versions
@@ -116,11 +113,31 @@ class StoreDownload(Download):
         return self._to / relative
 
 
+def path_of(uri: ModelUri) -> str:
+    """Where an object store's filesystem finds what is at a URI."""
+    parts = urlsplit(uri.text)
+    return f"{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}".rstrip("/")
+
+
+def find(filesystem: Any, path: str) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - fsspec has no types
+    """The object at a path, or those below it, and what the store says of each."""
+    found = filesystem.find(path, detail=True)
+    if isinstance(found, list):  # adlfs, of a single object
+        return {name: filesystem.info(name) for name in found}
+    return dict(found)
+
+
+def version_of(info: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What changes with an object, of what its store says of it; the size first."""
+    return tuple(info.get(key) for key in _VERSION)
+
+
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _refused(error: Exception) -> bool:
+def is_refused(error: Exception) -> bool:
+    """Whether a store's client raised for want of the right credentials."""
     if isinstance(error, PermissionError) or type(error).__name__ in _NO_CREDENTIALS:
         return True
     response = getattr(error, "response", None)
@@ -128,7 +145,12 @@ def _refused(error: Exception) -> bool:
     return status in _REFUSED_STATUS or str(error).startswith("Forbidden")  # all that gcsfs keeps of a 403
 
 
-def _filesystem(uri: ModelUri) -> Any:  # noqa: ANN401 - fsspec has no types
+def open_filesystem(uri: ModelUri) -> Any:  # noqa: ANN401 - fsspec has no types
+    """The filesystem of a URI's store, which reads credentials from the environment.
+
+    Raises:
+        FetchError: The image has none for this store, or the environment makes no sense to it.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
@@ -142,4 +164,9 @@ def _filesystem(uri: ModelUri) -> Any:  # noqa: ANN401 - fsspec has no types
 
 
 def _remedy(uri: ModelUri) -> str:
-    return f"name a Secret with {_CREDENTIALS[uri.scheme]} in model.credentials"
+    return f"name a Secret with {variables(uri)} in model.credentials"
+
+
+def variables(uri: ModelUri) -> str:
+    """The variables that a store's client reads credentials from, for messages."""
+    return _CREDENTIALS[uri.scheme]

@@ -16,6 +16,12 @@ CAPACITY_ANNOTATION = "eagleray.dev/capacity-type"
 ON_DEMAND = "on-demand"
 # Of a worker: the nodes that were about to go when it was made, where it must not run.
 KEPT_OFF_ANNOTATION = "eagleray.dev/kept-off-nodes"
+# Of the router's Deployment, which is there as long as its object: what the operator's settings say of Pods, for those
+# that are made of a revision by others.
+POD_SETTINGS_ANNOTATION = "eagleray.dev/pod-settings"
+# Of a batch prediction, which is none of our children: the ModelDeployment. Its manager must be another than ours.
+BATCH = "eagleray.dev/batch"
+BATCH_MANAGER = "kubectl-eagleray"
 
 # What kopf watches and observe lists: our children alone.
 MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"
