@@ -124,10 +124,10 @@ def stable_revision(model: Model, version: str | None) -> str:
 
 
 def read_revision_of(content: Manifest, model: Model) -> Revision:
-    """Read a revision of a saved model.
+    """Read a revision of one saved model.
 
     Raises:
-        CliError: it is an application, or of another version of the operator.
+        CliError: it is an application, has several models, or is of another version of the operator.
     """
     try:
         revision = read_revision(content, model.name)
@@ -135,6 +135,8 @@ def read_revision_of(content: Manifest, model: Model) -> Revision:
         raise CliError("the revision is unknown to this plugin; install the plugin of the operator's version") from e
     if revision.template.model is None:
         raise CliError(f"{model.place} serves an application; only a saved model (spec.model) answers files of rows")
+    if revision.template.model.models:
+        raise CliError(f"{model.place} has several models (spec.model.models); only a single one answers files of rows")
     return revision
 
 

@@ -17,6 +17,7 @@ from fakes.kube import FakeKube
 from unit.cli.objects import OLD, ago, manifest, version
 
 PLACES = ["--input", "s3://in/rows", "--output", "s3://out/1"]
+SEVERAL = {"framework": "sklearn", "models": [{"name": "a", "uri": "pvc://models/a/1"}]}
 Typed = Callable[..., Result]
 
 
@@ -124,6 +125,7 @@ def test_what_is_refused(words: list[str], message: str, typed: Typed, server: F
         ([manifest(versions=[version(stable=None)]), content(), router()], "no revision of shop/churn has served yet"),
         ([manifest(versions=[version("a"), version("b")]), content(), router()], "has several versions (a, b)"),
         ([manifest(), content(app={"importPath": "a:b"}), router()], "serves an application; only a saved model"),
+        ([manifest(), content(model=SEVERAL), router()], "several models (spec.model.models); only a single one"),
         ([manifest(), router()], f"ControllerRevision shop/{OLD} is not there"),
         ([manifest(), content(), {**router(), "metadata": {"name": "churn-router", "namespace": "shop"}}], "plugin"),
     ],
