@@ -93,7 +93,9 @@ class Calls:
         service = self._service
         asked = await self._bodies.parsed(request, self._asked)
         prediction = await service.predict(asked.rows)
-        return messages.infer_response(service.name, prediction.outputs, asked), prediction.batch_rows
+        outputs = prediction.outputs
+        message = await self._bodies.written(outputs, lambda: messages.infer_response(service.name, outputs, asked))
+        return message, prediction.batch_rows
 
     def _asked(self, body: bytes) -> InferRequest:
         service = self._service

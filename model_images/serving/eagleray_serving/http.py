@@ -80,7 +80,8 @@ class _Handlers:
         signature = self._service.signature
         rows = await self._bodies.parsed(request, lambda body: v1.parse_predict(body, signature))
         prediction = await self._service.predict(rows)
-        return _json(v1.predict_response(prediction.outputs), batch_rows=prediction.batch_rows)
+        outputs, batch_rows = prediction.outputs, prediction.batch_rows
+        return await self._bodies.written(outputs, lambda: _json(v1.predict_response(outputs), batch_rows=batch_rows))
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
@@ -91,8 +92,12 @@ class _Handlers:
             request, lambda body: v2.parse_infer(body, service.signature, names, json_bytes, own_names)
         )
         prediction = await service.predict(asked.rows)
-        body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
+
+        def write() -> Response:
+            body, blobs = v2.infer_response(service.name, prediction.outputs, asked)
+            return _json(body, batch_rows=prediction.batch_rows, blobs=blobs)
+
+        return await self._bodies.written(prediction.outputs, write)
 
     async def call(self, request: Request) -> Response:
         body, rows = await self._calls.answer(request.path_params["method"], request)

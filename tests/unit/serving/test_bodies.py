@@ -93,8 +93,8 @@ async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) ->
     ("content", "headers", "thread"),
     [
         (rows(3), {}, "MainThread"),
-        (rows(60_000), {}, "parser"),
-        (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "parser"),
+        (rows(60_000), {}, "bodies"),
+        (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "bodies"),
     ],
     ids=["small", "large", "packed"],
 )
@@ -111,6 +111,23 @@ async def test_large_and_packed_bodies_are_parsed_beside_the_loop(
     monkeypatch.setattr(v1, "parse_predict", recorded)
     assert (await client.post(PREDICT, content=content, headers=headers)).status_code == 200
     assert [name.startswith(thread) for name in parsed_in] == [True]
+
+
+@pytest.mark.parametrize(("count", "thread"), [(3, "MainThread"), (bodies.LARGE_ANSWER_VALUES + 1, "bodies")])
+async def test_large_answers_are_written_beside_the_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, count: int, thread: str
+) -> None:
+    written_in = []
+    write = v1.predict_response
+
+    def recorded(answer: Answer) -> dict[str, Any]:
+        written_in.append(threading.current_thread().name)
+        return write(answer)
+
+    monkeypatch.setattr(v1, "predict_response", recorded)
+    answered = await client.post(PREDICT, content=rows(count))
+    assert answered.json() == {"predictions": [2 * row for row in range(count)]}
+    assert [name.startswith(thread) for name in written_in] == [True]
 
 
 async def test_others_are_answered_while_a_large_body_is_parsed(
