@@ -60,9 +60,19 @@ class Connection:
         lines = head.decode().lower().split("\r\n")
         if not lines[0].startswith("http/1.1 200"):
             raise RuntimeError(lines[0])
-        length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
-        await self._reader.readexactly(length)
+        length = next((int(line.split(":")[1]) for line in lines if line.startswith("content-length:")), None)
+        if length is None:
+            await self._chunks()
+        else:
+            await self._reader.readexactly(length)
         return time.perf_counter() - began
+
+    async def _chunks(self) -> None:
+        """Read a body that was sent in chunks."""
+        size = None
+        while size != 0:
+            size = int(await self._reader.readuntil(b"\r\n"), 16)
+            await self._reader.readexactly(size + 2)
 
     def close(self) -> None:
         """Disconnect."""
