@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from bench import batching, mirror, report, router, servers, shift, start, vision
+from bench import batching, mirror, report, router, shift, start, vision
 from bench.scale import run as scale
+from bench.servers import run as servers
 from e2e.cluster import Cluster
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import Then
@@ -20,12 +21,15 @@ def main() -> None:
     parser.add_argument("--mirror", action="store_true", help="only what a mirrored version costs")
     parser.add_argument("--batching", action="store_true", help="only what batching is worth")
     parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
-    parser.add_argument("--servers", action="store_true", help="only our server beside MLServer")
+    parser.add_argument("--servers", action="store_true", help="only our model server and its peers; needs no cluster")
     parser.add_argument("--scale", action="store_true", help="only what many models cost; needs no cluster")
     parser.add_argument("--objects", type=int, action="append", help="with --scale: how many, once or more often")
     args = parser.parse_args()
     if args.scale:
         scale.run(args.objects or scale.OBJECTS)
+        return
+    if args.servers:
+        servers.run()
         return
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))
@@ -33,10 +37,6 @@ def main() -> None:
     if args.batching:
         say(f"batching: {batching.ROUNDS} rounds of each way, some two minutes a round")
         batching.write(batching.measure(given))
-        return
-    if args.servers:
-        say("servers: one payment at a time, then many in a request; some six minutes")
-        servers.write(servers.measure(given))
         return
     if args.vision:
         say(f"vision: {vision.ROUNDS} rounds at {len(vision.RATES)} rates")

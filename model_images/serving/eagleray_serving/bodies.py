@@ -1,4 +1,7 @@
-"""Bodies of requests: read and unpacked within a bound, and parsed beside the event loop where that takes long."""
+"""Bodies of requests: read and unpacked within a bound, and parsed beside the event loop where that takes long.
+
+Answers are written there too where they are large.
+"""
 
 import asyncio
 import zlib
@@ -10,11 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from eagleray_serving.errors import InvalidInputError
+from eagleray_serving.outputs import Answer
 
 MAX_BODY_BYTES: Final = 64 * 2**20
 """Largest request body in bytes, as sent and unpacked; the router's limit is usually smaller."""
 LARGE_BODY_BYTES: Final = 256 * 2**10
 """Largest body in bytes that the event loop parses itself: a few milliseconds."""
+LARGE_ANSWER_VALUES: Final = 2**14
+"""Most values of an answer that the event loop writes itself: a few milliseconds where they are text."""
 
 _THREADS = 2
 # What zlib calls each: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1
@@ -22,13 +28,14 @@ _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate
 _ACCEPTED = {"accept-encoding": "gzip, deflate"}
 
 Parsed = TypeVar("Parsed")
+Written = TypeVar("Written")
 
 
 class Bodies:
-    """Reads and parses bodies: large and packed ones in a few threads, so that others are answered meanwhile."""
+    """Parses and writes bodies: large and packed ones in a few threads, so that others are answered meanwhile."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="parser")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bodies")
 
     async def parsed(self, request: Request, parse: Callable[[bytes], Parsed]) -> Parsed:
         """What a function makes of a request's body.
@@ -55,6 +62,17 @@ class Bodies:
         if size is not None and size <= LARGE_BODY_BYTES:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def written(self, answer: Answer, write: Callable[[], Written]) -> Written:
+        """What a function makes of an answer.
+
+        Args:
+            answer: What the model answered.
+            write: Takes long where that is large.
+        """
+        if sum(values.size for values in answer.values()) <= LARGE_ANSWER_VALUES:
+            return write()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, write)
 
 
 async def _read(request: Request) -> bytes:

@@ -95,7 +95,9 @@ class Calls:
             told = (service.signature, service.output_names, service.own_names)
             asked = await self._bodies.aside(call.ByteSize(), lambda: messages.parse_infer(call, *told))
             prediction = await service.predict(asked.rows)
-            return messages.infer_response(service.name, prediction.outputs, asked), prediction
+        outputs = prediction.outputs
+        message = await self._bodies.written(outputs, lambda: messages.infer_response(name, outputs, asked))
+        return message, prediction
 
     async def _about(self, method: str, body: bytes) -> bytes:
         if method == "ServerLive":

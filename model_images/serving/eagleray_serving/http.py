@@ -90,7 +90,8 @@ class _Handlers:
             signature = service.signature
             rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
             prediction = await service.predict(rows)
-        return _json(v1.predict_response(prediction.outputs), headers=_headers(prediction))
+        outputs, headers = prediction.outputs, _headers(prediction)
+        return await self._bodies.written(outputs, lambda: _json(v1.predict_response(outputs), headers=headers))
 
     async def explain(self, request: Request) -> Response:
         body = await self._read(request)
@@ -107,8 +108,12 @@ class _Handlers:
             told = (service.signature, service.output_names, json_bytes, service.own_names)
             asked = await self._bodies.aside(len(body), lambda: v2.parse_infer(body, *told))
             prediction = await service.predict(asked.rows)
-        answer, blobs = v2.infer_response(service.name, prediction.outputs, asked)
-        return _json(answer, headers=_headers(prediction), blobs=blobs)
+
+        def write() -> Response:
+            answer, blobs = v2.infer_response(service.name, prediction.outputs, asked)
+            return _json(answer, headers=_headers(prediction), blobs=blobs)
+
+        return await self._bodies.written(prediction.outputs, write)
 
     async def call(self, request: Request) -> Response:
         body, prediction = await self._calls.answer(request.path_params["method"], request)

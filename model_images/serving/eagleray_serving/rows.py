@@ -1,7 +1,7 @@
 """Rows of a request: checked against what the model was trained on, held as one array or as one for each column."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +26,9 @@ class Signature:
         tensors: What a row is where it is no list of columns: one tensor, or one of each.
         every: What each column is, where the model does not say how many there are.
         spaceless: Whether names have ``_`` where those of the training frame may have had spaces, which are taken too.
+
+    Attributes:
+        numeric: The type of numbers that every column holds; None where they differ, or hold something else.
     """
 
     columns: tuple[Column, ...] | None
@@ -35,18 +38,18 @@ class Signature:
     tensors: tuple[Tensor, ...] = ()
     every: Column = _ANY
     spaceless: bool = False
+    numeric: np.dtype[Any] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Decide once what every request asks."""
+        dtypes = {column.dtype if column.kind is Kind.NUMBER else None for column in self.columns or ()}
+        object.__setattr__(self, "numeric", dtypes.pop() if len(dtypes) == 1 else None)
 
     @property
     def vague(self) -> bool:
         """Whether the model does not say what it takes."""
         told = self.columns is not None or self.text or self.objects
         return not told and all(tensor.shape is None for tensor in self.tensors)
-
-    @property
-    def numeric(self) -> np.dtype[Any] | None:
-        """The type of numbers that every column holds; None where they differ, or hold something else."""
-        dtypes = {column.dtype if column.kind is Kind.NUMBER else None for column in self.columns or ()}
-        return dtypes.pop() if len(dtypes) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +158,13 @@ def of_matrix(values: Array, signature: Signature) -> Rows:
     Raises:
         InvalidInputError: Naming the row and the field.
     """
-    columns = signature.columns or _placed(values.shape[1], signature)
+    known = signature if signature.columns else replace(signature, columns=_placed(values.shape[1], signature))
+    columns = known.columns or ()
     if signature.vague and signature.every.kind is Kind.ANY and _exact(values):
         return Rows((np.ascontiguousarray(values, dtype=np.float64),), columns)
-    if (fitting := _fitting(values, replace(signature, columns=columns))) is not None:
+    if (fitting := _fitting(values, known)) is not None:
         return fitting
-    return _held([values[:, place] for place in range(len(columns))], columns, named=signature.named)
+    return _held([values[:, place] for place in range(len(columns))], columns, named=known.named)
 
 
 def of_columns(values: Mapping[str, Sequence[Any] | Array], signature: Signature) -> Rows:

@@ -209,7 +209,7 @@ def aged(name: str, tag: str, seconds: float) -> str:
 
 def test_only_what_is_old_and_of_another_content_is_forgotten(docker: Docker) -> None:
     tags = images.tags("os")
-    of_this_checkout = [aged(name, tags[name], 100 * build.UNUSED_S) for name in ("torch-gpu", "square", "mlserver")]
+    of_this_checkout = [aged(name, tags[name], 100 * build.UNUSED_S) for name in ("torch-gpu", "square", "monitored")]
     of_another_today = aged("square", "aaaaaaaaaaaa", build.UNUSED_S / 2)
     superseded = aged("square", OLD, 2 * build.UNUSED_S)
     unknown = images.reference("square", "bbbbbbbbbbbb")

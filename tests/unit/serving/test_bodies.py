@@ -93,9 +93,9 @@ async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) ->
     ("content", "headers", "thread"),
     [
         (rows(3), {}, "MainThread"),
-        (rows(60_000), {}, "parser"),
+        (rows(60_000), {}, "bodies"),
         (gzip.compress(rows(3)), {"content-encoding": "gzip"}, "MainThread"),
-        (gzip.compress(rows(60_000)), {"content-encoding": "gzip"}, "parser"),
+        (gzip.compress(rows(60_000)), {"content-encoding": "gzip"}, "bodies"),
     ],
     ids=["small", "large", "small when unpacked", "large when unpacked"],
 )
@@ -117,7 +117,24 @@ async def test_large_bodies_are_parsed_beside_the_loop(
     monkeypatch.setattr(bodies, "_unpacked", unpacked)
     assert (await client.post(PREDICT, content=content, headers=headers)).status_code == 200
     assert [name.startswith(thread) for name in parsed_in] == [True]
-    assert [name.startswith("parser") for name in unpacked_in] == [True] * bool(headers)
+    assert [name.startswith("bodies") for name in unpacked_in] == [True] * bool(headers)
+
+
+@pytest.mark.parametrize(("count", "thread"), [(3, "MainThread"), (bodies.LARGE_ANSWER_VALUES + 1, "bodies")])
+async def test_large_answers_are_written_beside_the_loop(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, count: int, thread: str
+) -> None:
+    written_in = []
+    write = v1.predict_response
+
+    def recorded(answer: Answer) -> dict[str, Any]:
+        written_in.append(threading.current_thread().name)
+        return write(answer)
+
+    monkeypatch.setattr(v1, "predict_response", recorded)
+    answered = await client.post(PREDICT, content=rows(count))
+    assert answered.json() == {"predictions": [2 * row for row in range(count)]}
+    assert [name.startswith(thread) for name in written_in] == [True]
 
 
 async def test_others_are_answered_while_a_large_body_is_parsed(

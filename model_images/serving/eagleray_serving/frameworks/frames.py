@@ -26,8 +26,10 @@ def alike(rows: Rows) -> list[tuple[Array, Rows]]:
     Returns:
         The places of each group's rows, and these.
     """
+    if rows.matrix is not None:
+        return [(np.arange(len(rows)), rows)]
     loose = [place for place, column in enumerate(rows.columns) if column.kind is Kind.ANY and column.required]
-    if not loose or rows.matrix is not None:
+    if not loose:
         return [(np.arange(len(rows)), rows)]
     kinds = [tuple(map(_kind, row)) for row in zip(*(rows.arrays[place] for place in loose), strict=True)]
     groups: dict[tuple[Kind, ...], list[int]] = {}
@@ -60,10 +62,12 @@ def given_to_model(rows: Rows) -> Any:
     """What the estimator is called with: a frame where columns have names; else one array."""
     if not rows.columns:
         return rows.arrays[0]
-    names = [column.name for column in rows.columns]
     matrix = rows.matrix
+    if matrix is not None and not rows.named:
+        return matrix
+    names = [column.name for column in rows.columns]
     if matrix is not None:
-        return pd.DataFrame(matrix, columns=names, copy=False) if rows.named else matrix
+        return pd.DataFrame(matrix, columns=names, copy=False)
     if rows.named:
         series = [_series(values, column) for values, column in zip(rows.arrays, rows.columns, strict=True)]
         return pd.DataFrame(dict(zip(names, series, strict=True)), copy=False)

@@ -76,10 +76,11 @@ def _tensor(value: object, place: int, axes: int, blob: Blob) -> tuple[str, Arra
         return name, _some(blob.take(size, kind, shape, name), name)
     if not isinstance(data, list):
         raise InvalidInputError(f"data must be a list, or {binary.SIZE} among its parameters", field=name)
-    flat = _flat(data)
+    flat, types = _flat(data)
     if len(flat) != math.prod(shape):
         raise InvalidInputError(f"shape {shape} needs {math.prod(shape)} values, data has {len(flat)}", field=name)
-    return name, _some(_array(flat, kind, shape, name), name)
+    values = _numbers_of(flat, types, kind)
+    return name, _some(_objects(flat, kind, shape, name) if values is None else values.reshape(shape), name)
 
 
 def _some(values: Array, name: str) -> Array:
@@ -88,19 +89,23 @@ def _some(values: Array, name: str) -> Array:
     return values
 
 
-def _flat(data: list[Any]) -> list[Any]:
-    """Values in row-major order, whatever the nesting."""
-    while list in set(map(type, data)):
+def _flat(data: list[Any]) -> tuple[list[Any], set[type]]:
+    """Values in row-major order, whatever the nesting, and the types that are among them."""
+    while list in (types := set(map(type, data))):
         data = [item for value in data for item in (value if isinstance(value, list) else [value])]
-    return data
+    return data, types
 
 
-def _array(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
+def _numbers_of(flat: list[Any], types: set[type], kind: str) -> Array | None:
+    """Values as an array of their own type; None where a number is too large, or something else is among them."""
+    if kind == TEXT or not types.issubset(_PYTHON_TYPES[kind]):
+        return None
+    values = np.fromiter(flat, np.float64, len(flat)) if types == {float} else np.array(flat)
+    return values if values.dtype.kind in ("bif" if kind.startswith("FP") else "bi") else None
+
+
+def _objects(flat: list[Any], kind: str, shape: list[int], name: str) -> Array:
     allowed = _PYTHON_TYPES[kind]
-    if kind != TEXT and set(map(type, flat)) <= set(allowed):
-        values = np.array(flat)
-        if values.dtype.kind in ("bif" if kind.startswith("FP") else "bi"):  # and no number is too large for it
-            return values.reshape(shape)
     width = math.prod(shape[1:])
     for place, value in enumerate(flat):
         missing = value is None and kind in {"FP16", "FP32", "FP64", "BYTES"}

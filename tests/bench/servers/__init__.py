@@ -1,0 +1,1 @@
+"""Our model server beside its peers: one model, one machine, the same requests in turns. Needs no cluster."""
