@@ -71,6 +71,7 @@ MODULES = {
     "test_several_models": _beside("frameworks"),
     "test_recommender": _beside("recommender", "recommender"),
     "test_object_store": _beside("store"),
+    "test_batch": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),
     "test_placement": _beside("placement", APPS),
     "test_zero": _killed("zero", APPS),

@@ -129,7 +129,7 @@ def test_what_is_refused(words: list[str], message: str, typed: Typed, server: F
         ([manifest(), router()], f"ControllerRevision shop/{OLD} is not there"),
         ([manifest(), content(), {**router(), "metadata": {"name": "churn-router", "namespace": "shop"}}], "plugin"),
     ],
-    ids=["not served", "several versions", "application", "no content", "another operator"],
+    ids=["not served", "several versions", "application", "several models", "no content", "another operator"],
 )
 def test_what_cannot_answer(objects: list[Manifest], message: str, typed: Typed, server: FakeKube) -> None:
     server.objects = dict(FakeKube(owned(objects[0]), *objects[1:]).objects)

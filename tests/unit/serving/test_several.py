@@ -186,7 +186,7 @@ async def test_a_replica_finds_each_model_in_its_folder(tmp_path: Path) -> None:
     for number, name in enumerate(("berlin", "paris")):
         dumped(tmp_path, name, DummyRegressor().fit([[0.0]], [float(number)]))
     replica = ModelServer.__new__(ModelServer)
-    await replica.__init__(Saved("sklearn", "shops", tmp_path), Batching(), Several(("berlin", "paris"), 2**24))  # type: ignore[misc]
+    await replica.__init__(Saved("sklearn", "shops", tmp_path), Batching(), None, Several(("berlin", "paris"), 2**24))  # type: ignore[misc]
     transport = httpx.ASGITransport(replica.__serve_build_asgi_app__())
     async with httpx.AsyncClient(transport=transport, base_url="http://shops") as client:
         for name, answer in (("paris", 1.0), ("berlin", 0.0)):
