@@ -1,5 +1,6 @@
 """Where a batch prediction reads and writes: files of an object store or of a mounted volume."""
 
+import io
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -105,7 +106,8 @@ class Place:
         Raises:
             BatchError: It may not be read.
         """
-        with self._explained(), self._filesystem.open(file.path, "rb") as source:
+        # Files of fsspec's stores read lines of any length only: what buffers them here bounds a line as it is told.
+        with self._explained(), self._filesystem.open(file.path, "rb") as raw, io.BufferedReader(raw) as source:
             yield source
 
     def names(self, folder: str = "") -> frozenset[str]:

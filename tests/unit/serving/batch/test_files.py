@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractBufferedFile
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.batch import part
@@ -94,6 +96,24 @@ def test_values_come_in_the_types_of_the_model_and_others_are_carried(form: str,
     assert [row["prediction"] for row in found] == [EXPECTED] * 2
     assert [row["customer"] for row in found] == ["c1", "c2"]
     assert all(row[name] == value for row in found for name, value in GOOD.items())
+
+
+class Fetched(AbstractBufferedFile):  # type: ignore[misc]
+    """A file as the clients of object stores have it."""
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return Path(self.path).read_bytes()[start:end]
+
+
+@pytest.mark.parametrize("name", ["1.csv", "1.csv.gz", "1.jsonl", "1.jsonl.gz", "1.parquet"])
+def test_a_file_of_an_object_store(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalFileSystem, "_open", lambda self, path, **_: Fetched(self, path, block_size=64))
+    rig, plain = Rig(tmp_path, {}), name.removesuffix(".gz")
+    write(plain.rpartition(".")[2], rig.rows / plain, [GOOD] * 7)
+    if name != plain:
+        (rig.rows / name).write_bytes(gzip.compress((rig.rows / plain).read_bytes()))
+        (rig.rows / plain).unlink()
+    assert rig.predict(name) == Counts(7, 0)
 
 
 def test_types_of_parquet_become_what_json_has(tmp_path: Path) -> None:
