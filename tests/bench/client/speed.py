@@ -53,7 +53,18 @@ class Connection:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
 
     async def ask(self) -> float:
-        """Send it once; seconds until the whole answer was there."""
+        """Send it once; seconds until the whole answer was there.
+
+        Servers let go of connections that nobody has used for some seconds, which others' turns take.
+        """
+        try:
+            return await self._once()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.close()
+            await self.open()
+            return await self._once()
+
+    async def _once(self) -> float:
         began = time.perf_counter()
         self._writer.write(self._request)
         head = await self._reader.readuntil(b"\r\n\r\n")
