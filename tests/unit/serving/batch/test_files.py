@@ -3,18 +3,14 @@
 import csv
 import datetime as dt
 import gzip
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
-from fsspec.spec import AbstractBufferedFile
 
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.batch import part
@@ -23,68 +19,11 @@ from eagleray_serving.batch.part import Counts
 from eagleray_serving.columns import Column, Kind
 from eagleray_serving.outputs import PREDICT, Answer, outputs_of
 from eagleray_serving.rows import Rows, Signature
-from eagleray_serving.tensors import Array, Tensor
-from unit.serving.batch.rig import READ, Rig, write_csv, write_lines, write_parquet
+from unit.serving.batch.repeats import EXPECTED, GOOD, ID, Repeats, answers, serve, write
+from unit.serving.batch.rig import READ, Rig, write_csv, write_parquet
 
-COLUMNS = (
-    Column("age", Kind.INTEGER),
-    Column("score", Kind.NUMBER),
-    Column("member", Kind.BOOLEAN),
-    Column("joined", Kind.DATETIME),
-    Column("town", Kind.STRING),
-    Column("any"),
-)
-ID = 2**53 + 1
-GOOD = {"age": ID, "score": 0.5, "member": True, "joined": "2026-01-31T12:00:00", "town": "Köln", "any": 3}
+pytestmark = pytest.mark.usefixtures("repeats")
 BAD = GOOD | {"age": "old"}
-
-
-class Repeats:
-    """A model that answers what it was given, as text."""
-
-    classes: Array | None = None
-    own_names: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, signature: Signature) -> None:
-        self.signature = signature
-        self.outputs: tuple[Tensor, ...] = (Tensor(PREDICT, np.dtype(object), ()),)
-        self.batches: list[int] = []
-
-    def predict(self, rows: Rows, _outputs: Any) -> Answer:
-        self.batches.append(len(rows))
-        if rows.columns:
-            listed = zip(*(rows.column(place).tolist() for place in range(len(rows.columns))), strict=True)
-        else:
-            listed = zip(*(array.tolist() for array in rows.arrays), strict=True)
-        return {PREDICT: np.array([repr(list(row)) for row in listed], dtype=object)}
-
-
-@pytest.fixture(autouse=True)
-def repeats(monkeypatch: pytest.MonkeyPatch) -> Repeats:
-    model = Repeats(Signature(COLUMNS, named=True))
-    serve(model, monkeypatch)
-    return model
-
-
-def serve(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part, "_loaded", lambda _: AnsweringModel(model, Output.LABELS))
-
-
-def write(form: str, path: Path, rows: list[dict[str, Any]]) -> None:
-    columns = {name: [row.get(name) for row in rows] for name in rows[0]}
-    if form == "jsonl":
-        write_lines(path, rows)
-    elif form == "csv":
-        write_csv(path, columns)
-    else:
-        write_parquet(path, columns, dict.fromkeys(columns))
-
-
-def answers(rig: Rig, name: str) -> list[dict[str, Any]]:
-    return READ[name.rpartition(".")[2]](rig.answers / name)
-
-
-EXPECTED = f"[{ID}, 0.5, True, datetime.datetime(2026, 1, 31, 12, 0), 'Köln', 3]"
 
 
 @pytest.mark.parametrize("form", READ)
@@ -96,24 +35,6 @@ def test_values_come_in_the_types_of_the_model_and_others_are_carried(form: str,
     assert [row["prediction"] for row in found] == [EXPECTED] * 2
     assert [row["customer"] for row in found] == ["c1", "c2"]
     assert all(row[name] == value for row in found for name, value in GOOD.items())
-
-
-class Fetched(AbstractBufferedFile):  # type: ignore[misc]
-    """A file as the clients of object stores have it."""
-
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        return Path(self.path).read_bytes()[start:end]
-
-
-@pytest.mark.parametrize("name", ["1.csv", "1.csv.gz", "1.jsonl", "1.jsonl.gz", "1.parquet"])
-def test_a_file_of_an_object_store(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalFileSystem, "_open", lambda self, path, **_: Fetched(self, path, block_size=64))
-    rig, plain = Rig(tmp_path, {}), name.removesuffix(".gz")
-    write(plain.rpartition(".")[2], rig.rows / plain, [GOOD] * 7)
-    if name != plain:
-        (rig.rows / name).write_bytes(gzip.compress((rig.rows / plain).read_bytes()))
-        (rig.rows / plain).unlink()
-    assert rig.predict(name) == Counts(7, 0)
 
 
 def test_types_of_parquet_become_what_json_has(tmp_path: Path) -> None:
