@@ -132,11 +132,21 @@ def test_fraud_answers_a_burst_with_the_right_probabilities(models: Models, give
 
 
 def test_xgboost_answers_labels_and_probabilities(models: Models, given: Given) -> None:
-    md = given.settled(manifest("boosted", "xgboost", output="Both"))
-    expected = boosted().predict(xgboost.DMatrix(ROWS))
-    found = models.ask(md, "/v1/models/boosted:predict", {"instances": ROWS.tolist()})
-    assert found["predictions"] == expected.argmax(axis=1).tolist()
-    assert np.allclose(found["probabilities"], expected, atol=1e-6)
+    """And tells what each column adds to them, and keeps them."""
+    applied = manifest("boosted", "xgboost", output="Both")
+    applied["spec"]["answers"] = {"cache": {"maxBytes": "1Mi"}}
+    md = given.settled(applied)
+    matrix, rows = xgboost.DMatrix(ROWS), {"instances": ROWS.tolist()}
+    url = f"{md.url}/v1/models/boosted:predict"
+    expected = boosted().predict(matrix)
+    for kept in ("miss", "hit"):
+        answer = models.client.ask("POST", url, rows)
+        assert answer.headers["x-eagleray-cache"] == kept
+        assert answer.json()["predictions"] == expected.argmax(axis=1).tolist()
+        assert np.allclose(answer.json()["probabilities"], expected, atol=1e-6)
+    explained = models.ask(md, "/v1/models/boosted:explain", rows)["explanations"]
+    sums = [[one["base"] + sum(one["contributions"].values()) for one in row] for row in explained]
+    assert np.allclose(sums, boosted().predict(matrix, output_margin=True), atol=1e-4)
 
 
 def test_onnx_takes_images_as_tensors(models: Models, given: Given) -> None:
