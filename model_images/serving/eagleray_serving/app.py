@@ -20,9 +20,8 @@ from eagleray_serving.frameworks.pickle_versions import told_of_versions
 from eagleray_serving.http import build_http
 from eagleray_serving.loading import LoadedModels
 from eagleray_serving.mlflow import Folder, read_folder
-from eagleray_serving.models import Models
 from eagleray_serving.rows import Signature
-from eagleray_serving.service import Batching, Prediction, Runner, Service
+from eagleray_serving.service import Batching, Models, Prediction, Runner, Service
 from eagleray_serving.several import Meters, SavedModels, Several, parse_several
 from eagleray_serving.signature import parse_signature, refined
 from eagleray_serving.transform import TransformedModel, load_transform

@@ -13,9 +13,8 @@ from starlette.responses import Response
 
 from eagleray_serving import __version__
 from eagleray_serving.bodies import Bodies
-from eagleray_serving.models import Models
 from eagleray_serving.protocols import messages
-from eagleray_serving.service import Prediction
+from eagleray_serving.service import Models, Prediction
 
 SERVICE: Final = "/inference.GRPCInferenceService"
 """Paths of the calls begin with it."""

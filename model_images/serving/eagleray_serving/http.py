@@ -21,9 +21,8 @@ from eagleray_serving import __version__, calls
 from eagleray_serving.bodies import Bodies
 from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
-from eagleray_serving.models import Models
 from eagleray_serving.protocols import binary, jsonable, repository, v1, v2
-from eagleray_serving.service import Prediction, Service
+from eagleray_serving.service import Models, Prediction, Service
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
 """Response header: rows in the largest batch that served the request."""

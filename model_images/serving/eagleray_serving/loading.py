@@ -22,7 +22,7 @@ from eagleray_serving.errors import (
     first_line,
 )
 from eagleray_serving.fetch.progress import size
-from eagleray_serving.models import ModelState, Phase, check_version
+from eagleray_serving.model_state import ModelState, Phase, check_version
 from eagleray_serving.service import Service
 
 RETRY_SECONDS: Final = 60.0

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from eagleray_serving.batching import Batcher
 from eagleray_serving.cache import AnswerCache, key_of, own_answer
 from eagleray_serving.errors import InvalidInputError, ServerStoppingError
 from eagleray_serving.explanations import Explanation
-from eagleray_serving.models import ModelState, Phase, check_version
+from eagleray_serving.model_state import ModelState, Phase, check_version
 from eagleray_serving.outputs import Answer
 from eagleray_serving.predictor import explain_alone, predict_all
 from eagleray_serving.rows import Rows, Signature
@@ -205,3 +205,38 @@ class Service:
         if name != self.name:
             raise InvalidInputError(f"model '{name}' is not here; this is '{self.name}'", status=404)
         check_version(name, version)
+
+
+class Models(Protocol):
+    """The models of a server."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names in paths."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are being answered."""
+
+    def asked(self, name: str, version: str | None = None) -> AbstractAsyncContextManager[Service]:
+        """The model that a request is for, which stays loaded until the request has its answer.
+
+        Args:
+            name: The name of the model.
+            version: Its version; None or empty for any.
+
+        Raises:
+            InvalidInputError: There is no such model, or no such version of it.
+            ModelFailureError: It cannot be loaded.
+            ServerStoppingError: The replica is stopping.
+        """
+
+    def state(self, name: str, version: str | None = None) -> ModelState:
+        """Where a model is; asking loads nothing.
+
+        Raises:
+            InvalidInputError: As `asked`.
+        """
+
+    async def close(self) -> None:
+        """Finish what is queued, then stop."""

@@ -15,7 +15,7 @@ from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.fetch.progress import size
 from eagleray_serving.frameworks.pickle_versions import foreign_version
 from eagleray_serving.memory import give_back, held
-from eagleray_serving.models import Phase
+from eagleray_serving.model_state import Phase
 
 _OUTCOMES = {Phase.READY: "loaded", Phase.UNLOADED: "unloaded", Phase.FAILED: "failed"}
 

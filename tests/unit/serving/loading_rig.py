@@ -12,11 +12,11 @@ import numpy as np
 from eagleray_serving.answers import AnsweringModel, Output
 from eagleray_serving.columns import Column, Kind
 from eagleray_serving.loading import LoadedModels
-from eagleray_serving.models import Models, Phase
+from eagleray_serving.model_state import Phase
 from eagleray_serving.outputs import PREDICT, Answer, outputs_of
 from eagleray_serving.predictor import predict_all
 from eagleray_serving.rows import Rows, Signature, parse_rows
-from eagleray_serving.service import Batching, Runner, Service
+from eagleray_serving.service import Batching, Models, Runner, Service
 from eagleray_serving.tensors import Array, Tensor
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eagleray_serving import loading
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError, ServerStoppingError
-from eagleray_serving.models import Phase
+from eagleray_serving.model_state import Phase
 from unit.serving.loading_rig import Shelf, Tally, ask, kept
 
 TEN = {f"shop-{number}": 10 for number in range(10)}

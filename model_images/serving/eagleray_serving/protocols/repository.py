@@ -9,7 +9,7 @@ from typing import Any
 
 from eagleray_serving.columns import describe
 from eagleray_serving.errors import InvalidInputError
-from eagleray_serving.models import ModelState, Phase
+from eagleray_serving.model_state import ModelState, Phase
 from eagleray_serving.protocols import VERSION, parse_object
 
 _STATES = {Phase.READY: "READY", Phase.LOADING: "LOADING", Phase.UNLOADED: "UNAVAILABLE", Phase.FAILED: "UNAVAILABLE"}
