@@ -15,6 +15,7 @@ from bench.servers import bodies, models, table
 from bench.servers.found import MANY, SOME, Found, Latencies
 from bench.servers.models import Fitted, Matrix
 from bench.servers.sides import KSERVE, OURS, Side, started
+from kind.progress import say
 
 TURNS = 8
 """How often everything is measured. What is compared is compared within a turn."""
@@ -40,9 +41,11 @@ def run(turns: int = TURNS) -> None:
 def _measure(model: Fitted, logs: Path, turns: int) -> Found:
     logs.mkdir()
     found = Found(model.title)
+    say(f"{model.title}: starting four servers; their logs are in {logs}")
     with started(model, logs) as sides:
         _check_alike(sides, model)
-        for _ in range(turns):
+        for turn in range(turns):
+            say(f"{model.title}: turn {turn + 1} of {turns}, half a minute each")
             _turn(sides, model, found)
     return found
 
