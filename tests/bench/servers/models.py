@@ -59,7 +59,7 @@ def by_sklearn(folder: Path) -> Fitted:
 def by_lightgbm(folder: Path) -> Fitted:
     """Trees of LightGBM, in its text format."""
     folder.mkdir(parents=True)
-    parameters = {"objective": "binary", "verbose": -1, "num_threads": 1, "seed": 0}
+    parameters = {"objective": "regression", "verbose": -1, "num_threads": 1, "seed": 0}
     model = lightgbm.train(parameters, lightgbm.Dataset(*load_breast_cancer(return_X_y=True)), TREES)
     model.save_model(folder / "model.txt")
     return Fitted("lightgbm", f"LightGBM, {TREES} trees", folder, lambda given: np.asarray(model.predict(given)))

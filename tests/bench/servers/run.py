@@ -17,7 +17,7 @@ from bench.servers.models import Fitted, Matrix
 from bench.servers.sides import KSERVE, OURS, Side, started
 from kind.progress import say
 
-TURNS = 8
+TURNS = 5
 """How often everything is measured. What is compared is compared within a turn."""
 CLIENT = Path(__file__).parents[1] / "client" / "speed.py"
 BARE_SECONDS = 0.3
@@ -35,7 +35,6 @@ def run(turns: int = TURNS) -> None:
         fitted = [models.by_sklearn(folder / "sklearn"), models.by_lightgbm(folder / "lightgbm")]
         found = [_measure(model, folder / f"{model.framework}-logs", turns) for model in fitted]
     table.write(found, load)
-    sys.stdout.write(table.text(found) + "\n")
 
 
 def _measure(model: Fitted, logs: Path, turns: int) -> Found:
@@ -47,6 +46,7 @@ def _measure(model: Fitted, logs: Path, turns: int) -> Found:
         for turn in range(turns):
             say(f"{model.title}: turn {turn + 1} of {turns}, half a minute each")
             _turn(sides, model, found)
+    sys.stdout.write(table.text([found]) + "\n\n")
     return found
 
 
