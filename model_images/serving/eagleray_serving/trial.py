@@ -51,8 +51,7 @@ def try_out(model: AnsweringModel, examples: Sequence[Any] | None = None) -> Non
         logger.info("the model does not say what it takes, so it is not tried before it is asked")
         return
     try:
-        rows = _first_answered(model, tried)
-        alone = checked_answer(model, rows[:1])
+        rows, alone = _first_answered(model, tried)
         together = checked_answer(model, rows[:2] if len(rows) > 1 else Rows.join([rows, rows]))
         same = _equal(alone, checked_answer(model, rows[:1]))
     except Exception as error:
@@ -97,13 +96,13 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}{notes}"
 
 
-def _first_answered(model: AnsweringModel, tried: Sequence[Rows]) -> Rows:
-    """The first of some rows that a model answers; the last where it answers none, to be asked for its words."""
-    for rows in tried[:-1]:
+def _first_answered(model: AnsweringModel, tried: Sequence[Rows]) -> tuple[Rows, Answer]:
+    """The first of some rows that a model answers, and its answer to one; what it raises is of the last."""
+    *others, last = tried
+    for rows in others:
         with contextlib.suppress(ValueError, InvalidInputError):
-            checked_answer(model, rows[:1])
-            return rows
-    return tried[-1]
+            return rows, checked_answer(model, rows[:1])
+    return last, checked_answer(model, last[:1])
 
 
 def _may_refuse(signature: Signature, error: Exception) -> bool:
@@ -125,17 +124,13 @@ def _made_up(signature: Signature) -> list[Rows]:
         return [parse_rows([{}], signature)]
     if signature.tensors:
         return [Rows(tuple(_zeros(tensor) for tensor in signature.tensors))]
-    columns = signature.columns or ()
-    return [parse_rows([[_value(column, n) for column in columns]], signature) for n in range(_ROWS)]
+    choices = [(_known(column) or _VALUES[column.kind])[:_ROWS] for column in signature.columns or ()]
+    count = max(map(len, choices), default=1)
+    return [parse_rows([[values[n % len(values)] for values in choices]], signature) for n in range(count)]
 
 
 def _known(column: Column) -> Sequence[Any]:
     return column.categories or sorted(column.values or (), key=str)
-
-
-def _value(column: Column, number: int) -> Any:  # noqa: ANN401 - a value of any kind
-    values = _known(column) or _VALUES[column.kind]
-    return values[number % len(values)]
 
 
 def _zeros(tensor: Tensor) -> Array:
