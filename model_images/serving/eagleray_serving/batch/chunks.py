@@ -1,8 +1,9 @@
 """Some rows of a file, and how they become what the server makes of a request with these rows."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from eagleray_serving.columns import Column, Kind
 from eagleray_serving.rows import Rows, Signature, of_columns, of_matrix, parse_rows
 from eagleray_serving.tensors import Array
 
+Item = TypeVar("Item")
 _NUMBER = Column("", Kind.NUMBER)
 TEXT = Column("", Kind.STRING)
 """The column of a model whose rows are one text each: one that is empty is a text too."""
@@ -30,6 +32,13 @@ class Chunk(Protocol):
         Raises:
             InvalidInputError: As for a request with these rows.
         """
+
+
+def in_groups(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
+    """Items in lists of at most so many, each full but for the last."""
+    left = iter(items)
+    while group := list(islice(left, most)):
+        yield group
 
 
 class TableChunk(ABC):

@@ -9,7 +9,7 @@ from typing import IO, Any, Self
 
 import orjson
 
-from eagleray_serving.batch.chunks import TEXT, TableChunk
+from eagleray_serving.batch.chunks import TEXT, TableChunk, in_groups
 from eagleray_serving.batch.errors import BatchError
 from eagleray_serving.batch.results import Results
 from eagleray_serving.columns import Column, Kind
@@ -80,19 +80,17 @@ class CsvReader:
         Raises:
             BatchError: A line is broken.
         """
-        lines: list[list[str]] = []
+        for lines in in_groups(self._checked(), self._most):
+            yield CsvChunk(self.names, lines, given)
+
+    def _checked(self) -> Iterator[list[str]]:
         for line in self._read():
             if not line:  # an empty line, as the standard library gives it
                 continue
             if len(line) != len(self.names):
                 told = f"line {self._lines.line_num} has {len(line)} cells, and the first line {len(self.names)}"
                 raise BatchError(f"{told}; put cells with commas in quotes")
-            lines.append(line)
-            if len(lines) == self._most:
-                yield CsvChunk(self.names, lines, given)
-                lines = []
-        if lines:
-            yield CsvChunk(self.names, lines, given)
+            yield line
 
     def _read(self) -> Iterator[list[str]]:
         try:

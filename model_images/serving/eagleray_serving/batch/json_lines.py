@@ -6,7 +6,7 @@ from typing import IO, Any, Self
 
 import orjson
 
-from eagleray_serving.batch.chunks import spaceless
+from eagleray_serving.batch.chunks import in_groups, spaceless
 from eagleray_serving.batch.errors import BatchError
 from eagleray_serving.batch.results import Results
 from eagleray_serving.rows import Rows, Signature, parse_rows
@@ -63,13 +63,7 @@ class JsonReader:
         Raises:
             BatchError: A line is no JSON.
         """
-        lines: list[Any] = []
-        for line in self._lines():
-            lines.append(line)
-            if len(lines) == self._most:
-                yield JsonChunk(lines, given)
-                lines = []
-        if lines:
+        for lines in in_groups(self._lines(), self._most):
             yield JsonChunk(lines, given)
 
     def _lines(self) -> Iterator[Any]:

@@ -3,12 +3,13 @@
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
+import pandas as pd
 
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.app import parse_saved
@@ -20,9 +21,6 @@ from eagleray_serving.batch.progress import Tally
 from eagleray_serving.batch.results import ERROR, Results
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ModelLoadError
 from eagleray_serving.predictor import predict_all
-
-DONE = "_eagleray/parts"
-"""The folder of the output in which each part that is finished has a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,11 @@ class Counts:
     rows: int
     refused: int
 
+    @classmethod
+    def sum(cls, told: Sequence[Mapping[str, Any]]) -> "Counts":
+        """All of what parts tell, each with these two."""
+        return cls(sum(int(each["rows"]) for each in told), sum(int(each["refused"]) for each in told))
+
 
 class PartPredictor:
     """Answers parts, one after another, with one model.
@@ -93,8 +96,8 @@ class PartPredictor:
             with self._input.opened(file) as source, _scratch(self._work.scratch, file) as local:
                 counts = self._write(file, source, local)
                 self._output.put(local, output_name(file))
-                local.write_bytes(orjson.dumps({"rows": counts.rows, "refused": counts.refused}))
-                self._output.put(local, f"{DONE}/{file.name}.json")
+                local.write_bytes(orjson.dumps(asdict(counts)))
+                self._output.put(local, done_name(file))
         except BatchError as error:
             raise BatchError(f"{file.name}: {error}") from None
         return counts
@@ -156,6 +159,11 @@ class PartPredictor:
         return answer
 
 
+def done_name(file: File) -> str:
+    """The name of the file of the output that says that a part is finished, and what came of it."""
+    return f"_eagleray/parts/{file.name}.json"
+
+
 def output_name(file: File) -> str:
     """The name of the part that answers a file."""
     return unpacked(file.name)
@@ -171,12 +179,7 @@ def _why(answer: Any) -> str:  # noqa: ANN401 - an answer, or an error
 
 def _loaded(args: Mapping[str, Any]) -> AnsweringModel:
     """The model, given frames that hold text as those of the server do, whose process has no Arrow."""
-    try:
-        import pandas as pd  # noqa: PLC0415 - not every image has it
-    except ModuleNotFoundError:
-        pass
-    else:
-        pd.set_option("mode.string_storage", "python")
+    pd.set_option("mode.string_storage", "python")
     return parse_saved(dict(args)).load()
 
 
@@ -208,7 +211,7 @@ class PartWorker:
             counts = self._predictor.predict(File(**row))
         except (BatchError, ModelLoadError) as found:
             error = str(found)
-        return {"name": row["name"], "rows": counts.rows, "refused": counts.refused, "error": error}
+        return {"name": row["name"], **asdict(counts), "error": error}
 
 
 def columns_of(text: str | None) -> tuple[str, ...]:
@@ -218,4 +221,4 @@ def columns_of(text: str | None) -> tuple[str, ...]:
 
 def file_rows(files: Sequence[File]) -> list[dict[str, Any]]:
     """Files as rows of a data set."""
-    return [{"path": each.path, "name": each.name, "size": each.size, "version": each.version} for each in files]
+    return [asdict(file) for file in files]

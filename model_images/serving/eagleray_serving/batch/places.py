@@ -110,9 +110,9 @@ class Place:
         with self._explained(), self._filesystem.open(file.path, "rb") as raw, io.BufferedReader(raw) as source:
             yield source
 
-    def names(self, folder: str = "") -> frozenset[str]:
-        """The files below a folder of the place, by their paths below that; none where it is not there."""
-        root = f"{self._path}/{folder}".rstrip("/")
+    def names(self) -> frozenset[str]:
+        """The files of the place, by their paths below it; none where it is not there."""
+        root = self._path.rstrip("/")
         with self._explained():
             self._filesystem.invalidate_cache()
             found = stores.find(self._filesystem, root) if self._filesystem.exists(root) else {}

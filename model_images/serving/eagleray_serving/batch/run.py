@@ -1,6 +1,7 @@
 """A whole batch prediction: which parts there are, which of them are finished, and who answers the others."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import orjson
 
 from eagleray_serving.batch.errors import BatchError
 from eagleray_serving.batch.formats import format_of
-from eagleray_serving.batch.part import DONE, Counts, PartWorker, Work, file_rows, output_name
+from eagleray_serving.batch.part import Counts, PartWorker, Work, done_name, file_rows, output_name
 from eagleray_serving.batch.places import File, Place
 from eagleray_serving.batch.progress import Progress, Tally
 from eagleray_serving.fetch.progress import say
@@ -67,18 +68,18 @@ class Run:
         form, files = format_of(source.files(), self.work.format)
         work = replace(self.work, format=form)
         _check_names(files)
-        self._claim(work, output, files)
-        finished = output.names(DONE)
-        left = [file for file in files if f"{file.name}.json" not in finished]
-        say(f"{len(files)} parts of {source.shown}, of which {len(files) - len(left)} are finished")
-        self._answer(work, left)
-        counts = _counts(output, files)
+        there = output.names()
+        self._claim(work, output, files, there)
+        finished = [file for file in files if done_name(file) in there]
+        left = [file for file in files if done_name(file) not in there]
+        say(f"{len(files)} parts of {source.shown}, of which {len(finished)} are finished")
+        counts = Counts.sum([*(output.read(done_name(file)) for file in finished), *self._answer(work, left)])
         told = {"revision": self.revision, "parts": len(files), "rows": counts.rows, "refused": counts.refused}
         _put(output, told, SUCCESS, work.scratch)
         return counts
 
-    def _claim(self, work: Work, output: Place, files: Sequence[File]) -> None:
-        """Say in the output what it answers; refuse one that answers something else."""
+    def _claim(self, work: Work, output: Place, files: Sequence[File], there: frozenset[str]) -> None:
+        """Say in the output what it answers; refuse one that answers something else, or has other files there."""
         listing = sha256(orjson.dumps([(file.name, file.size, file.version) for file in files])).hexdigest()
         manifest = {
             "revision": self.revision,
@@ -89,9 +90,8 @@ class Run:
             "columns": list(work.columns),
             "skip": work.skip,
         }
-        names = output.names()
-        if MANIFEST not in names:
-            if names:
+        if MANIFEST not in there:
+            if there:
                 raise BatchError(f"{output.shown}: the folder is not empty; write to a folder of this run's own")
             _put(output, manifest, MANIFEST, work.scratch)
             return
@@ -102,16 +102,19 @@ class Run:
                 f"{output.shown}: the folder has answers of another run ({told}); write to another folder, or empty it"
             )
 
-    def _answer(self, work: Work, files: Sequence[File]) -> None:
+    def _answer(self, work: Work, files: Sequence[File]) -> list[dict[str, Any]]:
+        """What came of each part."""
         if not files:
-            return
-        tally = Tally(work.scratch)
+            return []
+        answered, tally = [], Tally(work.scratch)
         with Progress(tally, len(files), sum(file.size for file in files)) as progress:
             for found in _answered(work, files, self.pool):
                 if found["error"]:
                     raise BatchError(found["error"])
+                answered.append(found)
                 progress.done += 1
         say(progress.line())
+        return answered
 
 
 def _answered(work: Work, files: Sequence[File], pool: Pool) -> Iterator[dict[str, Any]]:
@@ -158,14 +161,9 @@ def _ray(pool: Pool) -> Iterator[None]:
 
 def _check_names(files: Sequence[File]) -> None:
     names = [output_name(file) for file in files]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BatchError(f"two files of the input would become '{twice}'; keep one of them, packed or not")
-
-
-def _counts(output: Place, files: Sequence[File]) -> Counts:
-    found = [output.read(f"{DONE}/{file.name}.json") for file in files]
-    return Counts(sum(each["rows"] for each in found), sum(each["refused"] for each in found))
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise BatchError(f"two files of the input would become '{twice[0]}'; keep one of them, packed or not")
 
 
 def _put(output: Place, told: dict[str, Any], name: str, scratch: Path) -> None:
