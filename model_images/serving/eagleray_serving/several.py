@@ -13,6 +13,7 @@ from ray.serve.metrics import Counter, Gauge
 from eagleray_serving.answers import AnsweringModel
 from eagleray_serving.errors import ModelLoadError
 from eagleray_serving.fetch.progress import size
+from eagleray_serving.fetch.several import names_folder
 from eagleray_serving.frameworks.pickle_versions import foreign_version
 from eagleray_serving.memory import give_back, held
 from eagleray_serving.model_state import Phase
@@ -46,7 +47,7 @@ def parse_several(value: dict[str, Any] | None) -> Several | None:
     names, max_bytes = value.get("names"), value.get("maxBytes")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise ModelLoadError(f"several.names is a list of the names of models, got {names!r}")
-    if bad := [name for name in names if "/" in name or name.startswith(".") or not name]:
+    if bad := [name for name in names if not names_folder(name)]:
         raise ModelLoadError(f"several.names: {bad[0]!r} is no name of a folder")
     if not isinstance(max_bytes, int) or max_bytes < 1:
         raise ModelLoadError(f"several.maxBytes is a number of bytes, at least 1, got {max_bytes!r}")

@@ -43,12 +43,17 @@ def parse_wanted(text: str) -> Wanted:
     """
     told = json.loads(text)
     name = told["name"]
-    if "/" in name or name.startswith(".") or not name:
+    if not names_folder(name):
         raise FetchError(
             Reason.UNSUPPORTED_URI, f"'{name}' is no name of a model; write letters, digits, '-', '_', '.'"
         )
     with _naming(name):
         return Wanted(name, parse_uri(told["uri"]), told.get("sha256"))
+
+
+def names_folder(name: str) -> bool:
+    """Whether a model's name is that of a folder beside others."""
+    return bool(name) and "/" not in name and not name.startswith(".")
 
 
 def fetch_all(models: Sequence[Wanted], to: Path, max_bytes: int, fetch_one: FetchOne) -> None:
