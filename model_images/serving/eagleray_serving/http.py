@@ -22,6 +22,7 @@ from eagleray_serving.bodies import Bodies
 from eagleray_serving.calls import Calls
 from eagleray_serving.errors import InvalidInputError, ModelFailureError, ServerStoppingError
 from eagleray_serving.protocols import binary, jsonable, repository, v1, v2
+from eagleray_serving.rows import Rows
 from eagleray_serving.service import Models, Prediction, Service
 
 BATCH_SIZE_HEADER = "x-eagleray-batch-size"
@@ -86,18 +87,14 @@ class _Handlers:
     async def predict(self, request: Request) -> Response:
         body = await self._read(request)
         async with self._asked(request) as service:
-            signature = service.signature
-            rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
-            prediction = await service.predict(rows)
+            prediction = await service.predict(await self._instances(body, service))
         outputs, headers = prediction.outputs, _headers(prediction)
         return await self._bodies.written(outputs, lambda: _json(v1.predict_response(outputs), headers=headers))
 
     async def explain(self, request: Request) -> Response:
         body = await self._read(request)
         async with self._asked(request) as service:
-            signature = service.signature
-            rows = await self._bodies.aside(len(body), lambda: v1.parse_predict(body, signature))
-            parts = [part async for part in service.explain(rows)]
+            parts = [part async for part in service.explain(await self._instances(body, service))]
         return _json(await asyncio.to_thread(v1.explain_response, parts))
 
     async def infer(self, request: Request) -> Response:
@@ -162,6 +159,10 @@ class _Handlers:
         """The body of a request for a model that there is. It is read before, so that slow senders keep none loaded."""
         self._models.state(request.path_params["model"], request.path_params.get("version"))
         return await self._bodies.parsed(request, bytes)
+
+    async def _instances(self, body: bytes, service: Service) -> Rows:
+        """The rows of a request of the v1 protocol."""
+        return await self._bodies.aside(len(body), lambda: v1.parse_predict(body, service.signature))
 
     def _asked(self, request: Request) -> AbstractAsyncContextManager[Service]:
         path = request.path_params
