@@ -34,7 +34,7 @@ test-router: venv
 
 # The tests on the cluster mostly wait, for nodes, Ray and by design; these take what they leave.
 test-beside: venv
-	@nice -n 19 $(MAKE) --no-print-directory types test-unit UNIT=--ignore=$(ROUTER) 2>&1 | sed -u 's/^/[beside] /'; exit $${PIPESTATUS[0]}
+	@nice -n 19 $(MAKE) --no-print-directory test-no-cluster UNIT=--ignore=$(ROUTER) 2>&1 | sed -u 's/^/[beside] /'; exit $${PIPESTATUS[0]}
 
 test-no-cluster: types test-unit
 
