@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e import modules
+from e2e import bucket, modules
 from e2e.cluster import Cluster
 from e2e.diagnostics import describe
 from e2e.given import Given
@@ -55,6 +55,13 @@ def given(cluster: Cluster, then: Then) -> Given:
 @pytest.fixture(scope="session")
 def when(cluster: Cluster) -> When:
     return When(cluster)
+
+
+@pytest.fixture(scope="session")
+def store(cluster: Cluster) -> Iterator[bucket.Store]:
+    """A bucket that asks for keys, reached by Pods, too."""
+    with bucket.served(cluster) as filled:
+        yield filled
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -7,23 +7,23 @@ from typing import Any
 
 import boto3
 
-from e2e.cluster import Manifest
+from e2e.bucket import ANYONE, ROWS, Store, secret, signs
 from e2e.given import ROLLOUT_NAMESPACE, Given
-from e2e.test_object_store import ANYONE, ROWS, Store, secret, signs, store  # noqa: F401 - a fixture
 from e2e.then import Then
 from e2e.when import When
 
 PLACES = ("--input", "s3://models/rows", "--output", "s3://models/answers", "--columns", "a,b,c")
 
 
-def test_a_job_answers_files_of_a_bucket(store: Store, given: Given, when: When, then: Then) -> None:  # noqa: F811
+def test_a_job_answers_files_of_a_bucket(store: Store, given: Given, when: When, then: Then) -> None:
     keys = {name.lower(): value for name, value in store.keys.items() if name.startswith("AWS_") and "KEY" in name}
     s3 = boto3.client("s3", **{**ANYONE, **keys}, endpoint_url=store.keys["AWS_ENDPOINT_URL"])
     for name, rows in (("1.csv", ROWS[:20]), ("2.csv", ROWS[20:])):
         s3.put_object(Bucket="models", Key=f"rows/{name}", Body=_csv(rows))
+    given.operator()
     given.client(ROLLOUT_NAMESPACE)
     given.cluster.apply(secret(store.keys))
-    md = when.applied(_without_cache(signs(store)))
+    md = when.applied(signs(store))
     then.settled(md)
 
     said = given.cluster.plugin("batch", "signs", "-n", ROLLOUT_NAMESPACE, *PLACES, "--no-follow").splitlines()[0]
@@ -51,8 +51,3 @@ def _csv(rows: Any) -> bytes:
 def _answers(s3: Any, name: str) -> list[str]:
     text = s3.get_object(Bucket="models", Key=f"answers/{name}")["Body"].read().decode()
     return [row["prediction"] for row in csv.DictReader(io.StringIO(text))]
-
-
-def _without_cache(manifest: Manifest) -> Manifest:
-    manifest["spec"]["model"].pop("cache")
-    return manifest
