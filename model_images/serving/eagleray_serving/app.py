@@ -10,6 +10,7 @@ from typing import Any
 
 from ray import serve
 from ray.serve.metrics import Counter, Gauge, Histogram
+from ray.serve.schema import LoggingConfig
 from starlette.applications import Starlette
 
 from eagleray_serving.answers import AnsweringModel, Output
@@ -32,7 +33,11 @@ DEPLOYMENT = "Model"
 
 _BOUNDARIES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 
+# Serve makes a record of every request, which takes as long as parsing one; the router's access log has them all.
+_LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
+
 logger = logging.getLogger("ray.serve.eagleray")
+logger.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ def build(args: dict[str, Any]) -> serve.Application:
     batching = parse_batching(args.get("batching"))
     ingress = serve.ingress()(ModelServer)
     # Serve's default of 5 requests at a time would bound the batch; the operator overrides it by concurrency.max.
-    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=max(100, 4 * (batching.max_rows or 1)))(ingress)
+    ongoing = max(100, 4 * (batching.max_rows or 1))
+    deployment = serve.deployment(name=DEPLOYMENT, max_ongoing_requests=ongoing, logging_config=_LOGGING)(ingress)
     app: serve.Application = deployment.bind(
         saved, batching, parse_caching(args.get("cache")), parse_several(args.get("several"))
     )

@@ -174,7 +174,6 @@ class Batcher(Generic[Item, Result]):
 
     async def _answer(self, batch: list[_Entry[Item, Result]]) -> None:
         rows = sum(len(entry.item) for entry in batch)
-        self._observe(rows)
         answers: Sequence[Result | Exception]
         try:
             answers = await self._run([entry.item for entry in batch])
@@ -190,3 +189,4 @@ class Batcher(Generic[Item, Result]):
                 )
             else:
                 entry.future.set_result((answer, rows))
+        self._observe(rows)

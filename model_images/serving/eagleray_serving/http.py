@@ -42,16 +42,17 @@ def build_http(models: Models) -> Starlette:
 
     handlers = _Handlers(models)
     return Starlette(
+        # Serve and Starlette try them in this order, for every request.
         routes=[
+            *handlers.of_model("/v1/models/{model}", "/v2/models/{model}"),
+            Route(f"{calls.SERVICE}/{{method}}", handlers.call, methods=["POST"]),
+            *handlers.of_model("/v1/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}"),
             Route("/", handlers.alive),
             Route("/v1/models", handlers.models),
             Route("/v2", handlers.server),
             Route("/v2/health/live", handlers.live),
             Route("/v2/health/ready", handlers.ready),
             Route("/v2/repository/index", handlers.index, methods=["POST"]),
-            *handlers.of_model("/v1/models/{model}", "/v2/models/{model}"),
-            *handlers.of_model("/v1/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}"),
-            Route(f"{calls.SERVICE}/{{method}}", handlers.call, methods=["POST"]),
         ],
         lifespan=lifespan,
         exception_handlers={
@@ -75,13 +76,13 @@ class _Handlers:
         """The routes of a model, which each protocol has below a path of its own."""
         return [
             Route(f"{v1}:predict", self.predict, methods=["POST"]),
+            Route(f"{v2}/infer", self.infer, methods=["POST"]),
             Route(f"{v1}:predict", self.only_post),
             Route(f"{v1}:explain", self.explain, methods=["POST"]),
             Route(f"{v1}:explain", self.only_post),
             Route(v1, self.model_v1),
             Route(v2, self.model_v2),
             Route(f"{v2}/ready", self.model_ready),
-            Route(f"{v2}/infer", self.infer, methods=["POST"]),
         ]
 
     async def predict(self, request: Request) -> Response:

@@ -62,4 +62,8 @@ def by_lightgbm(folder: Path) -> Fitted:
     parameters = {"objective": "regression", "verbose": -1, "num_threads": 1, "seed": 0}
     model = lightgbm.train(parameters, lightgbm.Dataset(*load_breast_cancer(return_X_y=True)), TREES)
     model.save_model(folder / "model.txt")
-    return Fitted("lightgbm", f"LightGBM, {TREES} trees", folder, lambda given: np.asarray(model.predict(given)))
+
+    def predict(given: Matrix) -> NDArray[Any]:
+        return np.asarray(model.predict(given, num_threads=1))  # training's own number is not kept for it
+
+    return Fitted("lightgbm", f"LightGBM, {TREES} trees", folder, predict)
