@@ -81,7 +81,7 @@ def model_args(revision: Revision, model: Model) -> dict[str, Any]:
         "path": MODEL_DIR if model.models else MODEL_PATH,
         "output": model.output,
         "batching": _batching(revision.template),
-        **({"several": _several(revision, model)} if model.models else {}),
+        **({"several": _several(revision, model)} if model.models else _warmup(revision)),
         **told,
         **_cache(revision.template.answers),
     }
@@ -92,6 +92,15 @@ def _several(revision: Revision, model: Model) -> dict[str, Any]:
     (group,) = revision.groups
     memory = int(parse_quantity(model.memory)) if model.memory else replica_size(group).memory // 2
     return {"names": [each.name for each in model.models or ()], "maxBytes": memory}
+
+
+def _warmup(revision: Revision) -> dict[str, Any]:
+    """The user's own rows, which the server tries its model on before a replica is ready."""
+    for request in revision.template.warmup or ():
+        rows = request.body.get("instances") if isinstance(request.body, dict) else None
+        if request.path == f"/v1/models/{revision.model}:predict" and isinstance(rows, list) and rows:
+            return {"warmup": rows}
+    return {}
 
 
 def _batching(template: VersionTemplate) -> dict[str, Any] | None:

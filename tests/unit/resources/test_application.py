@@ -54,6 +54,21 @@ def test_the_cache_is_told_in_bytes_and_seconds(answers: Any, told: Any, make_re
     assert application["args"].get("cache") == told
 
 
+@pytest.mark.parametrize(
+    ("warmup", "told"),
+    [
+        ([{"path": "/v1/models/churn:predict", "body": {"instances": [[1, 2]]}}], [[1, 2]]),
+        ([{"path": "/v2/health/ready"}, {"path": "/v1/models/churn:predict", "body": {"instances": [1]}}], [1]),
+        ([{"path": "/v1/models/churn:explain", "body": {"instances": [[1, 2]]}}], None),
+        ([{"path": "/v1/models/churn:predict", "body": {"instances": []}}], None),
+        ([{"path": "/v1/models/churn:predict", "body": "text"}], None),
+    ],
+)
+def test_the_model_is_tried_on_the_rows_of_the_warmup(warmup: Any, told: Any, make_revision: MakeRevision) -> None:
+    (application,) = build_application(make_revision(warmup=warmup), {"Model": 1})["applications"]
+    assert application["args"].get("warmup") == told
+
+
 def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
     assert build_application(revision, {"app": 3})["applications"] == [

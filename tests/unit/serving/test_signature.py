@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eagleray_serving.columns import Column, Kind
+from eagleray_serving.columns import Column, Kind, Missing
 from eagleray_serving.errors import InvalidInputError, ModelLoadError
 from eagleray_serving.protocols import v2
 from eagleray_serving.rows import Signature, parse_rows
-from eagleray_serving.signature import parse_signature
+from eagleray_serving.signature import parse_signature, refined
 from eagleray_serving.tensors import Tensor
 from unit.serving.asking import listed
 
@@ -78,3 +78,66 @@ def test_several_inputs_are_tensors_where_one_has_more_than_a_value() -> None:
     found = parse_signature({"inputs": [one("ids", "INT64", -1, -1), one("age", "FP32", -1)]})
     ids, age = Tensor("ids", np.dtype(np.int64), (None,)), Tensor("age", np.dtype(np.float32), ())
     assert found == Signature(columns=None, tensors=(ids, age))
+
+
+A, B = Column("a", Kind.STRING, frozenset({"x", "y"}), required=False), Column("b", Kind.INTEGER)
+READ = Signature(columns=(A, B), named=True)
+
+
+def told(*columns: Column) -> Signature:
+    return Signature(columns=columns, named=True)
+
+
+@pytest.mark.parametrize(
+    ("case", "known", "said", "everywhere", "where_unknown"),
+    [
+        ("a model that says nothing", SHAPELESS, READ, READ, READ),
+        (
+            "values and demands stay the model's",
+            READ,
+            told(Column("a", Kind.STRING), Column("b", Kind.INTEGER)),
+            told(A, B),
+            READ,
+        ),
+        (
+            "another type is what the user says, and the model's where it knows",
+            READ,
+            told(Column("a", Kind.NUMBER), B),
+            told(Column("a", Kind.NUMBER), B),
+            READ,
+        ),
+        (
+            "what the model does not know is filled",
+            told(A, Column("b")),
+            told(Column("a", Kind.STRING), Column("b", Kind.DATETIME)),
+            told(A, Column("b", Kind.DATETIME)),
+            told(A, Column("b", Kind.DATETIME)),
+        ),
+        (
+            "a dropped column and another order are the user's",
+            READ,
+            told(Column("more"), Column("b", Kind.INTEGER), Column("a", Kind.STRING)),
+            told(Column("more"), B, A),
+            READ,
+        ),
+        (
+            "names as LightGBM keeps them",
+            told(Column("an_amount", Kind.NUMBER, missing=Missing.REFUSED)),
+            told(Column("an amount", Kind.NUMBER)),
+            told(Column("an amount", Kind.NUMBER, missing=Missing.REFUSED)),
+            told(Column("an_amount", Kind.NUMBER, missing=Missing.REFUSED)),
+        ),
+        (
+            "columns without names go by place",
+            Signature(columns=(Column("0", Kind.INTEGER, required=False),)),
+            told(Column("count", Kind.NUMBER)),
+            told(Column("count", Kind.INTEGER, required=False)),
+            Signature(columns=(Column("0", Kind.INTEGER, required=False),)),
+        ),
+    ],
+)
+def test_what_is_told_is_put_beside_what_the_model_says(
+    case: str, known: Signature, said: Signature, everywhere: Signature, where_unknown: Signature
+) -> None:
+    assert refined(known, said) == everywhere, case
+    assert refined(known, said, only_unknown=True) == where_unknown, case
