@@ -109,7 +109,7 @@ class Figures:
     url: str
 
     def say(self, word: str) -> None:
-        """Answer with this from now on: a number, `NaN`, `slow`, or "" for an error."""
+        """Answer with this from now on: a number, or "" for an error."""
         assert self.client.ask("PUT", f"{self.url}/", word).status == 200
 
 

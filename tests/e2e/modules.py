@@ -79,8 +79,8 @@ MODULES = {
     "test_nodes": _alone(APPS),
     "test_settled": _alone("square"),
     "test_deletion": _alone("square"),
-    # Finds the operator gone, as the one before leaves it.
-    "test_one_namespace": _alone("square"),
+    # Uninstalls the operator, and installs it again at its end.
+    "test_uninstalled": _alone("square"),
 }
 ELSEWHERE = {
     ("test_rollout", "test_every_operator_and_a_router_killed_in_a_step"): Place("killed", "rollout"),

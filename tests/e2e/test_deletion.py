@@ -1,4 +1,4 @@
-"""Section 8.6: deleting leaves nothing, with the operator or without it, whatever comes after."""
+"""Section 8.6: deleting leaves nothing, whatever comes after; without an operator: test_uninstalled.py."""
 
 from functools import partial
 
@@ -35,18 +35,8 @@ def none_left(md: ModelDeployment, uids_before: set[str]) -> None:
 
 def test_deleting_leaves_no_child(given: Given, when: When, then: Then) -> None:
     """Workers that the collector deletes wait for their replicas to move; an operator ends them."""
-    operator = given.operator()
-    churn, square = given.churn(replicas=2), given.square(replicas=2)
+    given.operator()
+    churn = given.churn(replicas=2)
     assert churn.md.children()
     when.deleted(churn.md)
     then.nothing_left(churn.md, within=SOON)
-
-    pods = {role: square.md.live_pods(role) for role in ("head", "worker", "router")}
-    with when.loaded(square) as load:
-        operator.uninstall()
-        then.answers(square.client, square.url, square.body, square.expected)
-    assert pods == {role: square.md.live_pods(role) for role in pods}
-    then.no_request_failed(load.result)
-
-    when.deleted(square.md)
-    then.nothing_left(square.md)

@@ -1,7 +1,7 @@
 """Answers with the figure that it was told, as a Prometheus server does, and as Kubernetes' API of external metrics.
 
 python figures.py PORT [TLS PORT]: the second is for the API server, which comes by TLS. `PUT /` tells the word: a
-number, `NaN`, `slow` for no answer in time, nothing for an error. Ends with standard input.
+number, or nothing for an error. Ends with standard input.
 """
 
 import json
@@ -15,7 +15,6 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-SLOW_SECONDS = 30.0
 GROUP = "external.metrics.k8s.io/v1beta1"
 
 
@@ -31,8 +30,6 @@ class Figures(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a query."""
-        if Figures.word == "slow":
-            time.sleep(SLOW_SECONDS)
         if not Figures.word:
             self._reply(500, {})
         elif self.path.startswith("/apis/"):
