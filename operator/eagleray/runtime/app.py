@@ -26,6 +26,7 @@ from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
 from eagleray.peers.peers import Peers
+from eagleray.runtime.garbage import collect_everything, set_aside
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
@@ -74,15 +75,20 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
     queue = WorkQueue(metrics=metrics)
     with ExitStack() as servers:
         _serve(servers, settings, health, metrics)
-        heart = asyncio.create_task(_beat(queue, health, metrics), name="heartbeat")
+        servers.enter_context(set_aside())
+        beside = [
+            asyncio.create_task(_beat(queue, health, metrics), name="heartbeat"),
+            asyncio.create_task(collect_everything(), name="garbage"),
+        ]
         agent = f"eagleray-operator/{version}"
         try:
             async with await ApiServer.connect(user_agent=agent, observe=metrics.request) as client:
                 process = Process(settings, client, queue, health, metrics)
                 await Operator(process, make_reconciler).run(stop)
         finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
