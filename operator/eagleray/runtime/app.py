@@ -26,7 +26,7 @@ from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
 from eagleray.peers.peers import Peers
-from eagleray.runtime.garbage import collect_everything, set_aside
+from eagleray.runtime.garbage import collect_everything, give_back, set_aside
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
@@ -79,6 +79,7 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
         beside = [
             asyncio.create_task(_beat(queue, health, metrics), name="heartbeat"),
             asyncio.create_task(collect_everything(), name="garbage"),
+            asyncio.create_task(give_back(), name="give-back"),
         ]
         agent = f"eagleray-operator/{version}"
         try:

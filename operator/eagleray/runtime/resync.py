@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 _JITTER = 0.1
 _RETRY_SECONDS = 5.0
 _BACKOFF = Backoff(base=1, cap=60)
+# A whole page takes a quarter of a second, which an event would wait for.
+_AT_ONCE = 50
 
 
 async def served(client: KubeClient, namespaces: tuple[str, ...]) -> None:
@@ -102,7 +104,9 @@ class Resync:
         is_model = kind == MODEL_DEPLOYMENT
         relist = Relist(self.store, kind, namespace)
         async for page in listed(self.client, kind, namespace, None if is_model else CHILD_LABELS):
-            self._add(relist.take(page))
+            for start in range(0, max(1, len(page.items)), _AT_ONCE):
+                self._add(relist.take(replace(page, items=page.items[start : start + _AT_ONCE])))
+                await asyncio.sleep(0)
         self._add(relist.end())
         if is_model:
             for key in sorted(self.store.keys()):

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import resource
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from eagleray.runtime.garbage import collect_everything, set_aside
+from eagleray.runtime.garbage import collect_everything, give_back, set_aside
 
 
 class Node:
@@ -56,3 +58,21 @@ async def test_a_cycle_goes_when_everything_is_gone_through() -> None:
     assert gc.get_freeze_count() > 0, "what survives is set aside again"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_freed_memory_is_given_back() -> None:
+    """Every second piece is freed, so that what is left would hold all of it."""
+    pieces = [b"x" * (20_000 + i) for i in range(2_000)]
+    held = resident()
+    del pieces[::2]
+    task = asyncio.create_task(give_back(period=0.001))
+    async with asyncio.timeout(20):
+        while resident() > held - 10 * 2**20:  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -114,3 +114,25 @@ def test_a_late_crd_is_waited_for() -> None:
         assert [ref.namespace for _, ref in kube.calls] == ["a", "a", "a", "b"]
 
     virtual_time.run(scenario())
+
+
+def test_others_work_while_a_long_list_is_taken() -> None:
+    """A loop that counts has a turn for some of the objects, not one for all of a page."""
+
+    async def scenario() -> None:
+        count, turns = 1000, 0
+        rounds = Rounds(FakeKube(*(made(MODEL_DEPLOYMENT, "a", f"x{i}") for i in range(count))))
+
+        async def other() -> None:
+            nonlocal turns
+            while not rounds.store.keys():  # noqa: ASYNC110 - turns of the loop are what is counted
+                await asyncio.sleep(0)
+            while not rounds.synced:
+                turns += 1
+                await asyncio.sleep(0)
+
+        await asyncio.gather(other(), rounds.run(1))
+        assert turns >= 10
+        assert len(rounds.store.keys()) == count
+
+    virtual_time.run(scenario())
