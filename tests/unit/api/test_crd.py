@@ -21,6 +21,7 @@ WORKING = {
     *("env[].name", "env[].value", "env[].valueFrom.secretKeyRef.name", "env[].valueFrom.secretKeyRef.key"),
     *("resources.requests", "resources.limits", "batching.maxSize", "batching.maxWait"),
     *("concurrency.max", "concurrency.queue", "requestTimeout", "workers.replicasPerPod"),
+    *("streamTimeout.firstByte", "streamTimeout.silence"),
     *("warmup[].path", "warmup[].method", "warmup[].headers", "warmup[].body"),
     *("placement.affinity", "placement.spread[].maxSkew", "placement.priorityClassName"),
     *("placement.nodeSelector", "placement.tolerations[].key", "placement.tolerations[].effect"),

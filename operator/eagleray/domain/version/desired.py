@@ -7,7 +7,7 @@ from typing import Any
 from eagleray.api.spec import Lane, ModelDeploymentSpec
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
-from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
+from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS, StreamClock
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.groups import named_deployments
 from eagleray.domain.goals.installation import Installation
@@ -58,6 +58,16 @@ class Desired:
         """Longest time for one request, in seconds."""
         text = self.spec.request_timeout
         return parse_duration(text) if text else DEFAULT_TIMEOUT_SECONDS
+
+    @property
+    def stream(self) -> StreamClock | None:
+        """What bounds answers that may go on for longer; None where `requestTimeout` does."""
+        given = self.spec.stream_timeout
+        if given is None:
+            return None
+        silence = parse_duration(given.silence) if given.silence else self.request_timeout
+        first = parse_duration(given.first_byte) if given.first_byte else self.request_timeout
+        return StreamClock(first_byte=min(first, silence), silence=silence)
 
     @property
     def history_limit(self) -> int:
