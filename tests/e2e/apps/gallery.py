@@ -165,6 +165,14 @@ async def echo(socket: WebSocket) -> None:
         return
 
 
+# Above what uses it: `serve.ingress` keeps a copy of the routes with what they know by then.
+async def _chunks(words: AsyncIterator[str], model: str) -> AsyncIterator[str]:
+    async for word in words:
+        choice = {"index": 0, "delta": {"content": f"{word} "}, "finish_reason": None}
+        yield f"data: {json.dumps({'object': 'chat.completion.chunk', 'model': model, 'choices': [choice]})}\n\n"
+    yield "data: [DONE]\n\n"
+
+
 @serve.deployment(max_ongoing_requests=100, ray_actor_options=PART)
 @serve.ingress(api)
 class Gallery:
@@ -205,13 +213,6 @@ class Gallery:
         text = " ".join([word async for word in words])
         message = {"role": "assistant", "content": text}
         return {"object": "chat.completion", "model": body["model"], "choices": [{"index": 0, "message": message}]}
-
-
-async def _chunks(words: AsyncIterator[str], model: str) -> AsyncIterator[str]:
-    async for word in words:
-        choice = {"index": 0, "delta": {"content": f"{word} "}, "finish_reason": None}
-        yield f"data: {json.dumps({'object': 'chat.completion.chunk', 'model': model, 'choices': [choice]})}\n\n"
-    yield "data: [DONE]\n\n"
 
 
 class Blocking:
