@@ -209,7 +209,9 @@ class Serve:
         even = target.running == target.number == len(target.actors)
         status = DeploymentStatus.HEALTHY if even else DeploymentStatus.UPDATING
         ingress = index == len(self._targets) - 1
-        told = next((each for each in self._config.get("deployments", []) if each["name"] == target.name), {})
+        told: dict[str, Any] = next(
+            (each for each in self._config.get("deployments", []) if each["name"] == target.name), {}
+        )
         patience = Patience(told.get("graceful_shutdown_timeout_s"), told.get("health_check_timeout_s"))
         return ServeDeployment(
             target.name,

@@ -1,5 +1,6 @@
 """Replicas that take long to start: their constructor has not returned, or no Pod has room for them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -96,4 +97,6 @@ def _remedy(lacking: Amounts) -> str:
 
 
 def _text(amounts: Amounts) -> str:
-    return ", ".join(f"{format_bytes(n) if k == 'memory' else f'{n:g}'} {k}" for k, n in sorted(amounts.items()))
+    return ", ".join(
+        f"{format_bytes(math.ceil(n)) if k == 'memory' else f'{n:g}'} {k}" for k, n in sorted(amounts.items())
+    )
