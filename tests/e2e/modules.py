@@ -8,7 +8,7 @@ notice but by waiting longer. In the third each test has the cluster for itself.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-APPS = "e2e-apps"
+APPS, TORCH_APPS = "e2e-apps", "e2e-torch-apps"
 PHASES = ("beside", "killed", "alone")
 GPUS = "gpus"
 """The group of what needs the two GPUs of the cluster."""
@@ -73,6 +73,7 @@ MODULES = {
     "test_object_store": _beside("store"),
     "test_batch": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),
+    "test_gallery": _beside("gallery", APPS, TORCH_APPS),
     "test_placement": _beside("placement", APPS),
     "test_zero": _killed("zero", APPS),
     "test_chaos": _killed("churn"),

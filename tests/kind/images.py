@@ -55,6 +55,7 @@ IMAGES = (
     Image("monitored", "examples/monitored/Dockerfile", base="base"),
     Image("torch-tests", IN_IMAGE, base="torch", stage="tests"),
     Image("e2e-apps", "tests/e2e/apps/Dockerfile", base="base"),
+    Image("e2e-torch-apps", "tests/e2e/apps/Dockerfile", base="torch"),
     Image("torch-gpu", "model_images/torch-gpu/Dockerfile", base="ray", pushed=False),
     Image("torch-gpu-tests", IN_IMAGE, base="torch-gpu", stage="tests", pushed=False),
     Image("onnx-gpu", "model_images/onnx-gpu/Dockerfile", base="ray", pushed=False),

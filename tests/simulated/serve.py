@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eagleray.domain.facts import labels
+from eagleray.domain.facts.patience import SERVES_OWN, Patience
 from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
@@ -99,8 +100,14 @@ class Serve:
         self._due = False
 
     def put(self, body: Mapping[str, Any]) -> None:
-        """Take an application, and build it in the background."""
-        self._config = body["applications"][0]
+        """Take an application, and build it in the background; what is built already takes its settings over."""
+        before, self._config = self._config, body["applications"][0]
+        if self._targets and all(before.get(key) == self._config.get(key) for key in ("import_path", "args")):
+            given = {each["name"]: each for each in self._config.get("deployments", [])}
+            for target in self._targets.values():
+                target.number = given.get(target.name, {}).get("num_replicas", 1)
+            self.look()
+            return
         self._status, self._message, self._targets = AppStatus.DEPLOYING, "", {}
         later(self._head.behaviour.build, self._built)
 
@@ -192,7 +199,7 @@ class Serve:
             return ServeState()
         found = tuple(self._deployment(i, target) for i, target in enumerate(self._targets.values()))
         name = self._config["name"]
-        return ServeState((Application(name, self._status, self._message, found, self._config),))
+        return ServeState((Application(name, self._status, self._message, found),))
 
     def _deployment(self, index: int, target: Target) -> ServeDeployment:
         """The last deployment of an application is the one that its code returns: it answers."""
@@ -202,7 +209,21 @@ class Serve:
         even = target.running == target.number == len(target.actors)
         status = DeploymentStatus.HEALTHY if even else DeploymentStatus.UPDATING
         ingress = index == len(self._targets) - 1
-        return ServeDeployment(target.name, status, "", target.number, is_ingress=ingress, replicas=replicas)
+        told: dict[str, Any] = next(
+            (each for each in self._config.get("deployments", []) if each["name"] == target.name), {}
+        )
+        patience = Patience(told.get("graceful_shutdown_timeout_s"), told.get("health_check_timeout_s"))
+        return ServeDeployment(
+            target.name,
+            status,
+            "",
+            target.number,
+            is_ingress=ingress,
+            replicas=replicas,
+            needs=target.needs,
+            patience=Patience(patience.shutdown or SERVES_OWN.shutdown, patience.health or SERVES_OWN.health),
+            told=patience,
+        )
 
 
 def _load(actor: Actor) -> int:

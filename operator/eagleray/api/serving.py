@@ -7,6 +7,26 @@ from pydantic import Field, JsonValue
 from eagleray.api.autoscaling import DeploymentAutoscaling
 from eagleray.api.base import IMPORT_PATH, ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
 from eagleray.api.placement import Placement, ResourceRequirements, Workers
+from eagleray.api.units import parse_duration
+
+
+class StreamTimeout(ApiModel):
+    """How long streams may be silent. With it, `requestTimeout` ends no answer that goes on."""
+
+    cel_rules = (
+        Rule(
+            "!has(self.firstByte) || !has(self.silence) || duration(self.firstByte) <= duration(self.silence)",
+            "silence counts before the first byte too; write a firstByte that is no longer than silence",
+            python=lambda s: (
+                not (s.first_byte and s.silence) or parse_duration(s.first_byte) <= parse_duration(s.silence)
+            ),
+        ),
+    )
+
+    first_byte: PositiveDuration | None = None
+    """Until an answer begins; `requestTimeout` where it is left out, or `silence` where that is less."""
+    silence: PositiveDuration | None = None
+    """In which nothing passes; `requestTimeout` where it is left out."""
 
 
 class AppDeployment(ApiModel):

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_snake
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, Timestamp, map_list, matches
 from eagleray.api.rollout import Rollout
 from eagleray.api.router import Router
+from eagleray.api.serving import StreamTimeout
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.api.template import VersionTemplate, merged
 from eagleray.api.traffic import Traffic
@@ -170,6 +171,8 @@ class ModelDeploymentSpec(VersionTemplate):
     replicas: int = Field(1, ge=0, le=1000)
     """Number of replicas of the model, over all versions that set no number of their own: shared by weight, at least
     one each."""
+    stream_timeout: StreamTimeout | None = None
+    """What bounds answers that come in parts, in place of `requestTimeout`."""
     versions: Annotated[list[Version] | None, map_list("name")] = Field(None, min_length=1, max_length=8)
     """Versions side by side, each with its share of the requests; without any there is one, called `default`."""
     traffic: Traffic | None = None

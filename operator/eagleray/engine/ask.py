@@ -76,7 +76,7 @@ class Inquirer:
 
     async def _put(self, action: PutApplication, head: RayHead) -> None:
         revision = self._look.plan.revisions[action.revision]
-        await self._peers.put_application(self._look.key, head, build_application(revision, action.replicas))
+        await self._peers.put_application(self._look.key, head, build_application(revision, action))
         log.info("Deployed application", revision=revision.name, head=action.head)
 
     async def _scale(self, action: SetReplicas, head: RayHead) -> None:

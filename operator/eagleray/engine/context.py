@@ -49,7 +49,7 @@ class Look:
 
     @property
     def pod_settings(self) -> PodSettings:
-        """What the operator's settings say of Pods."""
+        """What the operator's settings and the object say of Pods."""
         settings = self.tools.settings
         return PodSettings(
             image_pull_policy=settings.image_pull_policy,
@@ -57,6 +57,7 @@ class Look:
             max_model_bytes=settings.installation.max_model_bytes,
             fleet=settings.installation.fleet,
             leaving=self.tools.nodes.leaving(),
+            request_timeout=self.plan.request_timeout,
         )
 
     def revision(self, name: str, image: str) -> Revision:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from eagleray.domain.facts.patience import Patience
 from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
@@ -13,11 +14,12 @@ from eagleray.domain.facts.serve import (
     ServeState,
 )
 from eagleray.domain.facts.serve_failures import RETRYING
-from eagleray.peers.shape import items, loads, mapping, moment, shallow, text, whole, word
+from eagleray.peers.shape import items, loads, mapping, moment, number, text, whole, word
 
 MOST_APPLICATIONS: Final = 64
 MOST_DEPLOYMENTS: Final = 256
 MOST_REPLICAS: Final = 4096
+MOST_RESOURCES: Final = 64
 # Of a traceback, the beginning tells what failed, and the end why.
 _MOST_MESSAGE: Final = 16 * 1024
 _BEGINNING: Final = 1024
@@ -41,18 +43,31 @@ def _application(app: Mapping[str, Any]) -> Application:
     topology = mapping(app.get("deployment_topology") or {}, "deployment_topology")
     ingress = text(topology.get("ingress_deployment") or "", "ingress_deployment")
     deployments = mapping(app.get("deployments") or {}, "deployments", MOST_DEPLOYMENTS)
-    config = mapping(app.get("deployed_app_config") or {}, "deployed_app_config")
-    shallow(config, "deployed_app_config")
+    told = _told(mapping(app.get("deployed_app_config") or {}, "deployed_app_config"))
     return Application(
         name=text(app.get("name"), "application.name"),
         status=word(AppStatus, app.get("status"), "application.status"),
         message=_message(app.get("message")),
-        deployments=tuple(_deployment(mapping(d, "deployment"), ingress) for d in deployments.values()),
-        deployed_config=config,
+        deployments=tuple(_deployment(mapping(d, "deployment"), ingress, told) for d in deployments.values()),
     )
 
 
-def _deployment(deployment: Mapping[str, Any], ingress: str) -> ServeDeployment:
+def _told(config: Mapping[str, Any]) -> dict[str, Patience]:
+    """What the last PUT said of deployments, by their names."""
+    given = items(config.get("deployments") or [], "deployed_app_config.deployments", MOST_DEPLOYMENTS)
+    deployments = [mapping(d, "deployed_app_config.deployment") for d in given]
+    return {text(d.get("name"), "deployed_app_config.deployment.name"): _patience(d) for d in deployments}
+
+
+def _patience(options: Mapping[str, Any]) -> Patience:
+    shutdown, health = (options.get(name) for name in ("graceful_shutdown_timeout_s", "health_check_timeout_s"))
+    return Patience(
+        None if shutdown is None else number(shutdown, "graceful_shutdown_timeout_s"),
+        None if health is None else number(health, "health_check_timeout_s"),
+    )
+
+
+def _deployment(deployment: Mapping[str, Any], ingress: str, told: Mapping[str, Patience]) -> ServeDeployment:
     name = text(deployment.get("name"), "deployment.name")
     status = word(DeploymentStatus, deployment.get("status"), "deployment.status")
     message = _message(deployment.get("message"))
@@ -68,6 +83,14 @@ def _deployment(deployment: Mapping[str, Any], ingress: str) -> ServeDeployment:
             for r in items(deployment.get("replicas") or [], "deployment.replicas", MOST_REPLICAS)
         ),
         failing=status in _FAILED or trigger in _FAILURES or message.startswith(RETRYING),
+        needs={
+            text(resource, "deployment.required_resources"): number(amount, "deployment.required_resources")
+            for resource, amount in mapping(
+                deployment.get("required_resources") or {}, "deployment.required_resources", MOST_RESOURCES
+            ).items()
+        },
+        patience=_patience(mapping(deployment.get("deployment_config") or {}, "deployment.deployment_config")),
+        told=told.get(name, Patience()),
     )
 
 

@@ -15,7 +15,6 @@ MOST: Final = 2**53
 """No count is larger: up to here whole numbers are the same everywhere."""
 MANY: Final = 4096
 """No map of names is larger."""
-MAX_DEPTH: Final = 64
 _MAX_NAME: Final = 256
 # The year 3000.
 _LAST: Final = 32_503_680_000
@@ -122,23 +121,3 @@ def word(kind: type[_S], value: object, where: str) -> _S:
         ShapeError: it is no text.
     """
     return kind(name) if (name := text(value, where)) in kind.__members__ else kind("UNKNOWN")
-
-
-def shallow(value: object, where: str) -> None:
-    """Let nothing pass that is nested so deep that walking it could break what walks it.
-
-    Raises:
-        ShapeError: it is nested deeper than `MAX_DEPTH`.
-    """
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return
-    raise ShapeError(f"{where} is nested more than {MAX_DEPTH} deep")
-
-
-def _inside(value: object) -> Sequence[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else ()

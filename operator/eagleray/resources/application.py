@@ -7,11 +7,13 @@ from eagleray.api.model import Model
 from eagleray.api.serving import Concurrency
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration, parse_quantity
+from eagleray.domain.actions.actions import PutApplication
+from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts import labels
-from eagleray.domain.goals.groups import Counts, WorkerGroup, named_deployments
+from eagleray.domain.facts.patience import Patience, patience_for
+from eagleray.domain.goals.groups import WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
-from eagleray.resources.env import GRACEFUL_SHUTDOWN_SECONDS
-from eagleray.resources.sizes import replica_size
+from eagleray.domain.goals.sizes import replica_size
 from eagleray.resources.storage import MODEL_DIR, MODEL_PATH
 
 MODEL_SERVER = "eagleray_serving.app:build"
@@ -19,25 +21,18 @@ MODEL_SERVER = "eagleray_serving.app:build"
 DEFAULT_CONCURRENCY = 100
 DEFAULT_BATCH_WAIT_SECONDS = 0.01
 HEALTH_CHECK_PERIOD_SECONDS = 2
-# A model that computes in the replica's event loop does not answer health checks meanwhile.
-HEALTH_CHECK_TIMEOUT_SECONDS = 30
-_HEALTH = {
-    "graceful_shutdown_timeout_s": GRACEFUL_SHUTDOWN_SECONDS,
-    "graceful_shutdown_wait_loop_s": 0.5,
-    "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
-    "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_SECONDS,
-}
 
 
-def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
+def build_application(revision: Revision, put: PutApplication) -> dict[str, Any]:
     """Build the body of the PUT that makes Serve run `revision`, and nothing else.
 
     The deployments of a user's own application are not known before it was built, and Serve refuses overrides of
-    unknown ones: those that spec does not name keep what the code says.
+    unknown ones: those that spec does not name keep what the code says until then, and all but patience afterwards.
 
     Args:
         revision: the revision.
-        replicas: how many replicas to start with, by worker group; Serve takes 0 from `/scale` alone: one is started.
+        put: how many replicas to start with, and how long to wait for them; Serve takes 0 from `/scale` alone: one is
+            started.
     """
     template = revision.template
     application: dict[str, Any] = {
@@ -50,15 +45,17 @@ def build_application(revision: Revision, replicas: Counts) -> dict[str, Any]:
             "import_path": MODEL_SERVER,
             "args": model_args(revision, template.model),
             "deployments": [
-                _deployment(group, replicas) | _HEALTH | _model_concurrency(template) for group in revision.groups
+                _MODEL | _deployment(group, put) | _model_concurrency(template) for group in revision.groups
             ],
         }
     elif template.app:
         application |= {"import_path": template.app.import_path, "args": template.app.args or {}}
         if named_deployments(template):
             application["deployments"] = [
-                _deployment(group, replicas) | _concurrency(group.concurrency) for group in revision.groups
+                _deployment(group, put) | _concurrency(group.concurrency) for group in revision.groups
             ]
+        elif put.patience:
+            application["deployments"] = [_shared(name, put) for name in sorted(put.patience)]
     # One proxy, on the head, that nobody asks: Serve starts no application without it.
     return {
         "proxy_location": "HeadOnly",
@@ -121,18 +118,42 @@ def _cache(answers: Answers | None) -> dict[str, Any]:
     return {"cache": {"maxBytes": int(parse_quantity(answers.cache.max_bytes)), **kept}}
 
 
-def _deployment(group: WorkerGroup, replicas: Counts) -> dict[str, Any]:
+def _shared(name: str, put: PutApplication) -> dict[str, Any]:
+    """A deployment that shares its Pods with others; how many replicas of it there are the code may say."""
+    number = _number(put.replicas[name]) if name in put.replicas else {}
+    return {"name": name, **number, **_patience(put.patience[name])}
+
+
+def _number(replicas: int) -> dict[str, Any]:
+    """Whatever the code says of autoscaling, as two would scale it otherwise."""
+    return {"num_replicas": max(1, replicas), "autoscaling_config": None}
+
+
+def _patience(patience: Patience) -> dict[str, float]:
+    told = {"graceful_shutdown_timeout_s": patience.shutdown, "health_check_timeout_s": patience.health}
+    return {option: seconds for option, seconds in told.items() if seconds is not None}
+
+
+_MODEL = {
+    **_patience(patience_for(DEFAULT_TIMEOUT_SECONDS)),
+    "graceful_shutdown_wait_loop_s": 0.5,
+    "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
+}
+
+
+def _deployment(group: WorkerGroup, put: PutApplication) -> dict[str, Any]:
     size = replica_size(group)
     gpus = {"num_gpus": float(size.gpus) if size.gpus % 1 else int(size.gpus)} if size.gpus else {}
     return {
         "name": group.name,
-        "num_replicas": max(1, replicas[group.name]),
+        **_number(put.replicas[group.name]),
         "ray_actor_options": {
             "num_cpus": size.cpus,
             "memory": size.memory,
             "label_selector": {labels.GROUP: group.name},
             **gpus,
         },
+        **_patience(put.patience.get(group.name, Patience())),
     }
 
 

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 from eagleray.domain.facts import labels
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.revision import Revision
+from eagleray.domain.goals.sizes import replica_size
 from eagleray.resources.application import model_args
 from eagleray.resources.env import batch_env
 from eagleray.resources.owner import dependent_on
 from eagleray.resources.placement import node_placement
 from eagleray.resources.pod import PodSettings, container, priority_class, restricted, scratch_mounts, scratch_volumes
-from eagleray.resources.sizes import BATCH_OVERHEAD, pod_resources, replica_size
+from eagleray.resources.sizes import BATCH_OVERHEAD, pod_resources
 from eagleray.resources.storage import ModelStorage, model_storage
 from eagleray.resources.worker import fetch_container
 

@@ -3,21 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, health_seconds
 from eagleray.domain.facts.ports import REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
 
-# A replica that is asked to stop answers 503 to health checks at once, and goes on serving for this long: the router,
-# which checks each second, is sure to have seen it.
-MIN_DRAIN_SECONDS = 5
-# How long a replica may finish its requests in: as long as a request may take by default.
-GRACEFUL_SHUTDOWN_SECONDS = 60
-# How long a worker that is deleted waits until its replicas have moved. Serve begins to stop them this early that they
-# can finish; what is left, half a minute, is for their replacements to start elsewhere. A worker whose head is gone
-# waits, and serves, for all of it.
-NODE_DRAIN_SECONDS = GRACEFUL_SHUTDOWN_SECONDS + 30
 # A worker goes on serving without its head for this long. The operator builds a new cluster in the meantime; only a
 # worker that nobody looks after any more gives up by itself.
 HEADLESS_SECONDS = 7 * 24 * 3600
@@ -42,7 +34,7 @@ _COMMON: Mapping[str, str] = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Replicas listen themselves (docs/adr/0002-direct-ingress.md): no proxy and no HAProxy on the workers.
     "RAY_SERVE_ENABLE_HA_PROXY": "0",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PORT_QUARANTINE_S": str(PORT_QUARANTINE_SECONDS),
@@ -56,6 +48,17 @@ _COMMON: Mapping[str, str] = {
     "RAY_health_check_failure_threshold": "5",
 }
 
+# Our own server is written for it: it computes in threads of its own, and its one deployment calls no other.
+_MODEL: Mapping[str, str] = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+# An application runs as under `serve run` (docs/adr/0025-serve-as-ray-means-it.md).
+_APP: Mapping[str, str] = {
+    # Who chooses calls by gRPC, with RAY_SERVE_THROUGHPUT_OPTIMIZED or for one handle, may hand on what he could
+    # without: gRPC's own bound is 4 MiB.
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(2**31 - 1),
+}
+# Ray's own: a replica whose event loop has not turned for three such times is given up.
+_LOOP_SECONDS = 300
+
 
 def head_env(revision: Revision) -> list[dict[str, Any]]:
     """Build the environment of a head: the user's variables too, as Serve imports applications there."""
@@ -63,20 +66,25 @@ def head_env(revision: Revision) -> list[dict[str, Any]]:
     return _env(revision, {"RAY_NODE_TYPE_NAME": "head", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"})
 
 
-def worker_env(revision: Revision, group: WorkerGroup, *, memory_limited: bool) -> list[dict[str, Any]]:
+def worker_env(
+    revision: Revision, group: WorkerGroup, request_timeout: float, *, memory_limited: bool
+) -> list[dict[str, Any]]:
     """Build the environment of a worker.
 
     Args:
         revision: the revision.
         group: its worker group.
+        request_timeout: the longest time for one request, in seconds.
         memory_limited: whether the container has a memory limit.
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
-        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(NODE_DRAIN_SECONDS),
+        # A worker whose head is gone waits, and serves, for all of it.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(drain_seconds(request_timeout)),
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(HEADLESS_SECONDS),
         "RAY_NUM_REDIS_GET_RETRIES": str(HEAD_LOOKUPS),
         "RAY_memory_monitor_refresh_ms": str(MEMORY_MONITOR_MS if memory_limited else 0),
+        "RAY_SERVE_USER_HEALTH_CHECK_PROBE_TIMEOUT_S": str(int(max(_LOOP_SECONDS, health_seconds(request_timeout)))),
     }
     return _env(revision, own | _device(revision, group))
 
@@ -108,7 +116,8 @@ def _env(revision: Revision, own: Mapping[str, str]) -> list[dict[str, Any]]:
         "RAY_AUTH_TOKEN": {"valueFrom": {"secretKeyRef": {"name": secret_name(revision), "key": TOKEN_KEY}}},
         **_port_range(revision),
     }
-    ours = {name: {"name": name, "value": value} for name, value in {**_COMMON, **own}.items()}
+    serve = _MODEL if revision.template.model else _APP
+    ours = {name: {"name": name, "value": value} for name, value in {**_COMMON, **serve, **own}.items()}
     last = {name: {"name": name, **source} for name, source in fixed.items()}
     return list((ours | user_env(revision) | last).values())
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 from eagleray.api.placement import Placement
+from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts.ports import RAYLET
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import MAX_MODEL_BYTES
@@ -25,7 +26,7 @@ _RAY_START = files("eagleray.resources").joinpath("ray_start.py").read_text("utf
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What the operator's own settings say of every Pod that it makes.
+    """What the operator's own settings, and its object, say of every Pod that is made.
 
     Attributes:
         image_pull_policy: for images whose policy the object does not name; "" = Kubernetes' own rule.
@@ -33,6 +34,7 @@ class PodSettings:
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         fleet: what labels and taints of nodes mean.
         leaving: nodes that are about to go.
+        request_timeout: the longest time for one request, in seconds.
     """
 
     image_pull_policy: str = ""
@@ -40,6 +42,7 @@ class PodSettings:
     max_model_bytes: int = MAX_MODEL_BYTES
     fleet: Fleet = field(default_factory=Fleet)
     leaving: tuple[str, ...] = ()
+    request_timeout: float = DEFAULT_TIMEOUT_SECONDS
 
     def text(self) -> str:
         """What lasts of them, as JSON."""

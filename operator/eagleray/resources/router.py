@@ -6,6 +6,7 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.actions.router_files import RouterFiles
 from eagleray.domain.facts import labels as names
+from eagleray.domain.facts.patience import LONGEST_SECONDS
 from eagleray.domain.facts.pods import Role
 from eagleray.domain.facts.router_layout import (
     CHECKS_PORT,
@@ -45,8 +46,7 @@ QUIET_COMPARING = ("--component-log-level", "ext_proc:error")
 _CONFIG_MOUNT = {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}
 # A Pod that is asked to end still gets new connections for a while (kube-proxy on other nodes) …
 SETTLE_SECONDS = 5
-# … then waits for the requests in progress, but no longer than this, whatever their timeout …
-LONGEST_REQUEST_SECONDS = 600
+# … then waits for the requests in progress, as long as their replicas are waited for …
 # … and has this on top, after each of the two.
 SPARE_SECONDS = 5
 
@@ -136,7 +136,7 @@ def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[st
 
 
 def _drain_seconds(config: RouterConfig) -> int:
-    longest = min((config.request_timeout or LONGEST_REQUEST_SECONDS) + config.hold_timeout, LONGEST_REQUEST_SECONDS)
+    longest = min((config.request_timeout or LONGEST_SECONDS) + config.hold_timeout, LONGEST_SECONDS)
     return SETTLE_SECONDS + int(longest) + SPARE_SECONDS
 
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eagleray.domain.facts import labels
+from eagleray.domain.facts.patience import drain_seconds
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.revision import Revision
-from eagleray.resources.env import NODE_DRAIN_SECONDS, TMP, user_env, worker_env
+from eagleray.domain.goals.sizes import replica_size
+from eagleray.resources.env import TMP, user_env, worker_env
 from eagleray.resources.labels import labels as pod_labels
 from eagleray.resources.names import head_address, worker_name
 from eagleray.resources.placement import node_placement
@@ -25,13 +27,13 @@ from eagleray.resources.pod import (
     scratch_mounts,
     scratch_volumes,
 )
-from eagleray.resources.sizes import pod_resources, replica_size
+from eagleray.resources.sizes import pod_resources
 from eagleray.resources.storage import FETCH_CONTAINER, ModelStorage, model_storage
 
 # The raylet's own answer: it stays good when the head is gone, as the replicas do.
 _HEALTH = "/api/local_raylet_healthz"
 # What `ray start` needs, after its drain, to end the processes that are left.
-_GRACE_SECONDS = NODE_DRAIN_SECONDS + 20
+_END_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, An
     group, incarnation = place.group, place.incarnation
     storage = model_storage(revision.template.model, pod.max_model_bytes) if revision.template.model else None
     spec: dict[str, Any] = {
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "terminationGracePeriodSeconds": drain_seconds(pod.request_timeout) + _END_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],
         "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
         **_placement(revision, group, pod),
@@ -97,7 +99,7 @@ def _ray(
             f"--labels={labels.GROUP}={group.name}",
             *ray_node_args(),
         ],
-        env=worker_env(revision, group, memory_limited="memory" in resources["limits"]),
+        env=worker_env(revision, group, pod.request_timeout, memory_limited="memory" in resources["limits"]),
         ports=[{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         resources=resources,
         volumeMounts=[*scratch_mounts(), *(storage.server_mounts if storage else ())],

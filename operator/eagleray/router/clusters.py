@@ -3,6 +3,7 @@
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterTarget
+from eagleray.domain.facts.patience import health_seconds
 from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.endpoints import endpoints_file
 from eagleray.router.failover import METADATA
@@ -15,9 +16,6 @@ HEALTH_INTERVAL_SECONDS = 1
 # two of these intervals more, in which its successor, which Serve starts first, has been checked and found.
 UNHEALTHY_INTERVAL_SECONDS = 0.5
 UNHEALTHY_THRESHOLD = 3
-# A replica that computes for seconds on its event loop answers its health check late and is still the right one to ask;
-# a dead one refuses at once, whatever the timeout.
-HEALTH_TIMEOUT_SECONDS = 5
 # Shorter than the replica's own (Serve: 90 s), so that a request never meets a connection that is just being closed.
 UPSTREAM_IDLE_SECONDS = 30
 # A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
@@ -26,13 +24,18 @@ TCP_USER_TIMEOUT_MS = 5000
 COPIES = 128
 
 
-def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
+def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) -> dict[str, Any]:
     """The target's cluster.
 
     A replica leaves at its third health check in turn that fails or answers 503: one that drains answers requests for
     5 s more (`resources/env.py`), and one that refuses them is passed over at once. Requests in progress there end in
     peace, also when the endpoint is removed (`ignore_health_on_host_removal`: at once for new requests, since its
     address may soon belong to another Pod).
+
+    Args:
+        target: the revision.
+        request_timeout: the longest time for one request, in seconds.
+        layout: where Envoy finds its files.
     """
     return typed(
         "envoy.config.cluster.v3.Cluster",
@@ -46,7 +49,7 @@ def cluster(target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
         # Without the window of 0 s Envoy withholds a change of health from its workers for up to a second.
         common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
-        health_checks=[_health_check()],
+        health_checks=[_health_check(health_seconds(request_timeout))],
         outlier_detection=_outlier_detection(),
         # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
         circuit_breakers={"thresholds": [limits("HIGH", MANY), limits("DEFAULT", COPIES)]},
@@ -67,10 +70,12 @@ def _least_request() -> dict[str, Any]:
     )
 
 
-def _health_check() -> dict[str, Any]:
+def _health_check(timeout: float) -> dict[str, Any]:
+    # A replica that computes where it answers health checks answers late, and is still the right one to ask. A dead one
+    # refuses at once, and one whose node is gone is found out by TCP (`TCP_USER_TIMEOUT_MS`), whatever the timeout.
     every = seconds(HEALTH_INTERVAL_SECONDS)
     return {
-        "timeout": seconds(HEALTH_TIMEOUT_SECONDS),
+        "timeout": seconds(timeout),
         "interval": every,
         "no_traffic_interval": every,
         "unhealthy_interval": seconds(UNHEALTHY_INTERVAL_SECONDS),

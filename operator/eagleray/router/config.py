@@ -73,7 +73,7 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     return {
         "lds.json": listeners(config, layout, layout.bind),
         IPV4_LISTENERS_FILE: listeners(config, layout, layout.bind_ipv4),
-        "cds.json": [*(cluster(t, layout) for t in targets), *failovers(config), *beside],
+        "cds.json": [*(cluster(t, config.request_timeout, layout) for t in targets), *failovers(config), *beside],
         "rds.json": [routes(config)],
         OPS: [ops_routes(config, "")],
         **copies,

@@ -55,7 +55,7 @@ def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
     """The routes of an audience."""
     shares, match = audience.shares, audience.match
     targets = _asked(config, audience)
-    attempts = _attempts(repeatable=all(targets[s.revision].retry_in_flight for s in shares))
+    attempts = _attempts(config, repeatable=all(targets[s.revision].retry_in_flight for s in shares))
     awake = [share for share in shares if not targets[share.revision].hold]
     common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, targets)}
     ways = product(_copies(config, audience.mirror), _places(audience.sticky), attempts)
@@ -71,14 +71,23 @@ def _asked(config: RouterConfig, audience: Audience) -> Mapping[str, RouterTarge
 
 
 def _shared(config: RouterConfig, shares: Sequence[Share], targets: Mapping[str, RouterTarget]) -> Way:
+    held = max((target.hold.timeout for target in targets.values() if target.hold), default=0.0)
     return {
         "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
         "route": {
             "weighted_clusters": {"clusters": [_share(targets[s.revision], s.slots) for s in shares]},
-            "timeout": seconds(config.request_timeout),
+            **_clocks(config, held),
             "priority": "HIGH",
         },
     }
+
+
+def _clocks(config: RouterConfig, held: float) -> Way:
+    """What ends an answer: its own time, or silence; `_retry_policy` bounds the time until it begins."""
+    if config.stream is None:
+        return {"timeout": seconds(config.request_timeout)}
+    # A request that waits for its revision is silent too.
+    return {"timeout": "0s", "idle_timeout": seconds(config.stream.silence + held)}
 
 
 def _share(target: RouterTarget, slots: int) -> Way:
@@ -137,19 +146,19 @@ def _by_hash(policy: Mapping[str, Any]) -> Way:
     return {"route": {"hash_policy": [policy], "weighted_clusters": {"use_hash_policy": True}}}
 
 
-def _attempts(*, repeatable: bool) -> list[Way]:
+def _attempts(config: RouterConfig, *, repeatable: bool) -> list[Way]:
     if repeatable:
         return [{}]
     idempotent = {"name": ":method", "string_match": {"safe_regex": {"regex": _IDEMPOTENT}}}
-    return [{"match": {"headers": [idempotent]}}, {"route": {"retry_policy": _retry_policy(_UNPROCESSED)}}]
+    return [{"match": {"headers": [idempotent]}}, {"route": {"retry_policy": _retry_policy(config, _UNPROCESSED)}}]
 
 
-def any_attempt() -> dict[str, Any]:
+def any_attempt(config: RouterConfig) -> dict[str, Any]:
     """The retry policy of what may be sent again after it was sent; routes of other requests have another."""
-    return _retry_policy(_IN_FLIGHT)
+    return _retry_policy(config, _IN_FLIGHT)
 
 
-def _retry_policy(retry_on: str) -> dict[str, Any]:
+def _retry_policy(config: RouterConfig, retry_on: str) -> dict[str, Any]:
     previous = "envoy.retry_host_predicates.previous_hosts"
     message = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
     return {
@@ -158,5 +167,7 @@ def _retry_policy(retry_on: str) -> dict[str, Any]:
         "num_retries": RETRIES,
         "retry_host_predicate": [{"name": previous, "typed_config": typed(message)}],
         "host_selection_retry_max_attempts": "5",
+        # Envoy forgets this one when an answer has begun.
+        **({"per_try_timeout": seconds(config.stream.first_byte)} if config.stream else {}),
         **another_revision(),
     }

@@ -27,7 +27,7 @@ def routes(config: RouterConfig) -> dict[str, Any]:
     if config.version_header:
         table += _by_version(config)
     table += [*_by_rule(config), *_split(config)]
-    common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt()}
+    common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt(config)}
     host = {"name": "all", "domains": ["*"], "routes": table, **common}
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
+from eagleray.domain.facts.patience import Patience
 from eagleray.domain.facts.serve import AppStatus, DeploymentStatus, ReplicaState, ServeState
-from eagleray.peers.serve_details import MOST_APPLICATIONS, MOST_DEPLOYMENTS, MOST_REPLICAS, parse_serve_details
+from eagleray.peers.serve_details import (
+    MOST_APPLICATIONS,
+    MOST_DEPLOYMENTS,
+    MOST_REPLICAS,
+    MOST_RESOURCES,
+    parse_serve_details,
+)
 from eagleray.peers.shape import ShapeError
 
 REPLICA = {
@@ -20,7 +27,11 @@ REPLICA = {
     "start_time_s": 1795446872.5,
 }
 STARTING = {"replica_id": "yuac2zao", "state": "STARTING", "start_time_s": 1795446880.0}
-CONFIG = {"name": "churn", "import_path": "a:b"}
+CONFIG = {
+    "name": "churn",
+    "import_path": "a:b",
+    "deployments": [{"name": "Model", "graceful_shutdown_timeout_s": 65.0}, {"name": "Gone"}],
+}
 
 
 def details(**deployment: Any) -> dict[str, Any]:
@@ -52,7 +63,6 @@ def test_application() -> None:
     application = state.application("churn")
     assert application is not None
     assert (application.status, application.message) == (AppStatus.RUNNING, "fine")
-    assert application.deployed_config == CONFIG
     ingress = application.ingress()
     assert ingress is not None
     assert (ingress.name, ingress.target_num_replicas, ingress.failing) == ("Model", 2, False)
@@ -85,7 +95,7 @@ def test_while_serve_builds_there_is_no_ingress() -> None:
     }
     application = parse(answer).applications[0]
     assert application.ingress() is None
-    assert application.deployed_config == {}
+    assert application.deployments == ()
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,17 @@ def test_while_serve_builds_there_is_no_ingress() -> None:
 )
 def test_failing(deployment: dict[str, Any], failing: bool) -> None:  # noqa: FBT001 -- a column of the table
     assert parse(details(**deployment)).applications[0].deployments[0].failing is failing
+
+
+def test_how_long_serve_waits_and_who_said_so() -> None:
+    config = {"name": "Model", "graceful_shutdown_timeout_s": 65.0, "health_check_timeout_s": 30}
+    found = details(deployment_config=config, required_resources={"CPU": 0.5, "memory": 2**29})
+    (model,) = parse(found).applications[0].deployments
+    assert model.patience == Patience(65.0, 30.0)
+    assert model.told == Patience(65.0, None)
+    assert model.needs == {"CPU": 0.5, "memory": 2**29}
+    (silent,) = parse(details()).applications[0].deployments
+    assert (silent.patience, silent.needs) == (Patience(), {})
 
 
 def test_states_of_a_newer_ray_are_unknown() -> None:
@@ -123,10 +144,25 @@ APPLICATION = details()["applications"]["churn"]
         details(replicas=[REPLICA | {"start_time_s": 1e30}]),
         details(replicas=[REPLICA | {"start_time_s": "1"}]),
         details(target_num_replicas=2.5),
+        details(required_resources={"CPU": -1}),
+        details(required_resources={str(n): 1 for n in range(MOST_RESOURCES + 1)}),
+        details(deployment_config={"graceful_shutdown_timeout_s": "long"}),
         {"applications": [APPLICATION]},
         {"applications": {"churn": {}}},
     ],
-    ids=["applications", "deployments", "replicas", "late", "text", "half", "array", "nothing"],
+    ids=[
+        "applications",
+        "deployments",
+        "replicas",
+        "late",
+        "text",
+        "half",
+        "negative",
+        "many",
+        "words",
+        "array",
+        "nothing",
+    ],
 )
 def test_what_serve_never_says_is_refused(answer: dict[str, Any]) -> None:
     with pytest.raises(ShapeError):

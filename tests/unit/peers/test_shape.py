@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from eagleray.domain.facts.serve import AppStatus
 from eagleray.peers.shape import (
-    MAX_DEPTH,
     MOST,
     ShapeError,
     items,
@@ -19,7 +18,6 @@ from eagleray.peers.shape import (
     mapping,
     moment,
     number,
-    shallow,
     text,
     whole,
     word,
@@ -97,16 +95,3 @@ def test_there_is_no_other_error(how: str, value: object) -> None:
 def test_what_is_no_json_is_said(body: bytes) -> None:
     with pytest.raises(ShapeError, match="no JSON"):
         loads(body)
-
-
-def nested(depth: int) -> object:
-    value: object = "x"
-    for _ in range(depth):
-        value = {"a": [value]}
-    return value
-
-
-def test_how_deep_a_value_may_be() -> None:
-    shallow(nested(MAX_DEPTH // 2 - 1), "it")
-    with pytest.raises(ShapeError, match="nested"):
-        shallow(nested(MAX_DEPTH // 2), "it")

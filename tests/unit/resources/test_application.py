@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
+from eagleray.domain.actions.actions import PutApplication
+from eagleray.domain.facts.patience import SERVES_OWN, Patience, patience_for
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
 
 MakeRevision = Callable[..., Revision]
+
+
+def put(replicas: dict[str, int], **patience: Patience) -> PutApplication:
+    return PutApplication("churn-default-0", "churn-default-0-head-0", replicas, patience)
 
 
 def deployment(body: dict[str, Any]) -> dict[str, Any]:
@@ -17,7 +23,7 @@ def deployment(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_model(make_revision: MakeRevision) -> None:
-    (application,) = build_application(make_revision(batching={"maxSize": 32, "maxWait": "50ms"}), {"Model": 3})[
+    (application,) = build_application(make_revision(batching={"maxSize": 32, "maxWait": "50ms"}), put({"Model": 3}))[
         "applications"
     ]
     assert application["name"] == "churn"
@@ -37,7 +43,7 @@ def test_model(make_revision: MakeRevision) -> None:
 
 def test_a_transform_is_handed_over(make_revision: MakeRevision) -> None:
     model = {"framework": "sklearn", "uri": "pvc://models/churn/1", "transform": "features:transform"}
-    (application,) = build_application(make_revision(model=model), {"Model": 1})["applications"]
+    (application,) = build_application(make_revision(model=model), put({"Model": 1}))["applications"]
     assert application["args"]["transform"] == "features:transform"
 
 
@@ -50,7 +56,7 @@ def test_a_transform_is_handed_over(make_revision: MakeRevision) -> None:
     ],
 )
 def test_the_cache_is_told_in_bytes_and_seconds(answers: Any, told: Any, make_revision: MakeRevision) -> None:
-    (application,) = build_application(make_revision(answers=answers), {"Model": 1})["applications"]
+    (application,) = build_application(make_revision(answers=answers), put({"Model": 1}))["applications"]
     assert application["args"].get("cache") == told
 
 
@@ -71,7 +77,7 @@ def test_the_model_is_tried_on_the_rows_of_the_warmup(warmup: Any, told: Any, ma
 
 def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build", "args": {"power": 2}})
-    assert build_application(revision, {"app": 3})["applications"] == [
+    assert build_application(revision, put({"app": 3}))["applications"] == [
         {
             "name": "churn",
             "route_prefix": "/",
@@ -80,6 +86,30 @@ def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
             "args": {"power": 2},
         }
     ]
+
+
+def test_deployments_that_share_their_pods_are_told_what_is_ours_alone(make_revision: MakeRevision) -> None:
+    revision = make_revision(app={"importPath": "square.app:build"})
+    patience = {"Front": Patience(305, 150), "Back": Patience(health=150)}
+    (application,) = build_application(revision, put({"Front": 3}, **patience))["applications"]
+    assert application["deployments"] == [
+        {"name": "Back", "health_check_timeout_s": 150},
+        {
+            "name": "Front",
+            "num_replicas": 3,
+            "autoscaling_config": None,
+            "graceful_shutdown_timeout_s": 305,
+            "health_check_timeout_s": 150,
+        },
+    ]
+
+
+def test_a_model_is_told_from_the_first_how_long_to_wait(make_revision: MakeRevision) -> None:
+    first = deployment(build_application(make_revision(), put({"Model": 1})))
+    assert (first["graceful_shutdown_timeout_s"], first["health_check_timeout_s"]) == (65, SERVES_OWN.health)
+    later = deployment(build_application(make_revision(), put({"Model": 1}, Model=patience_for(300))))
+    assert (later["graceful_shutdown_timeout_s"], later["health_check_timeout_s"]) == (305, 150)
+    assert later.keys() == first.keys()
 
 
 @pytest.mark.parametrize(
@@ -92,12 +122,12 @@ def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     ],
 )
 def test_concurrency(fields: dict[str, Any], ongoing: int, queued: int | None, make_revision: MakeRevision) -> None:
-    found = deployment(build_application(make_revision(**fields), {"Model": 1}))
+    found = deployment(build_application(make_revision(**fields), put({"Model": 1})))
     assert (found["max_ongoing_requests"], found.get("max_queued_requests")) == (ongoing, queued)
 
 
 def test_replicas_stay_on_their_worker_group(make_revision: MakeRevision) -> None:
-    options = deployment(build_application(make_revision(), {"Model": 1}))["ray_actor_options"]
+    options = deployment(build_application(make_revision(), put({"Model": 1})))["ray_actor_options"]
     assert options["label_selector"] == {"eagleray.dev/group": "Model"}
 
 
@@ -107,12 +137,13 @@ def test_the_deployments_of_an_app_that_are_named_are_overridden(make_revision: 
         {"name": "Scorer", "resources": {"requests": {"memory": "1Gi"}, "limits": {"nvidia.com/gpu": 1}}},
     ]
     revision = make_revision(app={"importPath": "a:b", "deployments": named})
-    (application,) = build_application(revision, {"Preprocess": 2, "Scorer": 0})["applications"]
+    (application,) = build_application(revision, put({"Preprocess": 2, "Scorer": 0}))["applications"]
     first, second = application["deployments"]
     assert (first["name"], first["num_replicas"], first["max_ongoing_requests"]) == ("Preprocess", 2, 8)
     assert second == {
         "name": "Scorer",
         "num_replicas": 1,
+        "autoscaling_config": None,
         "ray_actor_options": {
             "num_cpus": 1,
             "num_gpus": 1,
@@ -136,6 +167,8 @@ def test_several_models_share_half_of_the_memory_or_what_is_told(
 ) -> None:
     models = [{"name": name, "uri": f"pvc://models/{name}/1"} for name in "ab"]
     model = {"framework": "sklearn", "models": models, **({"memory": memory} if memory else {})}
-    (application,) = build_application(make_revision(model=model, resources=resources), {"Model": 1})["applications"]
+    (application,) = build_application(make_revision(model=model, resources=resources), put({"Model": 1}))[
+        "applications"
+    ]
     assert application["args"]["path"] == "/model"
     assert application["args"]["several"] == {"names": ["a", "b"], "maxBytes": most}

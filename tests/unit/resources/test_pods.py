@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from eagleray.domain.actions.actions import PutApplication
+from eagleray.domain.facts.patience import LONGEST_SECONDS, MIN_DRAIN_SECONDS, patience_for
 from eagleray.domain.facts.ports import replica_ports
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
@@ -17,6 +19,7 @@ from eagleray.resources.worker import WorkerPlace, build_worker_pod
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ray-pods.json"
 MakeRevision = Callable[..., Revision]
+SETTINGS = PodSettings("IfNotPresent")
 GPU = {"limits": {"nvidia.com/gpu": 1, "memory": "8Gi"}}
 PLACEMENT = {
     "nodeSelector": {"accelerator": "a10g", "kubernetes.io/arch": "arm64"},
@@ -35,14 +38,14 @@ def ray(pod: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def head(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    return lambda **fields: build_head_pod(make_revision(**fields), 2, owner, PodSettings("IfNotPresent"))
+    return lambda **fields: build_head_pod(make_revision(**fields), 2, owner, SETTINGS)
 
 
 @pytest.fixture
 def worker(make_revision: MakeRevision, owner: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    def build(**fields: object) -> dict[str, Any]:
+    def build(settings: PodSettings = SETTINGS, **fields: object) -> dict[str, Any]:
         revision = make_revision(**fields)
-        return build_worker_pod(revision, WorkerPlace(revision.groups[0], 2, 1), owner, PodSettings("IfNotPresent"))
+        return build_worker_pod(revision, WorkerPlace(revision.groups[0], 2, 1), owner, settings)
 
     return build
 
@@ -128,7 +131,8 @@ def test_exactly_replicas_per_pod_fit(
 ) -> None:
     revision = make_revision(resources=resources, workers={"replicasPerPod": per_pod})
     pod = build_worker_pod(revision, WorkerPlace(revision.groups[0], 0, 0), owner, PodSettings())
-    options = build_application(revision, {"Model": 1})["applications"][0]["deployments"][0]["ray_actor_options"]
+    put = PutApplication(revision.name, "", {"Model": 1})
+    options = build_application(revision, put)["applications"][0]["deployments"][0]["ray_actor_options"]
     args = dict(a[2:].split("=", 1) for a in ray(pod)["args"] if "=" in a)
     assert (int(args["num-cpus"]), int(args["num-gpus"])) == (cpus, gpus)
     assert int(args["num-cpus"]) == per_pod * options["num_cpus"]
@@ -221,10 +225,38 @@ def test_users_variables_override_ours_but_not_trust(head: Callable[..., Any], w
         assert {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}} in ray(pod)["env"]
 
 
-def test_the_pod_outlives_its_drain(worker: Callable[..., Any]) -> None:
-    pod = worker()
+@pytest.mark.parametrize("request_timeout", [0.05, 60, 300, 3600, 10**6])
+def test_a_pod_outlives_its_drain_and_that_the_longest_request(
+    request_timeout: float, worker: Callable[..., Any]
+) -> None:
+    pod = worker(settings=PodSettings(request_timeout=request_timeout))
     drain = int(env(pod)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] or "")
+    shutdown = patience_for(request_timeout).shutdown or 0
+    assert shutdown >= min(request_timeout, LONGEST_SECONDS) + MIN_DRAIN_SECONDS
+    # The replicas that are to take over have half a minute before the first one is stopped.
+    assert drain >= shutdown + 30
     assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + 15
+
+
+def test_an_app_runs_as_ray_means_it_and_our_server_as_it_was_written(worker: Callable[..., Any]) -> None:
+    app, model = env(worker(app={"importPath": "a:b"})), env(worker())
+    switches = {name: value for name, value in app.items() if name.startswith("RAY_SERVE_")}
+    # Nothing but what direct ingress needs, and bounds that are none: a new one belongs into docs/adr/0025.
+    assert switches.keys() == {
+        "RAY_SERVE_ENABLE_HA_PROXY",
+        "RAY_SERVE_ENABLE_DIRECT_INGRESS",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT",
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S",
+        "RAY_SERVE_PORT_QUARANTINE_S",
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
+        "RAY_SERVE_USER_HEALTH_CHECK_PROBE_TIMEOUT_S",
+    }
+    assert int(switches["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"] or 0) >= 2**31 - 1
+    assert model["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
+    chosen = worker(app={"importPath": "a:b"}, env=[{"name": "RAY_SERVE_THROUGHPUT_OPTIMIZED", "value": "1"}])
+    assert env(chosen)["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,18 @@ STATUS = {"overloaded": 503, "fail": 500}
 
 
 class Replica:
-    """A model replica: `healthy` decides its health check, `mode` what becomes of a request."""
+    """A model replica: `healthy` decides its health check, `mode` what becomes of a request.
+
+    In the mode `stream` it answers in parts, each after so many seconds of `parts`, and then ends, or breaks off.
+    """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
         self.port = free_port()
         self.healthy = True
         self.mode = "answer"
+        self.parts: tuple[float, ...] = ()
+        self.breaks_off = False
         self.release = asyncio.Event()
         self.arrived = 0
         self.checked = 0
@@ -55,6 +60,8 @@ class Replica:
             cast("asyncio.ReadTransport", request.transport).pause_reading()
             await self.release.wait()
         body = await request.read()
+        if self.mode == "stream":
+            return await self._stream(request)
         if self.mode == "hold":
             await self.release.wait()
         if self.mode == "abort" and request.transport:
@@ -65,6 +72,16 @@ class Replica:
         status = STATUS.get(self.mode, 200)
         own = {"server": "replica", "x-eagleray-version": "forged", "set-cookie": "own=1"}
         return web.json_response(seen, status=status, headers=own)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for pause in self.parts:
+            await asyncio.sleep(pause)
+            await response.write(b"part\n")
+        if self.breaks_off and request.transport:
+            request.transport.abort()
+        return response
 
     async def _echo(self, request: web.Request) -> web.WebSocketResponse:
         socket_ = web.WebSocketResponse()

@@ -258,11 +258,18 @@ def test_the_pods_outlive_their_longest_request() -> None:
         spec = json.loads(json.dumps(deployment))["spec"]["template"]["spec"]
         (deadline,) = [a for a in spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] if "deadline" in a]
         seconds = int(spec["terminationGracePeriodSeconds"])
-        assert timeout < int(deadline.partition("=")[2]) < seconds or timeout == 0 or timeout > 600
+        assert timeout < int(deadline.partition("=")[2]) < seconds or timeout == 0 or timeout > 3600
         return seconds
 
     assert grace(60) == 75
-    assert grace(0) == grace(10_000) == 615
+    assert grace(0) == grace(10_000) == 3615
+
+
+@pytest.mark.parametrize("timeout", [0, 0.2, 60, 300, 3600])
+def test_no_request_that_computes_where_health_checks_are_answered_is_its_replicas_end(timeout: float) -> None:
+    for cluster in json.loads(files(replace(CONFIG, request_timeout=timeout))["cds.json"])["resources"]:
+        for check in cluster.get("health_checks", []):
+            assert float(check["timeout"].rstrip("s")) * check["unhealthy_threshold"] > timeout
 
 
 @given(st.lists(st.integers(-5, SLOTS + 5) | st.sampled_from([0, 2500, 5000, SLOTS]), max_size=4))

@@ -1,10 +1,11 @@
 """The operator's vocabulary: every thing that a plan can ask for, in names and plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.patience import Patience
 from eagleray.domain.facts.providers.query import ProviderQuery
 
 ROUTER_PART = "router"
@@ -99,11 +100,19 @@ class DeleteRevision:
 
 @dataclass(frozen=True, slots=True)
 class PutApplication:
-    """Make the Serve application of the incarnation under `head` what the revision says, with so many replicas."""
+    """Make the Serve application of the incarnation under `head` what the revision says.
+
+    Attributes:
+        revision: name of the revision.
+        head: the head Pod of the incarnation.
+        replicas: how many replicas to run, by worker group; by Serve deployment, once those of a group are known.
+        patience: by Serve deployment, how long to wait for its replicas; {} before they are known.
+    """
 
     revision: str
     head: str
     replicas: Mapping[str, int]
+    patience: Mapping[str, Patience] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

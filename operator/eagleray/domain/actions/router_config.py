@@ -36,6 +36,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamClock:
+    """What bounds answers that may go on for longer than a request.
+
+    Attributes:
+        first_byte: seconds until an answer begins, at each attempt.
+        silence: seconds in which nothing passes, of the request or of the answer.
+    """
+
+    first_byte: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True)
 class RouterTarget:
     """One revision as the router sees it.
 
@@ -125,6 +138,7 @@ class RouterConfig:
             also while nobody gets any: Pods and listeners stay as they are.
         version_header: whether a request may choose its version by the header `x-eagleray-version`.
         request_timeout: seconds until a complete answer; 0 = no limit.
+        stream: what bounds an answer in its place, or None.
         max_request_bytes: larger bodies are answered 413.
         unavailable: what a client is told (503) while the split is empty.
         model: whether all its versions are models, which have paths that tell their health; an application has its own.
@@ -148,6 +162,7 @@ class RouterConfig:
     compares: bool = False
     version_header: bool = True
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
+    stream: StreamClock | None = None
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
     unavailable: str = "no revision of this model is ready yet"
     model: bool = False

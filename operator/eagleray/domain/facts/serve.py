@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+
+from eagleray.domain.facts.patience import UNKNOWN, Patience
 
 
 class AppStatus(StrEnum):
@@ -82,6 +83,9 @@ class ServeDeployment:
         is_ingress: whether it answers the application's HTTP requests.
         replicas: its replicas, in any state.
         failing: whether `message` tells of a failure rather than of progress.
+        needs: what one replica takes of a Ray node, by Ray's name of the resource.
+        patience: how long Serve waits for its replicas, whoever said so.
+        told: the same, as far as the last PUT said so; what it left out is the code's.
     """
 
     name: str
@@ -91,6 +95,9 @@ class ServeDeployment:
     is_ingress: bool = False
     replicas: tuple[Replica, ...] = ()
     failing: bool = False
+    needs: Mapping[str, float] = field(default_factory=dict)
+    patience: Patience = UNKNOWN
+    told: Patience = UNKNOWN
 
     @property
     def running(self) -> int:
@@ -107,14 +114,12 @@ class Application:
         status: its state.
         message: what Serve says of it, free of ANSI codes; a traceback where it could not be built.
         deployments: its deployments; none while Serve builds the application, even if old replicas serve.
-        deployed_config: the configuration that was PUT, as it was PUT; empty before Serve has taken one.
     """
 
     name: str
     status: AppStatus
     message: str = ""
     deployments: tuple[ServeDeployment, ...] = ()
-    deployed_config: Mapping[str, Any] = field(default_factory=dict)
 
     def ingress(self) -> ServeDeployment | None:
         """The deployment that answers the requests, or None while Serve builds the application."""

@@ -18,10 +18,13 @@ from eagleray.domain.actions.actions import (
     Wake,
     Write,
 )
+from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.plan.pace import pace_of, polling, wake
+from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.revision.takeover import take_over
+from eagleray.domain.revision.told import be_patient
 from eagleray.domain.state.observed import Observed, set_apart
 from eagleray.domain.status.report import Decided, describe, describe_deleting
 from eagleray.domain.traffic.router_pods import leave_nodes
@@ -43,6 +46,7 @@ class Plan:
         polling: what is asked of heads and routers until then.
         revisions: by name, every revision that an action names.
         live: what the scaling metrics say now.
+        request_timeout: the longest time for one request, in seconds.
     """
 
     parts: tuple[Part, ...]
@@ -51,6 +55,7 @@ class Plan:
     polling: Polling
     revisions: Mapping[str, Revision] = field(default_factory=dict)
     live: tuple[LiveLoad, ...] = ()
+    request_timeout: float = DEFAULT_TIMEOUT_SECONDS
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -93,6 +98,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
         polling=polling(pace, versions, leaving, observed),
         revisions=_named(parts, versions, observed),
         live=tuple(load for version in versions for load in version.goal.live),
+        request_timeout=desired.request_timeout,
     )
 
 
@@ -109,15 +115,18 @@ def plan_deleting(observed: Observed, generation: int, now: datetime) -> ModelDe
 
 def _versions(desired: Desired, observed: Observed, now: datetime) -> Versions:
     versions = view_versions(desired, observed, now)
-    return tuple(_taken_over(version, desired.request_timeout, observed, now) for version in versions)
+    return tuple(_timed(version, desired.request_timeout, observed, now) for version in versions)
 
 
-def _taken_over(version: VersionView, request_timeout: float, observed: Observed, now: datetime) -> VersionView:
-    return replace(
-        version,
-        stable=take_over(version.stable, request_timeout, observed, now) if version.stable else None,
-        candidate=take_over(version.candidate, request_timeout, observed, now) if version.candidate else None,
-    )
+def _timed(version: VersionView, request_timeout: float, observed: Observed, now: datetime) -> VersionView:
+    """What follows from the longest time for one request."""
+
+    def timed(view: RevisionView | None) -> RevisionView | None:
+        if view is None:
+            return None
+        return be_patient(take_over(view, request_timeout, observed, now), request_timeout, observed)
+
+    return replace(version, stable=timed(version.stable), candidate=timed(version.candidate))
 
 
 def _parts(decided: Decided, observed: Observed) -> tuple[Part, ...]:

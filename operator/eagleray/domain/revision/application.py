@@ -12,9 +12,8 @@ from eagleray.domain.facts.serve_failures import classify_deploy_failure, failur
 from eagleray.domain.goals.groups import Counts, named_deployments
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.revision.ray_cluster import RayCluster
+from eagleray.domain.revision.slow_start import slow_start, slow_wakes
 
-# A constructor that takes longer than this is worth a word; it may still be loading a large model.
-SLOW_START_SECONDS = 20.0
 # Until then it is no news that a head's REST API does not answer yet.
 SLOW_HEAD_SECONDS = 60.0
 
@@ -84,7 +83,7 @@ def decide_application(
         return _silent(cluster.head, answer, now)
     application = answer.state.application(revision.model)
     if application is not None:
-        decision = _of(application, revision, counts, cluster.head.name, now)
+        decision = _of(application, revision, counts, cluster, now)
         return replace(decision, problem=_unprotected(answer) or decision.problem)
     if answer.unprotected:
         return ApplicationDecision(reachable=True, problem=_unprotected(answer), waiting="Ray is to be protected")
@@ -116,7 +115,9 @@ def _unprotected(answer: ServeAnswer) -> Problem | None:
     return Problem(Reason.RAY_UNPROTECTED, answer.unprotected) if answer.unprotected else None
 
 
-def _of(application: Application, revision: Revision, counts: Counts, head: str, now: datetime) -> ApplicationDecision:
+def _of(
+    application: Application, revision: Revision, counts: Counts, cluster: RayCluster, now: datetime
+) -> ApplicationDecision:
     failed = application.status is AppStatus.DEPLOY_FAILED
     problem = _complaint(application)
     ingress = application.ingress()
@@ -127,22 +128,39 @@ def _of(application: Application, revision: Revision, counts: Counts, head: str,
     named = bool(named_deployments(revision.template))
     aims = _aims(application, ingress, counts, named=named)
     actions: tuple[Action, ...] = ()
+    head = cluster.head.name if cluster.head else ""
     if application.status is not AppStatus.DELETING:
         changed = ((d, n) for d, n in aims if d.target_num_replicas != n)
         actions = tuple(SetReplicas(revision.name, head, d.name, n) for d, n in changed)
-    lacking = next(((d, n) for d, n in aims if d.running < n), None)
+    lacking = next(((d, n) for d, n in [*aims, *_least(application)] if d.running < n), None)
     unnamed = _unnamed(application, counts) if named else None
-    slow = next((late for d, _ in aims if (late := _slow_start(d, now))), None)
+    slow = slow_start(application.deployments, revision, cluster, now)
     return ApplicationDecision(
         actions,
         reachable=True,
         ingress=ingress.name if named else revision.groups[0].name,
-        running={d.name if named else revision.groups[0].name: d.running for d, _ in aims},
+        running=_running(application, revision, aims, named=named),
         problem=problem or unnamed or slow,
         failed=failed,
         waiting=f"{lacking[0].running} of {lacking[1]} replicas of {lacking[0].name} run" if lacking else "",
-        wakes=tuple(wake for d, _ in aims for wake in _slow_wakes(d, now)),
+        wakes=tuple(slow_wakes(application.deployments, now)),
     )
+
+
+def _running(
+    application: Application, revision: Revision, aims: list[tuple[ServeDeployment, int]], *, named: bool
+) -> dict[str, int]:
+    """Replicas that run, by worker group; of an application that lacks one of its parts, none can answer."""
+    if named:
+        return {d.name: d.running for d, _ in aims}
+    whole = all(d.running >= n for d, n in _least(application))
+    ((ingress, _),) = aims
+    return {revision.groups[0].name: ingress.running if whole else 0}
+
+
+def _least(application: Application) -> list[tuple[ServeDeployment, int]]:
+    """What each deployment needs at least, so that the application can answer."""
+    return [(d, min(1, d.target_num_replicas)) for d in application.deployments]
 
 
 def _aims(
@@ -177,21 +195,3 @@ def _complaint(application: Application) -> Problem | None:
 
 def _failure(deployment: str, message: str) -> Problem:
     return Problem(classify_deploy_failure(message), f"Serve deployment {deployment}: {failure_line(message)}")
-
-
-def _slow_start(ingress: ServeDeployment, now: datetime) -> Problem | None:
-    slow = [r for r in ingress.replicas if r.starting and r.started_before(now, SLOW_START_SECONDS)]
-    if not slow:
-        return None
-    first = min(slow, key=lambda r: r.replica_id)
-    return Problem(
-        Reason.REPLICA_STARTING,
-        f"replica {first.replica_id} of {ingress.name} has been starting since {first.start_time:%H:%M:%S} UTC:"
-        " its constructor has not returned, or no node has room for it",
-    )
-
-
-def _slow_wakes(deployment: ServeDeployment, now: datetime) -> list[Wake]:
-    """When a replica that starts will have been starting for long."""
-    slow = [r.start_time + timedelta(seconds=SLOW_START_SECONDS) for r in deployment.replicas if r.starting]
-    return [Wake(late, f"a replica of {deployment.name} is slow to start") for late in slow if late >= now]

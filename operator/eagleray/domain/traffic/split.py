@@ -67,6 +67,7 @@ def route(
         compares=compares(traffic),
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
+        stream=desired.stream,
         unavailable=_unavailable(desired, versions),
         model=all(v.revision.template.model for v in desired.versions),
         holds=bool(idles),

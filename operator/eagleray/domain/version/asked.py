@@ -19,7 +19,10 @@ from eagleray.domain.version.scaling.schedules import check_schedules
 S = TypeVar("S", bound=Scaling)
 
 # Fields of a spec that say nothing of what Pods run: each is read for itself where the whole cannot be.
-_NOT_CONTENT = ("traffic", "rollout", "revision_history_limit", "suspend", "request_timeout", "autoscaling")
+_NOT_CONTENT = (
+    *("traffic", "rollout", "revision_history_limit", "suspend"),
+    *("request_timeout", "stream_timeout", "autoscaling"),
+)
 
 
 @dataclass(frozen=True, slots=True)

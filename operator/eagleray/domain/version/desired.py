@@ -7,6 +7,7 @@ from typing import Any
 from eagleray.api.spec import Lane, ModelDeploymentSpec
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration
+from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS, StreamClock
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.groups import named_deployments
 from eagleray.domain.goals.installation import Installation
@@ -17,7 +18,6 @@ from eagleray.domain.goals.wanted import WantedVersion
 from eagleray.domain.state.observed import Observed
 from eagleray.domain.version.asked import AskedSpec, read_asked, usable
 
-DEFAULT_REQUEST_TIMEOUT_SECONDS = 60.0
 DEFAULT_HISTORY_LIMIT = 10
 
 
@@ -57,7 +57,17 @@ class Desired:
     def request_timeout(self) -> float:
         """Longest time for one request, in seconds."""
         text = self.spec.request_timeout
-        return parse_duration(text) if text else DEFAULT_REQUEST_TIMEOUT_SECONDS
+        return parse_duration(text) if text else DEFAULT_TIMEOUT_SECONDS
+
+    @property
+    def stream(self) -> StreamClock | None:
+        """What bounds answers that may go on for longer; None where `requestTimeout` does."""
+        given = self.spec.stream_timeout
+        if given is None:
+            return None
+        silence = parse_duration(given.silence) if given.silence else self.request_timeout
+        first = parse_duration(given.first_byte) if given.first_byte else self.request_timeout
+        return StreamClock(first_byte=min(first, silence), silence=silence)
 
     @property
     def history_limit(self) -> int:
