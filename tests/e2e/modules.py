@@ -73,6 +73,7 @@ MODULES = {
     "test_object_store": _beside("store"),
     "test_batch": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),
+    "test_environment": _beside("environment", APPS),
     "test_placement": _beside("placement", APPS),
     "test_zero": _killed("zero", APPS),
     "test_chaos": _killed("churn"),

@@ -207,20 +207,6 @@ def test_a_head_has_the_priority_of_its_workers(head: Callable[..., Any], worker
         assert "priorityClassName" not in build()["spec"]
 
 
-def test_users_variables_override_ours_but_not_trust(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
-    given = [
-        {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
-        {"name": "RAY_health_check_period_ms", "value": "7"},
-        {"name": "RAY_AUTH_MODE", "value": "disabled"},
-    ]
-    for pod in (head(env=given), worker(env=given)):
-        names = [e["name"] for e in ray(pod)["env"]]
-        assert len(names) == len(set(names))
-        assert env(pod)["RAY_health_check_period_ms"] == "7"
-        assert env(pod)["RAY_AUTH_MODE"] == "token"
-        assert {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}} in ray(pod)["env"]
-
-
 def test_the_pod_outlives_its_drain(worker: Callable[..., Any]) -> None:
     pod = worker()
     drain = int(env(pod)["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] or "")
