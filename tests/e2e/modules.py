@@ -71,6 +71,7 @@ MODULES = {
     "test_several_models": _beside("frameworks"),
     "test_recommender": _beside("recommender", "recommender"),
     "test_object_store": _beside("store"),
+    "test_download": _beside("store"),
     "test_batch": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),
     "test_environment": _beside("environment", APPS),

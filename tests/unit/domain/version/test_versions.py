@@ -104,13 +104,10 @@ def test_apportion(total: int, shares: dict[str, int], expected: dict[str, int])
 
 
 def test_what_one_version_ignores_all_do() -> None:
-    idle = {"maxReplicas": 2, "idle": {"after": "5m"}}
-    ignoring = [
-        {**idle, "idle": {"after": "5m", "ignore": ignore}} for ignore in (["/healthz", "A/"], ["/healthz", "B/"])
-    ]
+    ignored = {"a": ["/healthz", "A/"], "b": ["/healthz", "B/"]}
     versions = [
-        {"name": name, "weight": 50, "autoscaling": autoscaling}
-        for name, autoscaling in zip("ab", ignoring, strict=True)
+        {"name": name, "weight": 50, "autoscaling": {"maxReplicas": 2, "idle": {"after": "5m", "ignore": ignore}}}
+        for name, ignore in ignored.items()
     ]
     world = World(versions=versions)
     world.step()
