@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,10 +44,7 @@ class Store:
 @contextmanager
 def served(cluster: Cluster) -> Iterator[Store]:
     """A server on this machine, at the address by which Pods reach it; one a process, as moto keeps its state there."""
-    node = cluster.list("nodes")[0]["metadata"]["name"]
-    gateway = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"
-    address = subprocess.check_output(["docker", "inspect", "-f", gateway, node], text=True, timeout=30).strip()
-    server = ThreadedMotoServer(address, 0, verbose=False)
+    server = ThreadedMotoServer(cluster.gateway(), 0, verbose=False)
     server.start()
     try:
         yield _filled("http://{}:{}".format(*server.get_host_and_port()))

@@ -145,6 +145,12 @@ class Cluster:
         """Delete one object; it need not exist."""
         self.kubectl("delete", kind, name, *_in(namespace), "--ignore-not-found", *options, timeout=180)
 
+    def gateway(self) -> str:
+        """The address of this machine as Pods reach it."""
+        node = str(self.list("nodes")[0]["metadata"]["name"])
+        gateway = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"
+        return run(["docker", "inspect", "-f", gateway, node]).strip()
+
     def patch_spec(self, kind: str, name: str, namespace: str, spec: Manifest) -> None:
         """Merge into the spec of one object."""
         patch = json.dumps({"spec": spec})

@@ -9,7 +9,7 @@ from e2e.client import Count
 from e2e.given import Given, Served
 from e2e.installed import Operator
 from e2e.then import ROUTERS, SETTLED_SECONDS, Then
-from e2e.wait import NotYetError, eventually
+from e2e.wait import NotYetError, eventually, stays
 from e2e.when import When
 
 HELD = 50
@@ -23,20 +23,21 @@ def operator(given: Given) -> Operator:
 
 @pytest.fixture(scope="module")
 def sleeper(given: Given, operator: Operator) -> Iterator[Served]:  # noqa: ARG001 - an operator must be there
-    idle = {"after": "3s", "holdTimeout": f"{WAIT_SECONDS}s", "maxHeld": HELD}
+    idle = {"after": "3s", "holdTimeout": f"{WAIT_SECONDS}s", "maxHeld": HELD, "ignore": ["/healthz", "UptimeRobot/"]}
     served = given.knobs("sleeper", autoscaling={"maxReplicas": 2, "idle": idle})
     yield served
     given.cluster.delete("md", served.md.name, served.md.namespace)
 
 
-def asleep(served: Served, within: float = SETTLED_SECONDS) -> None:
-    def look() -> None:
-        ready = served.md.condition("Ready")
-        pods = [*served.md.pods("head"), *served.md.pods("worker")]
-        if (ready.get("status"), ready.get("reason")) != ("True", "Idle") or pods:
-            raise NotYetError(f"Ready is {ready}; {len(pods)} Pods of Ray")
+def sleeping(served: Served) -> None:
+    ready = served.md.condition("Ready")
+    pods = [*served.md.pods("head"), *served.md.pods("worker")]
+    if (ready.get("status"), ready.get("reason")) != ("True", "Idle") or pods:
+        raise NotYetError(f"Ready is {ready}; {len(pods)} Pods of Ray")
 
-    eventually(f"{served.md.name} sleeps", look, within=within)
+
+def asleep(served: Served, within: float = SETTLED_SECONDS) -> None:
+    eventually(f"{served.md.name} sleeps", lambda: sleeping(served), within=within)
 
 
 def children(served: Served) -> list[str]:
@@ -65,6 +66,16 @@ def test_one_request_wakes_it_and_fifty_wait_at_a_router(sleeper: Served) -> Non
     assert found.statuses == {"200": HELD, "503": 5}
     assert all(1 <= int(seconds) <= WAIT_SECONDS for seconds in found.retry_after), found.retry_after
     assert sum(found.retry_after.values()) == 5
+
+
+def test_health_checks_and_monitors_wake_nothing(sleeper: Served) -> None:
+    asleep(sleeper)
+    told = sleeper.client.ask("GET", f"{sleeper.md.url}/healthz")
+    assert (told.status, told.json()["state"]) == (200, "Asleep")
+    for agent in ("kube-probe/1.34", "UptimeRobot/2.0"):
+        found = sleeper.client.count(sleeper.url, 5, headers={"User-Agent": agent})
+        assert found.statuses == {"200": 5}, agent
+    stays("it sleeps on", lambda: sleeping(sleeper), for_seconds=5)
 
 
 def test_whoever_is_killed_on_the_way_leaves_nothing_behind(sleeper: Served, operator: Operator, when: When) -> None:

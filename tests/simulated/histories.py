@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from eagleray.domain.facts.pods import Role
+from eagleray.domain.goals.revision import RESTARTED_ANNOTATION
 from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, SECRET, SERVICE, Kind, Manifest, Ref
 from simulated.admission import Quota
 from simulated.background import later
@@ -85,6 +86,10 @@ def _verb(cluster: Cluster, n: int) -> None:
         verbs = {"promote": f"{attempt}/full", "abort": attempt, "retry": attempt, "pause": attempt}
         verb = sorted(verbs)[n % len(verbs)]
         cluster.annotate("m", f"eagleray.dev/{verb}", verbs[verb])
+
+
+def _restart(cluster: Cluster, n: int) -> None:
+    cluster.annotate("m", RESTARTED_ANNOTATION, str(n % 3))
 
 
 def _some(cluster: Cluster, role: Role, n: int) -> Manifest | None:
@@ -232,7 +237,7 @@ def _setting_flips(cluster: Cluster, n: int) -> None:
 HAPPENINGS: Mapping[str, Happening] = {
     work.__name__.removeprefix("_"): work
     for work in (
-        _another_model, _broken_model, _versions, _replicas, _autoscaled, _rollout, _verb, _pod_vanishes,
+        _another_model, _broken_model, _versions, _replicas, _autoscaled, _rollout, _verb, _restart, _pod_vanishes,
         _pod_is_deleted, _container_ends, _node_is_lost, _node_is_drained, _watch_breaks, _watches_lag, _storm,
         _deadly_storm, _operator_dies, _two_leaders, _clock_steps, _load, _quota, _webhook_breaks, _child_is_edited,
         _child_is_deleted, _deleted_and_made_again, _judge, _setting_flips,

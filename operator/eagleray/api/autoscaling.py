@@ -105,6 +105,14 @@ class ScalingBehavior(ApiModel):
     """How fast replicas are removed."""
 
 
+Ignored = Annotated[
+    str,
+    Field(max_length=128),
+    matches("^[!-~][ -~]*$", "write a path such as /healthz, or how a User-Agent begins, such as UptimeRobot/"),
+]
+"""A path, or the beginning of a `User-Agent`."""
+
+
 class Idle(ApiModel):
     """When a version without requests is taken down, head included, and what becomes of its next request."""
 
@@ -116,6 +124,9 @@ class Idle(ApiModel):
     max_held: int | None = Field(None, ge=1, le=10_000)
     """Requests that may wait at one router Pod at one time; one more is answered 503 at once. 100 where it is left
     out."""
+    ignore: Annotated[list[Ignored], Field(max_length=16)] | None = None
+    """Requests that wake nothing, beside health checks that are known: by path, such as `/healthz`, or by how their
+    `User-Agent` begins, such as `UptimeRobot/`."""
 
 
 class ScalingSchedule(ApiModel):

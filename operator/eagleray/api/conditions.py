@@ -38,6 +38,10 @@ class ConditionType(_Documented):
         "ScalingLimited",
         "With `autoscaling`: True while a bound, a policy or a window keeps replicas from what the metrics ask for.",
     )
+    SAME_REFERENCES = (
+        "SameReferences",
+        "Where `env` refers to Secrets or ConfigMaps: True while replicas of a revision began with the same values.",
+    )
 
 
 class Reason(_Documented):
@@ -125,6 +129,10 @@ class Reason(_Documented):
     REVISION_UNREADABLE = (
         "RevisionUnreadable",
         "Another version of the operator wrote a revision: it serves on and cannot be healed; upgrade, or change spec.",
+    )
+    REFERENCES_DIFFER = (
+        "ReferencesDiffer",
+        "A Secret or ConfigMap was changed after some replicas had begun; `kubectl eagleray restart` makes them alike.",
     )
     DELETING = "Deleting", "The object was deleted; its children go."
     SUSPENDED = "Suspended", "spec.suspend is true; nothing runs but the router, which answers with 503."

@@ -6,6 +6,23 @@ from pydantic import Field, WithJsonSchema
 
 from eagleray.api.base import ApiModel, Rule, matches
 
+FIXED_VARIABLES = (
+    # Ray's nodes find each other by the first, and the operator tells by the second which Pod a node runs in.
+    "POD_IP",
+    "RAY_CLOUD_INSTANCE_ID",
+    # Without the token Ray takes requests of everybody; with another its Pods refuse each other.
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    # Replicas listen themselves, at the ports that the router knows.
+    "RAY_SERVE_ENABLE_DIRECT_INGRESS",
+    "RAY_SERVE_ENABLE_HA_PROXY",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT",
+    "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT",
+)
+"""Variables that the operator sets in every Ray Pod, and nobody else: with another value nothing would answer."""
+
+_FIXED = ",".join(f'"{name}"' for name in FIXED_VARIABLES)
+
 
 def _text(description: str, longest: int = 253) -> dict[str, Any]:
     return {"type": "string", "maxLength": longest, "description": description}
@@ -71,6 +88,11 @@ class EnvVar(ApiModel):
         str,
         Field(max_length=253),
         matches(r"^[A-Za-z_][A-Za-z0-9_]*$", "name a variable with letters, digits and _, a letter or _ first"),
+        Rule(
+            f"!(self in [{_FIXED}])",
+            "the operator sets this variable itself, as Pods find and trust each other by it; leave it out",
+            python=lambda name: name not in FIXED_VARIABLES,
+        ),
     ]
     """Name of the variable."""
     value: str | None = Field(None, max_length=32768)

@@ -17,9 +17,8 @@ from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
 
 # What each condition is when all is well; anything else is worth a line.
-_WELL: dict[str, str] = {
-    kind: "True" if kind in {ConditionType.READY, ConditionType.SCALING_ACTIVE} else "False" for kind in ConditionType
-}
+_GOOD = {ConditionType.READY, ConditionType.SCALING_ACTIVE, ConditionType.SAME_REFERENCES}
+_WELL: dict[str, str] = {kind: "True" if kind in _GOOD else "False" for kind in ConditionType}
 _BY_CONDITION = (
     (ConditionType.STALLED, "Degraded"),
     (ConditionType.DEGRADED, "Degraded"),

@@ -17,6 +17,7 @@ from eagleray.cli.draw import draw_revisions, draw_status
 from eagleray.cli.errors import CliError
 from eagleray.cli.model import Model
 from eagleray.cli.outcome import Ended
+from eagleray.cli.restart import restart as decide_restart
 from eagleray.cli.rollback import rollback as decide_rollback
 from eagleray.cli.scaling import draw_scaling
 from eagleray.cli.watch import look, watch
@@ -136,6 +137,13 @@ def rollback(
 ) -> None:
     """Serve an earlier revision, without touching spec."""
     _ask(name, Target(namespace, context, kubeconfig), lambda d: decide_rollback(d, version, to))
+
+
+@app.command()
+def restart(name: Name, *, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Make every version anew at the same content, by the steps of a rollout: for a Secret that was changed."""
+    now = datetime.now(UTC)
+    _ask(name, Target(namespace, context, kubeconfig), lambda d: decide_restart(d, now))
 
 
 @app.command("batch")

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
-from eagleray.domain.facts.pod_health import pod_problem
+from eagleray.domain.facts.pod_health import FETCH_CONTAINER, pod_problem
 from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.problem import PeerTrouble, Problem
 from eagleray.domain.facts.router_layout import CONFIG_ANNOTATION
@@ -123,6 +123,7 @@ class Observer:
             unprotected={name: answer.unprotected for name, answer in told.items() if answer.unprotected},
             nodes={node.pod: node for nodes in answers.nodes.values() for node in nodes},
             use={pod.name: answers.use[pod.uid] for pod in pods if pod.uid in answers.use},
+            downloads={pod.name: answers.downloads[pod.uid] for pod in pods if pod.uid in answers.downloads},
             routers=tuple(self._router(manifest, pod, answers) for manifest, pod in routers),
             router_version=world.router_version,
             probes=dict(memory.probes),
@@ -132,7 +133,7 @@ class Observer:
             created_at=world.created_at,
         )
         asked = tuple(_router_subject(manifest, pod) for manifest, pod in routers if pod.ip and pod.started)
-        return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked))
+        return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked, fetching=fetching(pods)))
 
     def _ray_pod(self, manifest: Manifest) -> Pod:
         told = ray_identity(manifest["metadata"]["name"])
@@ -186,6 +187,18 @@ def _troubles(told: Mapping[str, HeadAnswer], memory: Memory) -> dict[str, PeerT
     """Why heads gave no answer, or refused the last request, which says more."""
     asked = {name: answer.trouble for name, answer in told.items() if answer.trouble is not None}
     return asked | memory.troubles
+
+
+def fetching(pods: Iterable[Pod]) -> tuple[tuple[str, str], ...]:
+    """Name the Pods whose downloads are asked, by uid and address.
+
+    One of each revision tells for all: they download the same from the same place.
+    """
+    first: dict[str, Pod] = {}
+    for pod in sorted(pods, key=lambda p: (-p.incarnation, p.index)):
+        if pod.live and pod.ip and pod.prepares == FETCH_CONTAINER:
+            first.setdefault(pod.revision, pod)
+    return tuple((pod.uid, pod.ip) for _, pod in sorted(first.items()))
 
 
 def _router_subject(manifest: Manifest, pod: Pod) -> RouterSubject:

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from eagleray.domain.actions.actions import Polling
+from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.problem import PeerTrouble
 from eagleray.domain.facts.ray_nodes import NodeUse
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
@@ -19,6 +20,8 @@ from eagleray.peers.places import RayHead
 
 log = structlog.get_logger(__name__)
 
+# A download is looked at so often: it takes minutes, and what it tells is written into the status.
+DOWNLOAD_SECONDS = 15.0
 # A router Pod is listened to so long in one request …
 LISTEN_SECONDS = 25.0
 # … the next one begins no sooner than so long after the last began …
@@ -67,12 +70,14 @@ class Subjects:
         heads: heads of its revisions.
         routers: its router Pods.
         workers: uid and address of the workers whose agents' figures are needed.
+        fetching: uid and address of the first worker of each revision that downloads its model.
         draining: names of the heads that were asked to give up a node.
     """
 
     heads: tuple[HeadSubject, ...] = ()
     routers: tuple[RouterSubject, ...] = ()
     workers: tuple[tuple[str, str], ...] = ()
+    fetching: tuple[tuple[str, str], ...] = ()
     draining: frozenset[str] = frozenset()
 
 
@@ -173,6 +178,20 @@ async def _node_use(asker: Asker, ip: str) -> NodeUse | None:
         return None
 
 
+async def _ask_downloads(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
+    pods = asked.subjects.fetching
+    answers = await asyncio.gather(*(_download(asker, ip) for _, ip in pods))
+    return {uid: answer for (uid, _), answer in zip(pods, answers, strict=True) if answer is not None}
+
+
+async def _download(asker: Asker, ip: str) -> Download | None:
+    try:
+        return await asker.peers.download(asker.key, ip)
+    except PeerError as e:
+        log.info("No word of a download", ip=ip, error=str(e))
+        return None
+
+
 async def _ask_routers(asker: Asker, asked: Asked, before: Answers) -> Mapping[str, RouterAnswer]:
     """Ask those whose turn it is; the answers are in the order in which they were given."""
     known = {router.uid for router in asked.subjects.routers}
@@ -255,5 +274,6 @@ QUESTIONS = (
     Question("routers", lambda asked: asked.subjects.routers, _routers_often, _ask_routers, loads=True),
     Question("nodes", _draining, _often, _ask_nodes),
     Question("use", lambda asked: asked.subjects.workers, _often, _ask_use, loads=True),
+    Question("downloads", lambda asked: asked.subjects.fetching, lambda _: DOWNLOAD_SECONDS, _ask_downloads),
     Question("held", _holding, _always, _listen),
 )

@@ -4,11 +4,12 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from eagleray.domain.facts.comparison import Comparison
+from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.domain.facts.serve import ServeState
-from eagleray.peers import comparisons, held, node_metrics, probe, provider, raylet, router_stats
+from eagleray.peers import comparisons, downloads, held, node_metrics, probe, provider, raylet, router_stats
 from eagleray.peers.channels import Channels
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
@@ -53,6 +54,10 @@ class PeerClient(Protocol):
 
     async def node_use(self, owner: Hashable, ip: str) -> NodeUse:
         """Read what the replicas in a worker Pod use and do."""
+        ...
+
+    async def download(self, owner: Hashable, ip: str) -> Download:
+        """Read how far the download in a Pod is."""
         ...
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
@@ -133,6 +138,10 @@ class Peers:
     async def node_use(self, owner: Hashable, ip: str) -> NodeUse:
         """Read what the replicas in a worker Pod use and do."""
         return await node_metrics.node_use(self._http, owner, ip, self._ports.metrics)
+
+    async def download(self, owner: Hashable, ip: str) -> Download:
+        """Read how far the download in a Pod is."""
+        return await downloads.download(self._http, owner, ip, self._ports.fetch)
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
         """Read a router Pod's statistics."""

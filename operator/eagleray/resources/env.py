@@ -1,11 +1,12 @@
 """The environment of the Ray containers: what Ray 2.60 is told beside its command line, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, health_seconds
 from eagleray.domain.facts.ports import REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
+from eagleray.domain.goals.references import references_of
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
@@ -28,13 +29,12 @@ _DEVICE = "EAGLERAY_DEVICE"
 _GPU_VENDORS = ("nvidia.com", "amd.com")
 TMP = "/tmp"  # noqa: S108 -- a volume of the Pod's own
 
+# Replicas listen themselves (docs/adr/0002-direct-ingress.md): no proxy and no HAProxy on the workers.
+_LISTENING: Mapping[str, str] = {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1", "RAY_SERVE_ENABLE_HA_PROXY": "0"}
 _COMMON: Mapping[str, str] = {
     "HOME": TMP,
     "TMPDIR": TMP,
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Replicas listen themselves (docs/adr/0002-direct-ingress.md): no proxy and no HAProxy on the workers.
-    "RAY_SERVE_ENABLE_HA_PROXY": "0",
-    "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PORT_QUARANTINE_S": str(PORT_QUARANTINE_SECONDS),
@@ -92,14 +92,52 @@ def worker_env(
 def batch_env(revision: Revision, group: WorkerGroup) -> list[dict[str, Any]]:
     """Build the environment of a batch prediction: no Ray cluster of ours is joined there."""
     own = {"HOME": TMP, "TMPDIR": TMP, **_device(revision, group)}
-    ours = {name: {"name": name, "value": value} for name, value in own.items()}
-    return list((ours | user_env(revision)).values())
+    return _in_order(revision, _place(), _literals(own))
 
 
-def user_env(revision: Revision) -> dict[str, dict[str, Any]]:
-    """The user's variables, by name."""
+def fetch_env(revision: Revision, variables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Build the environment of a download: what else it needs, such as proxies, are the user's variables.
+
+    Args:
+        revision: the revision.
+        variables: what the place of the model needs.
+    """
+    return _in_order(revision, _place(), [*_literals({"HOME": TMP}), *variables])
+
+
+def references_env(revision: Revision) -> list[dict[str, Any]]:
+    """Build the environment in which the values of Secrets and ConfigMaps are told apart, by the revision's token."""
+    referring = {name for reference in references_of(revision.template) for name in reference.variables}
+    return [_token(revision), *(each for each in _users(revision) if each["name"] in referring)]
+
+
+def _users(revision: Revision) -> list[dict[str, Any]]:
     env = revision.template.env or []
-    return {e.name: e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in env}
+    return [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in env]
+
+
+def _in_order(
+    revision: Revision, fixed: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Put variables in an order in which `$(NAME)` finds those before it: ours, then the user's as the user has them.
+
+    Args:
+        revision: the revision, whose variables are the user's.
+        fixed: ours that nobody else may set.
+        ours: ours that give way to the user's of the same name.
+    """
+    users = _users(revision)
+    taken = {each["name"] for each in users}
+    return [*fixed, *(each for each in ours if each["name"] not in taken), *users]
+
+
+def _literals(values: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _token(revision: Revision) -> dict[str, Any]:
+    source = {"secretKeyRef": {"name": secret_name(revision), "key": TOKEN_KEY}}
+    return {"name": "RAY_AUTH_TOKEN", "valueFrom": source}
 
 
 def _device(revision: Revision, group: WorkerGroup) -> dict[str, str]:
@@ -108,24 +146,31 @@ def _device(revision: Revision, group: WorkerGroup) -> dict[str, str]:
 
 
 def _env(revision: Revision, own: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Ours can be overridden by the user's, except where Pods would no longer find or trust each other."""
-    fixed: dict[str, dict[str, Any]] = {
-        "POD_IP": {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-        "RAY_CLOUD_INSTANCE_ID": {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        "RAY_AUTH_MODE": {"value": "token"},
-        "RAY_AUTH_TOKEN": {"valueFrom": {"secretKeyRef": {"name": secret_name(revision), "key": TOKEN_KEY}}},
-        **_port_range(revision),
-    }
     serve = _MODEL if revision.template.model else _APP
-    ours = {name: {"name": name, "value": value} for name, value in {**_COMMON, **serve, **own}.items()}
-    last = {name: {"name": name, **source} for name, source in fixed.items()}
-    return list((ours | user_env(revision) | last).values())
+    return _in_order(revision, _fixed(revision), _literals({**_COMMON, **serve, **own}))
 
 
-def _port_range(revision: Revision) -> dict[str, dict[str, Any]]:
+def _fixed(revision: Revision) -> list[dict[str, Any]]:
+    """What `FIXED_VARIABLES` names."""
+    return [
+        *_place(),
+        *_literals({"RAY_AUTH_MODE": "token"}),
+        _token(revision),
+        *_literals(_LISTENING),
+        *_literals(_port_range(revision)),
+    ]
+
+
+def _place() -> list[dict[str, Any]]:
+    """Where a container runs."""
+    paths = {"POD_IP": "status.podIP", "RAY_CLOUD_INSTANCE_ID": "metadata.name"}
+    return [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in paths.items()]
+
+
+def _port_range(revision: Revision) -> dict[str, str]:
     """Ray leaves the upper end of the range out; the head hands the ports out, the workers bind them."""
     end = REPLICA_FIRST + len(replica_ports(revision.most_per_pod))
     return {
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": {"value": str(REPLICA_FIRST)},
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": {"value": str(end)},
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(REPLICA_FIRST),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(end),
     }

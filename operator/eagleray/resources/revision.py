@@ -16,6 +16,7 @@ def build_controller_revision(revision: Revision, owner: dict[str, Any]) -> dict
         owner: reference to the ModelDeployment.
     """
     content = revision.template.model_dump(mode="json", by_alias=True, exclude_none=True)
+    restarted = {"restartedAt": revision.restarted_at} if revision.restarted_at else {}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -25,7 +26,7 @@ def build_controller_revision(revision: Revision, owner: dict[str, Any]) -> dict
             "labels": labels_of(revision),
             "ownerReferences": [owner],
         },
-        "data": {"image": revision.image, "template": content},
+        "data": {"image": revision.image, "template": content, **restarted},
         "revision": 1,
     }
 
@@ -49,4 +50,5 @@ def read_revision(manifest: Mapping[str, Any], model: str) -> Revision:
         version=meta["name"].removeprefix(f"{model}-").rpartition("-")[0],
         template=VersionTemplate.model_validate(data["template"]),
         image=data["image"],
+        restarted_at=data.get("restartedAt", ""),
     )

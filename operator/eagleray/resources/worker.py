@@ -8,7 +8,7 @@ from eagleray.domain.facts.patience import drain_seconds
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
-from eagleray.resources.env import TMP, user_env, worker_env
+from eagleray.resources.env import TMP, fetch_env, worker_env
 from eagleray.resources.labels import labels as pod_labels
 from eagleray.resources.names import head_address, worker_name
 from eagleray.resources.placement import node_placement
@@ -27,6 +27,7 @@ from eagleray.resources.pod import (
     scratch_mounts,
     scratch_volumes,
 )
+from eagleray.resources.references import references_containers
 from eagleray.resources.sizes import pod_resources
 from eagleray.resources.storage import FETCH_CONTAINER, ModelStorage, model_storage
 
@@ -68,8 +69,9 @@ def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, An
         "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
         **_placement(revision, group, pod),
     }
-    if storage:
-        spec["initContainers"] = [fetch_container(revision, group, pod, storage)]
+    first = [fetch_container(revision, group, pod, storage)] if storage else []
+    if first := [*first, *references_containers(revision, pod, _first_resources(group))]:
+        spec["initContainers"] = first
     identity = PodIdentity(worker_name(revision, incarnation, place.index), "worker", incarnation, group.name)
     found = build_pod(revision, identity, owner, pod, spec)
     if group.placement is not None and group.placement.accelerator:
@@ -118,23 +120,22 @@ def fetch_container(revision: Revision, group: WorkerGroup, pod: PodSettings, st
         pod: the operator's settings.
         storage: what the model adds to the Pod.
     """
-    resources = pod_resources(group)
-    own = {each["name"]: each for each in ({"name": "HOME", "value": TMP}, *storage.variables)}
     return container(
         revision,
         FETCH_CONTAINER,
         pod,
         command=list(storage.command),
         envFrom=[{"secretRef": {"name": name}} for name in storage.secrets],
-        # What else the download needs, such as proxies, are the user's variables.
-        env=list((own | user_env(revision)).values()),
-        resources={kind: _without_devices(amounts) for kind, amounts in resources.items()},
+        env=fetch_env(revision, storage.variables),
+        resources=_first_resources(group),
         volumeMounts=[{"name": "tmp", "mountPath": TMP}, *storage.fetch_mounts],
     )
 
 
-def _without_devices(amounts: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in amounts.items() if "/" not in name}
+def _first_resources(group: WorkerGroup) -> dict[str, dict[str, str]]:
+    """What containers may use that end before the main one: what it may, without devices."""
+    of_main = pod_resources(group)
+    return {kind: {name: n for name, n in amounts.items() if "/" not in name} for kind, amounts in of_main.items()}
 
 
 def _placement(revision: Revision, group: WorkerGroup, pod: PodSettings) -> dict[str, Any]:

@@ -60,10 +60,12 @@ def monitors(
 
 def _ways(config: RouterConfig) -> list[Way]:
     """What requests look like by which somebody watches; each is enough."""
-    beginning = "|".join(re.escape(name) for name in USER_AGENTS)
-    agent = {"name": "user-agent", "string_match": {"safe_regex": {"regex": f"({beginning}).*"}}}
-    ways: list[Way] = [{**ANYWHERE, "headers": [agent, _NO_GRPC]}]
+    paths = [re.escape(told) for told in config.ignored if told.startswith("/")]
+    agents = [re.escape(told) for told in (*USER_AGENTS, *config.ignored) if not told.startswith("/")]
     if config.model:
-        path = f"/v2/(health/(live|ready)|models/{re.escape(config.name)}/ready)"
-        ways.append({"safe_regex": {"regex": path}, "headers": [_READING]})
+        paths += ["/v2/health/(live|ready)", f"/v2/models/{re.escape(config.name)}/ready"]
+    agent = {"name": "user-agent", "string_match": {"safe_regex": {"regex": f"({'|'.join(agents)}).*"}}}
+    ways: list[Way] = [{**ANYWHERE, "headers": [agent, _NO_GRPC]}]
+    if paths:
+        ways.append({"safe_regex": {"regex": "|".join(paths)}, "headers": [_READING]})
     return ways

@@ -93,6 +93,15 @@ def knobs(args: dict[str, object]) -> serve.Application:
     return serve.deployment(max_ongoing_requests=100)(Knobs).bind(**args)
 
 
+class Environment:
+    """Answers the variables of its process that are asked for, and says in which Pod."""
+
+    async def __call__(self, request: Request) -> dict[str, str | None]:
+        """Answer {"names": [...]} with the value of each."""
+        names = [*(await request.json())["names"], "RAY_CLOUD_INSTANCE_ID"]
+        return {name: os.environ.get(name) for name in names}
+
+
 class Scorer:
     """Takes `seconds` for each number, and says in which Pod it did."""
 
@@ -123,6 +132,7 @@ def pipeline(args: dict[str, float]) -> serve.Application:
     return serve.deployment(max_ongoing_requests=100)(Front).bind(scorer)
 
 
+environment = serve.deployment(Environment).bind()
 redirects = serve.deployment(Redirects).bind()
 raises = serve.deployment(Raises).bind()
 hangs = serve.deployment(Hangs).bind()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -67,6 +68,15 @@ def test_verbs(words: list[str], annotation: str, value: str, typed: Typed, serv
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
     assert server.annotations == {f"eagleray.dev/{annotation}": value}
+
+
+def test_restart(typed: Typed, server: Server) -> None:
+    put(server, manifest())
+    done = typed("restart", "churn")
+    assert (done.exit_code, done.stderr) == (0, "")
+    (written,) = server.annotations.items()
+    assert written[0] == "kubectl.kubernetes.io/restartedAt"
+    assert datetime.fromisoformat(written[1]) <= datetime.now(UTC)
 
 
 def test_pause_and_resume(typed: Typed, server: Server) -> None:

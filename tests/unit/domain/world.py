@@ -38,6 +38,7 @@ from unit.domain.requests import Requests
 
 if TYPE_CHECKING:
     from eagleray.api.spec import ModelDeploymentSpec
+    from eagleray.domain.facts.download import Download
 
 __all__ = ["START", "World", "model"]
 
@@ -64,6 +65,7 @@ class World(RayWorld):
         self.generation = 0
         self.status = State()
         self.use: dict[str, NodeUse] = {}
+        self.downloads: dict[str, Download] = {}
         self.services: set[str] = set()
         self.annotations: dict[str, str] = {}
         self.traffic = Requests()
@@ -117,6 +119,7 @@ class World(RayWorld):
             samples=self.samples,
             readings=dict(self.readings),
             use=dict(self.use),
+            downloads=dict(self.downloads),
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
             routers=tuple(self._router(f"r{i}", seen) for i in range(2)),

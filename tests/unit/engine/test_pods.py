@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.template import VersionTemplate
-from eagleray.domain.facts.pods import Role
+from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.revision import Revision
 from eagleray.engine.nodes import NodeBook
+from eagleray.engine.observe import fetching
 from eagleray.engine.pods import Identity, ray_identity, read_pod
 from eagleray.resources.names import head_name, worker_name
 
@@ -177,3 +178,28 @@ def test_an_init_container_that_is_restarted_is_a_sidecar() -> None:
     found = read_pod(manifest, WORKER, NodeBook(Fleet()))
     assert [c.name for c in found.containers if c.init] == ["fetch"]
     assert found.prepares == "fetch"
+
+
+def test_one_pod_of_each_revision_tells_of_its_download() -> None:
+    fetch: dict[str, Any] = {"fetch": {"running": {}}}
+
+    def named(name: str, uid: str, states: dict[str, Any], **status: Any) -> Pod:
+        manifest = pod(REPO, "")
+        manifest["metadata"] |= {"name": name, "uid": uid}
+        manifest["spec"]["initContainers"] = [{"name": n} for n in states]
+        inits = [{"name": n, "state": state} for n, state in states.items()]
+        manifest["status"] = {"phase": "Pending", "podIP": f"10.0.0.{uid}", "initContainerStatuses": inits, **status}
+        told = ray_identity(name)
+        assert told is not None
+        return read_pod(manifest, told, NodeBook(Fleet()))
+
+    pods = [
+        named("m-a-1-w0-0", "1", fetch),
+        named("m-a-1-w1-2", "2", fetch),
+        named("m-a-1-w1-1", "3", fetch),
+        named("m-a-1-w1-0", "4", {"fetch": {"terminated": {"exitCode": 0}}}),
+        named("m-b-1-w0-0", "5", fetch, podIP=""),
+        named("m-b-1-w0-1", "6", {"references": {"running": {}}}),
+        named("m-c-1-w0-0", "7", fetch),
+    ]
+    assert fetching(pods) == (("3", "10.0.0.3"), ("7", "10.0.0.7"))

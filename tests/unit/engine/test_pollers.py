@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions.actions import Polling
+from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.domain.facts.serve import Application, AppStatus, ServeState
 from eagleray.engine.answers import RouterAnswer
@@ -35,6 +36,7 @@ class Peers:
     hangs: set[str] = field(default_factory=set)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     unprotected: str = ""
+    downloaded: Download = field(default_factory=lambda: Download(1, 10))
     routers: list[str] = field(default_factory=list)
 
     async def _asked(self, what: str) -> None:
@@ -50,6 +52,10 @@ class Peers:
     async def serve_state(self, owner: Key, head: RayHead) -> ServeState:  # noqa: ARG002
         await self._asked("serve")
         return self.state
+
+    async def download(self, owner: Key, ip: str) -> Download:  # noqa: ARG002
+        await self._asked("download")
+        return self.downloaded
 
     async def router_stats(self, owner: Key, ip: str) -> RouterStats:  # noqa: ARG002
         await self._asked("router")
@@ -258,6 +264,24 @@ def test_whose_answers_are_not_asked_for_any_more_are_forgotten() -> None:
         assert bench.poller.answers.heads["h"].state == bench.peers.state
         bench.follow(1, whom=Subjects(routers=ROUTERS))
         assert bench.poller.answers.heads == {}
+        await bench.poller.close()
+
+    run(main())
+
+
+def test_a_download_is_asked_four_times_a_minute_whatever_else_moves_and_its_news_are_heard() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.follow(0.5, whom=Subjects(fetching=(("w", "10.0.2.1"),)))
+        await asyncio.sleep(31)
+        assert 3 <= len(bench.peers.times("download")) <= 4
+        assert len(bench.heard) == 1
+        bench.peers.downloaded = Download(2, 10)
+        await asyncio.sleep(15)
+        assert len(bench.heard) == 2
+        assert bench.poller.answers.downloads == {"w": Download(2, 10)}
+        bench.follow(0.5, whom=Subjects())
+        assert bench.poller.answers.downloads == {}
         await bench.poller.close()
 
     run(main())

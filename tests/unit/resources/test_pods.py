@@ -211,20 +211,6 @@ def test_a_head_has_the_priority_of_its_workers(head: Callable[..., Any], worker
         assert "priorityClassName" not in build()["spec"]
 
 
-def test_users_variables_override_ours_but_not_trust(head: Callable[..., Any], worker: Callable[..., Any]) -> None:
-    given = [
-        {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
-        {"name": "RAY_health_check_period_ms", "value": "7"},
-        {"name": "RAY_AUTH_MODE", "value": "disabled"},
-    ]
-    for pod in (head(env=given), worker(env=given)):
-        names = [e["name"] for e in ray(pod)["env"]]
-        assert len(names) == len(set(names))
-        assert env(pod)["RAY_health_check_period_ms"] == "7"
-        assert env(pod)["RAY_AUTH_MODE"] == "token"
-        assert {"name": "THRESHOLD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}} in ray(pod)["env"]
-
-
 @pytest.mark.parametrize("request_timeout", [0.05, 60, 300, 3600, 10**6])
 def test_a_pod_outlives_its_drain_and_that_the_longest_request(
     request_timeout: float, worker: Callable[..., Any]

@@ -23,7 +23,7 @@ FETCH = ("python", "-m", "eagleray_serving.fetch")
 )
 def test_the_init_container_is_told_where_from_and_where_to(uri: str) -> None:
     storage = model_storage(Model(framework="sklearn", uri=uri), MOST)
-    assert storage.command == (*FETCH, "--uri", uri, "--max-bytes", "1000", "--to", "/model")
+    assert storage.command == (*FETCH, "--uri", uri, "--max-bytes", "1000", "--to", "/model", "--port", "8078")
     assert [v["name"] for v in storage.volumes] == ["model"]
 
 
@@ -64,7 +64,16 @@ def test_several_models_are_fetched_by_name_and_each_claim_is_mounted_once() -> 
     ]
     storage = model_storage(Model(framework="sklearn", models=models), MOST)
     wanted = [json.loads(word) for word in storage.command[4:12:2]]
-    assert storage.command == (*FETCH, *storage.command[3:11], "--max-bytes", "1000", "--to", "/model")
+    assert storage.command == (
+        *FETCH,
+        *storage.command[3:11],
+        "--max-bytes",
+        "1000",
+        "--to",
+        "/model",
+        "--port",
+        "8078",
+    )
     assert storage.command[3:11:2] == ("--model",) * 4
     assert wanted[:2] == [
         {"name": "a", "uri": "pvc://models/a/1"},

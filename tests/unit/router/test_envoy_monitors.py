@@ -95,6 +95,22 @@ async def test_an_application_has_paths_of_its_own(rig: Rig) -> None:
         waiting.cancel()
 
 
+async def test_what_spec_names_wakes_nothing_either(rig: Rig) -> None:
+    ignored = ("/healthz", "/a+b", "UptimeRobot/", "Our (own) monitor")
+    router = await rig.router(holding(asleep("m-a"), ignored=ignored))
+    async with holder(router):
+        for path in ("/healthz", "/healthz?x=1", "/a+b"):
+            assert_told(await router.ask(path, "GET"))
+        for agent in ("UptimeRobot/2.0", "Our (own) monitor of models"):
+            assert_told(await router.ask("/any", data=b"x", headers={"User-Agent": agent}))
+        assert await held(router) == {}
+        users = [watching("/healthz", "POST"), watching("/healthz/more"), watching("/aab")]
+        waiting = [asyncio.create_task(router.ask(**request)) for request in users]
+        await until_held(rig, router, a=len(users))
+        for task in waiting:
+            task.cancel()
+
+
 async def test_a_model_that_never_sleeps_counts_every_request(rig: Rig) -> None:
     replica = await rig.replica()
     router = await rig.router(replace(holding(target("m-a", replica), model=True), holds=False))

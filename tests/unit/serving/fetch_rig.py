@@ -4,9 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eagleray_serving.fetch import __main__ as command
 from fakes.http_server import HttpServer, QuietHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONTENT = b"the model" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -39,6 +43,7 @@ class Site(HttpServer):
         asked: path and credentials of each request for those.
         files: files by path.
         ranges: the range of each request for those.
+        content: makes what is at `/asked` when it is asked for.
     """
 
     def __init__(self) -> None:
@@ -46,6 +51,7 @@ class Site(HttpServer):
         self.asked: list[tuple[str, str | None]] = []
         self.files: dict[str, File] = {}
         self.ranges: list[str | None] = []
+        self.content: Callable[[], bytes] = bytes
         super().__init__(_Handler, site=self)
 
 
@@ -55,6 +61,10 @@ class _Handler(QuietHandler):
     def respond(self) -> None:
         if file := self.site.files.get(self.path):
             self._file(file)
+            return
+        if self.path == "/asked":
+            body = self.site.content()
+            self.answer(200, body, {"Content-Length": str(len(body))})
             return
         self.site.asked.append((self.path, self.headers.get("Authorization")))
         answers = self.site.answers.get(self.path.partition("?")[0], [(404, b"")])

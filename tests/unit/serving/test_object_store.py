@@ -61,27 +61,27 @@ class Breaking(io.BytesIO):
 
 
 def test_objects_and_prefixes(tmp_path: Path, store: Any) -> None:
-    StoreDownload(ModelUri("s3://bucket/m/model.joblib", "s3"), tmp_path / "file", MANY, store).attempt()
+    StoreDownload(ModelUri("s3://bucket/m/model.joblib", "s3"), tmp_path / "file", MANY, filesystem=store).attempt()
     assert (tmp_path / "file").read_bytes() == CONTENT
-    StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "folder", MANY, store).attempt()
+    StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "folder", MANY, filesystem=store).attempt()
     assert (tmp_path / "folder" / "sub" / "notes").read_bytes() == b"x"
     with pytest.raises(FetchError, match="no such object"):
-        StoreDownload(parse_uri("s3://bucket/none"), tmp_path / "none", MANY, store).attempt()
+        StoreDownload(parse_uri("s3://bucket/none"), tmp_path / "none", MANY, filesystem=store).attempt()
     with pytest.raises(FetchError, match=r"more than 1.0 MiB; the operator's models.maxSize"):
-        StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "large", 2**20, store).attempt()
+        StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "large", 2**20, filesystem=store).attempt()
     assert not (tmp_path / "large").exists()
 
 
 def test_it_goes_on_where_it_broke_off(tmp_path: Path, store: Any) -> None:
     breaking = BreaksOff(store)
-    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, breaking)
+    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=breaking)
     with_retries(download, "s3://bucket/m", pause=lambda _seconds: None)
     assert (tmp_path / "folder" / "model.joblib").read_bytes() == CONTENT
     assert breaking.read == len(CONTENT) + 1
 
 
 def test_what_changed_meanwhile_is_brought_anew(tmp_path: Path, store: Any) -> None:
-    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, BreaksOff(store))
+    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=BreaksOff(store))
     with pytest.raises(TransientError):
         download.attempt()
     store.pipe({"/bucket/m/model.joblib": b"new"})
@@ -103,7 +103,7 @@ def test_errors_of_a_store(tmp_path: Path, raised: Exception, expected: type[Exc
             raise raised
 
     with pytest.raises(expected):
-        StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "m", MANY, Store()).attempt()
+        StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "m", MANY, filesystem=Store()).attempt()
 
 
 class Fetch:

@@ -23,6 +23,7 @@ from eagleray_serving.fetch.progress import say, size
 from eagleray_serving.fetch.retry import with_retries
 from eagleray_serving.fetch.several import Wanted, fetch_all, parse_wanted
 from eagleray_serving.fetch.stores import StoreDownload
+from eagleray_serving.fetch.told import Downloads, listen
 from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, ModelUri, parse_uri
 from eagleray_serving.fetch.web import WebDownload
 
@@ -37,12 +38,14 @@ class Options:
         sha256: The checksum to demand, see ``checksum``.
         pvc_root: The folder in which claims are mounted under their names.
         max_bytes: The most that it may have, as it is downloaded and unpacked.
+        downloads: Where it is noted how far they are.
         cache: Where a volume is mounted that keeps downloads; it needs a checksum.
     """
 
     sha256: str | None
     pvc_root: Path
     max_bytes: int
+    downloads: Downloads
     cache: Path | None = None
 
 
@@ -86,9 +89,9 @@ def _source(uri: ModelUri, part: Path, options: Options) -> Path:
     if uri.scheme in LOCAL:
         source = _local(uri, options.pvc_root)
     elif options.cache is not None and sha256 is not None:
-        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options.max_bytes))
+        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options))
     else:
-        _download(uri, part, options.max_bytes)
+        _download(uri, part, options)
         source = part
     if sha256 is not None:
         checksum.check(source, sha256, uri.shown)
@@ -115,9 +118,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pvc-root", type=Path, default=Path("/mnt/pvc"))
     parser.add_argument("--max-bytes", type=int, required=True)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--port", type=int, help="where it is told how far it is")
     parser.add_argument("--termination-log", type=Path, default=Path("/dev/termination-log"))
     args = parser.parse_args(argv)
-    options = Options(args.sha256, args.pvc_root, args.max_bytes, args.cache)
+    downloads = Downloads(len(args.model or [args.uri]))
+    options = Options(args.sha256, args.pvc_root, args.max_bytes, downloads, args.cache)
+    if args.port:
+        listen(downloads, args.port)
     try:
         if args.model:
             _fetch_several([parse_wanted(text) for text in args.model], args.to, options)
@@ -169,9 +176,9 @@ def _local(uri: ModelUri, pvc_root: Path) -> Path:
     )
 
 
-def _download(uri: ModelUri, to: Path, max_bytes: int) -> None:
+def _download(uri: ModelUri, to: Path, options: Options) -> None:
     kind = OciDownload if uri.scheme == OCI else WebDownload if uri.scheme in HTTP else StoreDownload
-    with_retries(kind(uri, to, max_bytes), uri.shown)
+    with_retries(kind(uri, to, options.max_bytes, options.downloads), uri.shown)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ from typing import IO, Protocol
 
 from eagleray_serving.fetch.errors import FetchError, Reason
 from eagleray_serving.fetch.progress import Progress, size
+from eagleray_serving.fetch.told import Downloads
 from eagleray_serving.fetch.uri import ModelUri
 
-_CHUNK = 2**20
+# Small enough that also a slow link brings several in a minute.
+_CHUNK = 2**18
 
 
 class Source(Protocol):
@@ -25,13 +27,18 @@ class Download(ABC):
         uri: Where it is.
         to: The file or folder to make.
         max_bytes: The most that it may have.
+        downloads: Where it is noted how far it is.
     """
 
-    def __init__(self, uri: ModelUri, to: Path, max_bytes: int) -> None:
+    def __init__(self, uri: ModelUri, to: Path, max_bytes: int, downloads: Downloads | None = None) -> None:
         self._uri = uri
         self._to = to
         self._max_bytes = max_bytes
         self._progress = Progress("downloaded", None)
+        self._total: int | None = None
+        self.received = 0
+        """Bytes that all tries have brought."""
+        self._downloads = downloads or Downloads()
 
     @property
     def done(self) -> int:
@@ -50,13 +57,22 @@ class Download(ABC):
     def _begin(self, total: int | None, done: int) -> None:
         """Begin a try that goes on after so many bytes."""
         self._check_size(total or 0)
+        self._total = total
         self._progress = Progress("downloaded", total, done=done)
+        self._downloads.note(self, done, total)
 
     def _receive(self, source: Source, file: IO[bytes]) -> None:
         while chunk := source.read(_CHUNK):
             file.write(chunk)
             self._check_size(self.done + len(chunk))
+            self.received += len(chunk)
             self._progress.add(len(chunk))
+            self._downloads.note(self, self.done, self._total)
+
+    def _finish(self) -> None:
+        """Note that all of it is there."""
+        self._progress.finish()
+        self._downloads.end(self)
 
     def _check_size(self, count: int) -> None:
         if count > self._max_bytes:

@@ -21,6 +21,7 @@ from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.files import remove
 from eagleray_serving.fetch.over_http import PARTIAL, HttpDownload
 from eagleray_serving.fetch.registry import PLAIN_HTTP, Registry, reference
+from eagleray_serving.fetch.told import Downloads
 from eagleray_serving.fetch.uri import ModelUri
 
 MODELS = "models"
@@ -74,8 +75,8 @@ class OciDownload(HttpDownload):
         404: "there is no such repository, tag or digest; check spec.model.uri",
     }
 
-    def __init__(self, uri: ModelUri, to: Path, max_bytes: int) -> None:
-        super().__init__(uri, to, max_bytes)
+    def __init__(self, uri: ModelUri, to: Path, max_bytes: int, downloads: Downloads | None = None) -> None:
+        super().__init__(uri, to, max_bytes, downloads)
         self._reference = reference(uri)
         self._registry = Registry(self._reference, os.environ)
         self._layers: Sequence[Layer] = ()
@@ -120,7 +121,7 @@ class OciDownload(HttpDownload):
             if layer not in self._right:  # by an earlier try
                 self._fetch_layer(layer)
                 self._right.add(layer)
-        self._progress.finish()
+        self._finish()
 
     def _fetch_layer(self, layer: Layer) -> None:
         part, had = self._part(layer), self._had(layer)

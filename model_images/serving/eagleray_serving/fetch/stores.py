@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from eagleray_serving.fetch.download import Download
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.files import remove
+from eagleray_serving.fetch.told import Downloads
 from eagleray_serving.fetch.uri import ModelUri
 
 _REFUSED_STATUS = frozenset({401, 403})
@@ -50,12 +51,20 @@ class StoreDownload(Download):
         uri: Of an object store.
         to: The file or folder to make.
         max_bytes: The most that all objects may have together.
+        downloads: Where it is noted how far it is.
         filesystem: An fsspec filesystem; by default that of the URI's scheme, which reads credentials from the
             environment.
     """
 
-    def __init__(self, uri: ModelUri, to: Path, max_bytes: int, filesystem: Any = None) -> None:  # noqa: ANN401 - fsspec has no types
-        super().__init__(uri, to, max_bytes)
+    def __init__(
+        self,
+        uri: ModelUri,
+        to: Path,
+        max_bytes: int,
+        downloads: Downloads | None = None,
+        filesystem: Any = None,  # noqa: ANN401 - fsspec has no types
+    ) -> None:
+        super().__init__(uri, to, max_bytes, downloads)
         self._filesystem = filesystem
         self._versions: dict[str, tuple[Any, ...]] = {}
 
@@ -96,7 +105,7 @@ class StoreDownload(Download):
         self._begin(total, sum(_size(target) for target in targets.values()))
         for name, target in targets.items():
             self._copy_one(name, target)
-        self._progress.finish()
+        self._finish()
 
     def _copy_one(self, name: str, target: Path) -> None:
         had, wanted = _size(target), self._versions[name][0]

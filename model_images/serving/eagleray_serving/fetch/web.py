@@ -43,7 +43,7 @@ class WebDownload(HttpDownload):
             self._receive(response, file)
         if total is not None and self.done != total:
             raise TransientError(f"the connection ended after {self.done} of {total} bytes")
-        self._progress.finish()
+        self._finish()
 
     def _goes_on(self, response: http.client.HTTPResponse) -> bool:
         if response.status != PARTIAL:

@@ -144,6 +144,7 @@ class RouterConfig:
         model: whether all its versions are models, which have paths that tell their health; an application has its own.
         holds: whether a holder in the router's Pods lets requests wait. Set also while none is to wait, as `compares`.
         hold_timeout: the longest that a request may wait, in seconds; 0 without a holder.
+        ignored: paths, and beginnings of a `User-Agent`, of requests by which nobody asks for a prediction.
         logged_percent: share of the requests that were answered well that get a line in the log.
 
     Raises:
@@ -168,6 +169,7 @@ class RouterConfig:
     model: bool = False
     holds: bool = False
     hold_timeout: float = 0.0
+    ignored: tuple[str, ...] = ()
     logged_percent: float = 100.0
 
     def __post_init__(self) -> None:

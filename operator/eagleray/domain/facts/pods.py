@@ -6,6 +6,8 @@ from enum import StrEnum
 
 # The container that a Pod is there for: Ray's or the router's. The others prepare it, or stand beside it.
 MAIN_CONTAINERS = frozenset({"ray", "envoy"})
+# The init container that tells with which values of Secrets and ConfigMaps a Pod began.
+REFERENCES_CONTAINER = "references"
 # So long after its grace period a Pod may still be on its way out: kubelet's and the garbage collector's time.
 OVERDUE_AFTER = timedelta(seconds=30)
 
@@ -114,6 +116,12 @@ class Pod:
     def prepares(self) -> str:
         """The init container that runs now, or ""."""
         return next((c.name for c in self.containers if c.init and c.running), "")
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Digests of the values that it began with, one for each reference of its revision; () where it told none."""
+        told = (c.message for c in self.containers if c.name == REFERENCES_CONTAINER and c.ended and c.exit_code == 0)
+        return tuple(next(told, "").split())
 
     @property
     def live(self) -> bool:

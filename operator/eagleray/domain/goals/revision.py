@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ from eagleray.api.template import VersionTemplate
 from eagleray.domain.goals.groups import WorkerGroup, groups_of
 
 HASH_LENGTH = 8
+RESTARTED_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
+"""What an object's annotation of this name says is content of its revisions: another text, and they are made anew."""
+_MOST_RESTARTED = 64
 
 # What a version may change without a change of what its Pods run.
 _NOT_CONTENT: dict[str, Any] = {
@@ -30,6 +34,7 @@ class Revision:
         version: name of the version (`default` where the object names none).
         template: the version's resolved template.
         image: the image of every Pod of the revision, resolved once and kept.
+        restarted_at: what the object's annotation said when it was made, or "".
     """
 
     name: str
@@ -38,6 +43,7 @@ class Revision:
     version: str
     template: VersionTemplate
     image: str
+    restarted_at: str = ""
 
     @property
     def groups(self) -> tuple[WorkerGroup, ...]:
@@ -50,12 +56,24 @@ class Revision:
         return max(group.replicas_per_pod for group in self.groups)
 
 
-def revision_name(model: str, version: str, template: VersionTemplate) -> str:
-    """Name the revision of `version` at the content of `template`: what its Pods run, without how many there are.
+def restarted_at(annotations: Mapping[str, str]) -> str:
+    """What a person, or Git, says of the last restart: any text; "" before the first."""
+    return annotations.get(RESTARTED_ANNOTATION, "")[:_MOST_RESTARTED]
 
-    The name ends in a hash over all three, as `a-b` of `c` and `a` of `b-c` would else be called alike; equal contents
+
+def revision_name(model: str, version: str, template: VersionTemplate, restarted: str = "") -> str:
+    """Name the revision of `version` at one content: what its Pods run, without how many there are.
+
+    The name ends in a hash over all of it, as `a-b` of `c` and `a` of `b-c` would else be called alike; equal contents
     give equal hashes, whatever the order of keys.
+
+    Args:
+        model: name of the ModelDeployment.
+        version: name of the version.
+        template: what its Pods run.
+        restarted: what `restarted_at` gives.
     """
     content = template.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
-    text = json.dumps([model, version, content], sort_keys=True, separators=(",", ":"))
+    told = [model, version, content, *([restarted] if restarted else [])]
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
     return f"{model}-{version}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]}"

@@ -49,10 +49,10 @@ class RayCluster:
     overdue: tuple[Pod, ...] = ()
 
     @property
-    def preparing(self) -> Pod | None:
-        """A live Pod of which an init container runs, or None."""
+    def preparing(self) -> tuple[Pod, ...]:
+        """The live Pods of which an init container runs."""
         live = ((self.head,) if self.head else ()) + self.workers
-        return next((p for p in live if p.prepares), None)
+        return tuple(p for p in live if p.prepares)
 
     @property
     def started_workers(self) -> int:

@@ -53,7 +53,8 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         serves=serves(revision.name, observed),
         record=replace(record, image=image, incarnation=_incarnation(cluster, record), failure=retry.failure),
         problem=_problem(pods.problem, app.problem, outcome),
-        waiting=_preparing(cluster) or app.waiting,
+        waiting=_preparing(cluster, observed) or app.waiting,
+        stalled=any(told.stalled for pod in cluster.preparing if (told := observed.downloads.get(pod.name))),
         actions=(_ensure(revision, scale.groups), *pods.actions, *left, *app.actions, *retry.actions),
         wakes=(*pods.wakes, *app.wakes, *retry.wakes, *overdue_wakes(cluster.pods)),
         room=room,
@@ -74,12 +75,15 @@ def _problem(pods: Problem | None, app: Problem | None, outcome: PartOutcome | N
     return pods or ((refused or app) if slow else (app or refused))
 
 
-def _preparing(cluster: RayCluster) -> str:
-    pod = cluster.preparing
+def _preparing(cluster: RayCluster, observed: Observed) -> str:
+    """What Pods wait for that are not started yet, as one tells that can."""
+    told = [pod for pod in cluster.preparing if pod.name in observed.downloads]
+    pod = next(iter((*told, *cluster.preparing)), None)
     if pod is None:
         return ""
+    far = f": {observed.downloads[pod.name]}" if told else ""
     what = "downloads the model" if pod.prepares == FETCH_CONTAINER else "runs before the others"
-    return f"Pod {pod.name}: container {pod.prepares} {what}"
+    return f"Pod {pod.name}: container {pod.prepares} {what}{far}"
 
 
 def _unreadable(

@@ -17,6 +17,7 @@ from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
 from eagleray.domain.status.mirror import mirror_status
+from eagleray.domain.status.references import references_verdicts
 from eagleray.domain.status.scaling import scaling_verdicts
 from eagleray.domain.status.standing import Standing
 from eagleray.domain.status.verdict import write as write_conditions
@@ -65,7 +66,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         suspended=bool(desired.spec.suspend),
     )
     scaling = [record for version in versions for record in version.scaling]
-    verdicts = conditions.judge(standing) | scaling_verdicts(scaling)
+    verdicts = conditions.judge(standing) | scaling_verdicts(scaling) | references_verdicts(versions)
     told = tuple(_version(v, decided.weights[v.lane.name]) for v in versions)
     wanted = sum(wanted_replicas(v) for v in versions if not v.departing)
     ready = sum(v.ready_replicas for v in told)

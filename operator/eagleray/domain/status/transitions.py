@@ -7,7 +7,12 @@ from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.status import Condition, ModelDeploymentStatus, RolloutPhase, RolloutStatus
 
 # Whether a condition that turns true is good news.
-_GOOD = {ConditionType.READY: True, ConditionType.DEGRADED: False, ConditionType.STALLED: False}
+_GOOD = {
+    ConditionType.READY: True,
+    ConditionType.DEGRADED: False,
+    ConditionType.STALLED: False,
+    ConditionType.SAME_REFERENCES: True,
+}
 
 
 @dataclass(frozen=True, slots=True)

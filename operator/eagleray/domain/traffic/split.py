@@ -72,6 +72,7 @@ def route(
         model=all(v.revision.template.model for v in desired.versions),
         holds=bool(idles),
         hold_timeout=max(map(hold_seconds, idles), default=0.0),
+        ignored=tuple(dict.fromkeys(each for idle in idles for each in idle.ignore or ())),
         logged_percent=desired.logged_percent,
     )
 

@@ -11,7 +11,7 @@ from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS, Strea
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.groups import named_deployments
 from eagleray.domain.goals.installation import Installation
-from eagleray.domain.goals.revision import Revision, revision_name
+from eagleray.domain.goals.revision import Revision, restarted_at, revision_name
 from eagleray.domain.goals.shares import replicas_by_weight
 from eagleray.domain.goals.verbs import Verbs, read_verbs
 from eagleray.domain.goals.wanted import WantedVersion
@@ -193,7 +193,11 @@ class _LaneResolver:
         return _Resolved(version, refused)
 
     def _name(self, lane: Lane) -> str:
-        return revision_name(self.meta["name"], lane.name, lane.template)
+        return revision_name(self.meta["name"], lane.name, lane.template, self._restarted_at)
+
+    @property
+    def _restarted_at(self) -> str:
+        return restarted_at(self.meta.get("annotations") or {})
 
     def _asked_for(self, lane: Lane) -> Revision:
         name = self._name(lane)
@@ -213,6 +217,7 @@ class _LaneResolver:
             version=lane.name,
             template=lane.template,
             image=self.installation.image(lane.template),
+            restarted_at=self._restarted_at,
         )
 
     def _kept(self, version: str) -> Revision | None:

@@ -101,3 +101,15 @@ def test_replicas_by_weight(total: int, shares: dict[str, int], expected: dict[s
 )
 def test_apportion(total: int, shares: dict[str, int], expected: dict[str, int]) -> None:
     assert apportion(total, shares) == expected
+
+
+def test_what_one_version_ignores_all_do() -> None:
+    ignored = {"a": ["/healthz", "A/"], "b": ["/healthz", "B/"]}
+    versions = [
+        {"name": name, "weight": 50, "autoscaling": {"maxReplicas": 2, "idle": {"after": "5m", "ignore": ignore}}}
+        for name, ignore in ignored.items()
+    ]
+    world = World(versions=versions)
+    world.step()
+    assert world.router is not None
+    assert world.router.ignored == ("/healthz", "A/", "B/")
