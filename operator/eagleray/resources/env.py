@@ -73,6 +73,8 @@ def worker_env(revision: Revision, group: WorkerGroup, *, memory_limited: bool) 
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
+        # Whoever asks a replica is a router, which says by X-Forwarded-* who asked it, and whether by https.
+        "FORWARDED_ALLOW_IPS": "*",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(NODE_DRAIN_SECONDS),
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(HEADLESS_SECONDS),
         "RAY_NUM_REDIS_GET_RETRIES": str(HEAD_LOOKUPS),
