@@ -1,11 +1,44 @@
-"""The router in front of the revisions. Typed now, working later."""
+"""The router in front of the revisions."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, PositiveDuration, Preserved
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
 from eagleray.api.placement import ResourceRequirements
+from eagleray.api.traffic import Name
+
+ANY_ORIGIN = "*"
+ORIGIN = matches(
+    r"^([*]|https?://([*][.])?[A-Za-z0-9.-]+(:[0-9]+)?)$",
+    "write an origin such as https://app.example.com, https://*.example.com, or * for any",
+)
+
+
+class RouterCors(ApiModel):
+    """What pages of other origins may ask from a browser (CORS); the router itself answers preflights."""
+
+    cel_rules = (
+        Rule(
+            f"!has(self.allowCredentials) || !self.allowCredentials || !('{ANY_ORIGIN}' in self.allowOrigins)",
+            "with allowCredentials any page could ask in its visitor's name; write the origins in place of *",
+            field_path=".allowOrigins",
+            python=lambda cors: not cors.allow_credentials or ANY_ORIGIN not in cors.allow_origins,
+        ),
+    )
+
+    allow_origins: list[Annotated[str, Field(max_length=253), ORIGIN]] = Field(min_length=1, max_length=32)
+    """Origins of the pages, such as `https://*.example.com`; `*` is any."""
+    allow_methods: list[Annotated[str, Field(max_length=16, pattern="^[A-Z]+$")]] | None = Field(None, max_length=16)
+    """Methods; DELETE, GET, HEAD, PATCH, POST, PUT where it is left out."""
+    allow_headers: list[Name] | None = Field(None, max_length=64)
+    """Headers of requests; authorization, content-type, x-request-id and the router's where it is left out."""
+    expose_headers: list[Name] | None = Field(None, max_length=64)
+    """Headers of answers that pages may read; x-request-id and the router's where it is left out."""
+    allow_credentials: bool | None = None
+    """Whether cookies come along."""
+    max_age: PositiveDuration | None = None
+    """How long a browser remembers a preflight; 10m where it is left out."""
 
 
 class RouterAuth(ApiModel):
@@ -71,25 +104,31 @@ class RouterIngress(ApiModel):
 class Router(ApiModel):
     """The Envoy Pods in front of the revisions of one ModelDeployment."""
 
-    replicas: int | None = Field(None, ge=1, le=50)
+    replicas: Annotated[int | None, Later] = Field(None, ge=1, le=50)
     """Number of router Pods."""
-    resources: ResourceRequirements | None = None
+    resources: Annotated[ResourceRequirements | None, Later] = None
     """Resources of a router Pod."""
-    timeout: PositiveDuration | None = None
+    timeout: Annotated[PositiveDuration | None, Later] = None
     """Longest time for one request where the version says nothing."""
     max_request_bytes: int | None = Field(None, ge=1, le=2**40)
-    """Largest request body in bytes; a larger one is answered with 413."""
-    retries: int | None = Field(None, ge=0, le=10)
+    """Largest request body in bytes, 104857600 where it is left out; a larger one is answered 413. Without a
+    Content-Length at most 33554432 count."""
+    trusted_hops: int | None = Field(None, ge=0, le=16)
+    """Proxies in front whose X-Forwarded-* headers are believed, 0 where it is left out: what clients write there is
+    then overwritten."""
+    cors: RouterCors | None = None
+    """What pages of other origins may ask from a browser."""
+    retries: Annotated[int | None, Later] = Field(None, ge=0, le=10)
     """How often a request that was not processed is sent to another replica."""
-    limits: RouterLimits | None = None
+    limits: Annotated[RouterLimits | None, Later] = None
     """Bounds on what callers may send."""
-    auth: RouterAuth | None = None
+    auth: Annotated[RouterAuth | None, Later] = None
     """Who may ask."""
-    tls: RouterTLS | None = None
+    tls: Annotated[RouterTLS | None, Later] = None
     """TLS at the router."""
-    service: RouterService | None = None
+    service: Annotated[RouterService | None, Later] = None
     """The Service in front of the router."""
-    gateway: RouterGateway | None = None
+    gateway: Annotated[RouterGateway | None, Later] = None
     """Exposure through a Gateway."""
-    ingress: RouterIngress | None = None
+    ingress: Annotated[RouterIngress | None, Later] = None
     """Exposure through an Ingress."""

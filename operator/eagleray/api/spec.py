@@ -179,7 +179,7 @@ class ModelDeploymentSpec(VersionTemplate):
     """How requests are shared between versions beyond their weights."""
     rollout: Rollout | None = None
     """How a version moves to a new revision."""
-    router: Annotated[Router | None, Later] = None
+    router: Router | None = None
     """The router in front of the revisions."""
     revision_history_limit: int | None = Field(None, ge=0, le=20)
     """Replaced revisions that are remembered for a rollback; 10 where it is left out."""

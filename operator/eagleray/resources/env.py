@@ -79,6 +79,8 @@ def worker_env(
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
+        # Whoever asks a replica is a router, which says by X-Forwarded-* who asked it, and whether by https.
+        "FORWARDED_ALLOW_IPS": "*",
         # A worker whose head is gone waits, and serves, for all of it.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(drain_seconds(request_timeout)),
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(HEADLESS_SECONDS),

@@ -1,4 +1,4 @@
-"""The init container by which replicas tell whether they began with the same values: docs/adr/0025-references.md."""
+"""The init container by which replicas tell whether they began with the same values: docs/adr/0027-references.md."""
 
 from importlib.resources import files
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tells values of variables apart without telling them: docs/adr/0025-references.md.
+"""Tells values of variables apart without telling them: docs/adr/0027-references.md.
 
 Nothing of the operator imports this file: `resources/references.py` hands its text to the Python of the image.
 """

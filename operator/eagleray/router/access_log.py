@@ -33,7 +33,9 @@ def access_log(percent: float) -> dict[str, Any]:
         "revision": "%UPSTREAM_CLUSTER_RAW%",
         "replica": "%UPSTREAM_HOST%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-        "client": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+        # Who asked, also through the proxies that are trusted to say so.
+        "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "connection": "%CONNECTION_ID%",
         "request_id": "%REQ(X-REQUEST-ID)%",
     }
     return extension(

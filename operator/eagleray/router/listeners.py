@@ -5,15 +5,17 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
 from eagleray.router.access_log import access_log
+from eagleray.router.bodies import count_without_length
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
+from eagleray.router.cors import cors_filter
+from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
 from eagleray.router.hold import hold_filter
 from eagleray.router.routes import OPS_ROUTES, ROUTES
 from eagleray.router.xds import address, extension, file_source, header_mutation, seconds, set_header, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
-MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _OWN_HEADERS = "(?i)x-eagleray-.*"
@@ -54,6 +56,7 @@ def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict
         name=name,
         address=where,
         per_connection_buffer_limit_bytes=1024 * 1024,
+        socket_options=keepalive_options(),
         filter_chains=[
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
@@ -92,6 +95,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
         # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
         stream_idle_timeout=seconds(idle if timeout else 0),
         **_PATH_AS_IT_IS,
+        **any_client(config),
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",
@@ -100,9 +104,9 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[*call_filters(), strip, _buffer_unknown_length(config), *hold, *observe, forward],
-        upgrade_configs=[{"upgrade_type": "websocket", "filters": [strip, *hold, forward]}],
-        local_reply_config=error_replies(),
+        http_filters=[cors_filter(), *call_filters(), strip, count_without_length(config), *hold, *observe, forward],
+        upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": [strip, *hold, forward]}],
+        local_reply_config=error_replies(config),
         access_log=[access_log(config.logged_percent)],
     )
 
@@ -135,29 +139,3 @@ def _strip_own_headers() -> dict[str, Any]:
     """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
     ours = {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}
     return header_mutation(request_mutations=[{"remove_on_match": ours}])
-
-
-def _buffer_unknown_length(config: RouterConfig) -> dict[str, Any]:
-    """Counts bodies of unknown length (chunked) by buffering them; its limit is lower where the router's memory is.
-
-    A body that says its length passes unbuffered: the route table has already refused what is too large.
-    """
-    length = typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name="content-length")
-    skip = extension("skip", "envoy.extensions.filters.common.matcher.action.v3.SkipFilter")
-    predicate = {
-        "single_predicate": {
-            "input": {"name": "content-length", "typed_config": length},
-            "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}},
-        },
-    }
-    buffer = extension(
-        "envoy.filters.http.buffer",
-        "envoy.extensions.filters.http.buffer.v3.Buffer",
-        max_request_bytes=min(config.max_request_bytes, MAX_BUFFERED_BYTES),
-    )
-    return extension(
-        "buffer",
-        "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
-        extension_config=buffer,
-        xds_matcher={"matcher_list": {"matchers": [{"predicate": predicate, "on_match": {"action": skip}}]}},
-    )

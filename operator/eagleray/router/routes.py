@@ -5,16 +5,20 @@ from typing import Any
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
+from eagleray.router.bodies import too_large
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
+from eagleray.router.cors import cors_policy, for_pages, preflights
 from eagleray.router.failover import ANSWERED_BY, METADATA
 from eagleray.router.forward import Audience, any_attempt, forward
 from eagleray.router.hold import held_route
-from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, set_header, typed
+from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, merged, set_header, typed
 
 ROUTES = "ingress"
 OPS_ROUTES = "ops"
 STATS_PATH = "/stats"
+# With a route of its own Envoy refuses it as an upgrade; with none the filters wait for the end of its body.
+_CONNECT = {"match": {"connect_matcher": {}}, **json_reply(403, "CONNECT is for proxies, and this is none")}
 _ANSWERED_BY = [
     set_header(REVISION_HEADER, ANSWERED_BY),
     set_header(VERSION_HEADER, f"%CLUSTER_METADATA({METADATA}:version)%"),
@@ -23,12 +27,12 @@ _ANSWERED_BY = [
 
 def routes(config: RouterConfig) -> dict[str, Any]:
     """The route table: too large, asked by revision, asked by version, by rule, then the split."""
-    table = [_too_large(config), *_by_revision(config)]
+    table = [*preflights(config), _CONNECT, too_large(config), *_by_revision(config)]
     if config.version_header:
         table += _by_version(config)
     table += [*_by_rule(config), *_split(config)]
     common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt(config)}
-    host = {"name": "all", "domains": ["*"], "routes": table, **common}
+    host = merged({"name": "all", "domains": ["*"], "routes": for_pages(config, table)}, common, cors_policy(config))
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 
 
@@ -51,12 +55,6 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
         table.append(held_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
-
-
-def _too_large(config: RouterConfig) -> dict[str, Any]:
-    over = {"start": str(config.max_request_bytes + 1), "end": str(2**63 - 1)}
-    match = {**ANYWHERE, "headers": [{"name": "content-length", "range_match": over}]}
-    return {"match": match, **json_reply(413, f"the request body exceeds {config.max_request_bytes} bytes")}
 
 
 def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:

@@ -81,6 +81,22 @@ class Knobs:
         return JSONResponse({"name": self._name, "num": num, "predictions": [label]})
 
 
+class Echo:
+    """Answers what it sees of the request."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer any method, at any path."""
+        body, query = await request.body(), request.scope["query_string"].decode()
+        seen = {
+            "method": request.method,
+            "path": request.scope["raw_path"].decode() + (f"?{query}" if query else ""),
+            "bytes": len(body),
+            "scheme": request.url.scheme,
+            "headers": dict(request.headers),
+        }
+        return JSONResponse(seen)
+
+
 async def lines() -> AsyncIterator[str]:
     """Five lines, one a second."""
     for number in range(5):
@@ -133,6 +149,7 @@ def pipeline(args: dict[str, float]) -> serve.Application:
 
 
 environment = serve.deployment(Environment).bind()
+echo = serve.deployment(max_ongoing_requests=100)(Echo).bind()
 redirects = serve.deployment(Redirects).bind()
 raises = serve.deployment(Raises).bind()
 hangs = serve.deployment(Hangs).bind()

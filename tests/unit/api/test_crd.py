@@ -39,11 +39,12 @@ WORKING = {
     *("traffic.versionHeader", "rollout.strategy", "rollout.steps[].setWeight", "rollout.steps[].pause.duration"),
     *("rollout.steps[].setReplicas", "rollout.steps[].analysis.metrics[].max", "rollout.analysis.failureLimit"),
     *("rollout.maxSurge", "rollout.progressDeadlineSeconds", "rollout.abortScaleDownDelaySeconds"),
+    *("router.maxRequestBytes", "router.trustedHops", "router.cors.allowOrigins", "router.cors.maxAge"),
     "revisionHistoryLimit",
 }
 LATER = {
     *("app.runtimeEnv", "volumes", "volumeMounts", "head"),
-    *("workers.podTemplate", "router", "versions[].requestTimeout"),
+    *("workers.podTemplate", "router.replicas", "router.tls", "versions[].requestTimeout"),
 }
 
 

@@ -71,7 +71,7 @@ def test_the_cache_is_told_in_bytes_and_seconds(answers: Any, told: Any, make_re
     ],
 )
 def test_the_model_is_tried_on_the_rows_of_the_warmup(warmup: Any, told: Any, make_revision: MakeRevision) -> None:
-    (application,) = build_application(make_revision(warmup=warmup), {"Model": 1})["applications"]
+    (application,) = build_application(make_revision(warmup=warmup), put({"Model": 1}))["applications"]
     assert application["args"].get("warmup") == told
 
 

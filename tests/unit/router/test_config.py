@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import (
     SLOTS,
+    Cors,
     Hold,
     InvalidRouterConfigError,
     RouterConfig,
@@ -106,6 +107,7 @@ def test_the_order_of_targets_lanes_addresses_and_ports_changes_no_byte() -> Non
         replace(CONFIG, version_header=False),
         replace(CONFIG, request_timeout=1),
         replace(CONFIG, max_request_bytes=1),
+        replace(CONFIG, cors=Cors(("*",), (), (), (), credentials=False, max_age=60)),
         replace(CONFIG, split=(), unavailable="away"),
     ],
 )

@@ -118,6 +118,27 @@ class RouterMirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """What pages of other origins may ask from a browser.
+
+    Attributes:
+        origins: the pages' origins, exact or with a first label `*`; `ANY_ORIGIN` is any.
+        methods: methods that they may ask with.
+        headers: headers that they may send.
+        exposed: headers of answers that they may read.
+        credentials: whether the browser sends its cookies along.
+        max_age: seconds that a browser remembers a preflight.
+    """
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    exposed: tuple[str, ...]
+    credentials: bool
+    max_age: float
+
+
+@dataclass(frozen=True, slots=True)
 class RouterConfig:
     """Everything that the routers of one ModelDeployment are to do.
 
@@ -140,6 +161,8 @@ class RouterConfig:
         request_timeout: seconds until a complete answer; 0 = no limit.
         stream: what bounds an answer in its place, or None.
         max_request_bytes: larger bodies are answered 413.
+        trusted_hops: proxies in front whose X-Forwarded-* are believed; with 0 those of clients are overwritten.
+        cors: what pages of other origins may ask, or None where a browser lets them ask nothing.
         unavailable: what a client is told (503) while the split is empty.
         model: whether all its versions are models, which have paths that tell their health; an application has its own.
         holds: whether a holder in the router's Pods lets requests wait. Set also while none is to wait, as `compares`.
@@ -165,6 +188,8 @@ class RouterConfig:
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     stream: StreamClock | None = None
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
+    trusted_hops: int = 0
+    cors: Cors | None = None
     unavailable: str = "no revision of this model is ready yet"
     model: bool = False
     holds: bool = False
@@ -191,8 +216,8 @@ class RouterConfig:
         held = [t.revision for t in self.targets if t.hold]
         if held and not self.holds:
             raise InvalidRouterConfigError(f"targets: revision {held[0]!r} is on hold, and there is no holder")
-        if self.request_timeout < 0 or self.max_request_bytes < 1:
-            raise InvalidRouterConfigError("request_timeout must be ≥ 0 and max_request_bytes ≥ 1")
+        if self.request_timeout < 0 or self.max_request_bytes < 1 or self.trusted_hops < 0:
+            raise InvalidRouterConfigError("request_timeout and trusted_hops must be ≥ 0, and max_request_bytes ≥ 1")
 
     def target(self, revision: str) -> RouterTarget:
         """The target of that name, which must be one."""

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from eagleray.api.conditions import Reason
+from eagleray.api.router import Router
 from eagleray.api.traffic import Tolerance, Traffic
 from eagleray.domain.actions.router_config import (
     DEFAULT_ABSOLUTE_TOLERANCE,
+    DEFAULT_MAX_REQUEST_BYTES,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
     RouterConfig,
@@ -21,6 +23,7 @@ from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.shares import apportion
 from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
+from eagleray.domain.traffic.clients import cors
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
 from eagleray.domain.version.leaving import Leaving
@@ -46,7 +49,7 @@ def route(
         leaving: revisions that are still to go.
         observed: what was seen.
     """
-    traffic = desired.spec.traffic or Traffic()
+    traffic, router = desired.spec.traffic or Traffic(), desired.spec.router or Router()
     targets = [_target(v, view) for v in versions for view in v.views]
     names = {v.lane.name for v in versions}
     idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
@@ -68,6 +71,9 @@ def route(
         version_header=traffic.version_header != "Disabled",
         request_timeout=desired.request_timeout,
         stream=desired.stream,
+        max_request_bytes=router.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
+        trusted_hops=router.trusted_hops or 0,
+        cors=cors(router.cors),
         unavailable=_unavailable(desired, versions),
         model=all(v.revision.template.model for v in desired.versions),
         holds=bool(idles),

@@ -46,7 +46,7 @@ MIB = 2**20
             {"resources": {"requests": {"cpu": "250m"}}},
             1,
             [deployment("Back", CPU), deployment("Front", CPU)],
-            "each replica: 1 CPU; all replicas of what shares its Pods ask for 2 CPU, and Ray has 1 CPU on 1 Pod: raise",
+            "each replica: 1 CPU; all replicas of what shares its Pods ask for 2 CPU, and Ray has 1 CPU on 1 Pod:",
         ),
         (
             {},

@@ -1,0 +1,61 @@
+"""Who asks a router: clients that nobody controls, of any version of HTTP, and the proxies in front of it."""
+
+from typing import Any
+
+from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.router.xds import extension
+
+# A header's name and value, and all of them together; servers of Python read no more either.
+MAX_HEADERS_KB = 60
+MAX_HEADERS = 100
+WEBSOCKET = "websocket"
+# What says who asked, and by what URL, before the router did; RFC 7239 and what proxies really send.
+FORWARDED = "(?i)(x-forwarded-.*|forwarded|x-real-ip)"
+# A connection whose other end vanished without a word is let go of after some two minutes of silence.
+_KEEPALIVE = {
+    "SO_KEEPALIVE": (1, 9, 1),
+    "TCP_KEEPIDLE": (6, 4, 60),
+    "TCP_KEEPINTVL": (6, 5, 10),
+    "TCP_KEEPCNT": (6, 6, 6),
+}
+
+
+def any_client(config: RouterConfig) -> dict[str, Any]:
+    """Fields of the HttpConnectionManager for clients as they come."""
+    return {
+        "http_protocol_options": {
+            # nginx as it comes, ab and old health checks speak HTTP/1.0, some without a Host.
+            "accept_http_10": True,
+            "default_host_for_http_10": f"{config.name}.{config.namespace}",
+            # Clients offer TLS or HTTP/2 with every request (Apache's HttpClient, Java's own); servers may ignore it.
+            "ignore_http_11_upgrade": [{"safe_regex": {"regex": anything_but(WEBSOCKET)}}],
+        },
+        "common_http_protocol_options": {"max_headers_count": MAX_HEADERS},
+        "max_request_headers_kb": MAX_HEADERS_KB,
+        **_forwarded(config.trusted_hops),
+    }
+
+
+def keepalive_options() -> list[dict[str, Any]]:
+    """Options of a listener's sockets, which its connections take over."""
+    return [
+        {"description": name, "level": str(level), "name": str(number), "int_value": str(value)}
+        for name, (level, number, value) in _KEEPALIVE.items()
+    ]
+
+
+def anything_but(word: str) -> str:
+    """A regular expression, as RE2 reads it, for any text but `word` in any case."""
+    others = [f"{word[:n]}[^{letter}].*" for n, letter in enumerate(word)]
+    shorter = [word[:n] for n in range(len(word))]
+    return f"(?i)({'|'.join([*shorter, *others, f'{word}.+'])})"
+
+
+def _forwarded(trusted_hops: int) -> dict[str, Any]:
+    if trusted_hops:
+        return {"xff_num_trusted_hops": trusted_hops}
+    # Whoever asks is the client: Envoy then writes X-Forwarded-For and -Proto by itself.
+    forged = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": FORWARDED}}}}
+    message = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    strip = extension("envoy.http.early_header_mutation.header_mutation", message, mutations=[forged])
+    return {"early_header_mutation_extensions": [strip]}
