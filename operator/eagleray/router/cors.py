@@ -44,7 +44,10 @@ def for_pages(config: RouterConfig, table: list[dict[str, Any]]) -> list[dict[st
     said = {"origin": "%REQ(ORIGIN)%"} | ({"credentials": "true"} if config.cors.credentials else {})
     allowed = [set_header(f"access-control-allow-{what}", value) for what, value in said.items()]
     readable = {**asking, "response_headers_to_add": allowed}
-    return [r for route in table for r in ([merged(route, readable)] if "direct_response" in route else []) + [route]]
+    whole: list[dict[str, Any]] = []
+    for route in table:
+        whole += [merged(route, readable), route] if "direct_response" in route else [route]
+    return whole
 
 
 def _present(header: str) -> dict[str, Any]:

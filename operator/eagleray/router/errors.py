@@ -53,11 +53,10 @@ class Refusal:
 
 def refusals(config: RouterConfig) -> tuple[Refusal, ...]:
     """Every cause that Envoy has to refuse a request with this configuration; the first that is met counts."""
-    return (*_of_requests(config), *_OF_THE_ROUTER, *_OF_REPLICAS)
+    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_THE_ROUTER, *_OF_REPLICAS)
 
 
-def _of_requests(config: RouterConfig) -> tuple[Refusal, ...]:
-    """What the client did."""
+def _of_sizes(config: RouterConfig) -> tuple[Refusal, ...]:
     return (
         Refusal("RequestTooLarge", refused_without_length(config), details=("request_payload_too_large",)),
         Refusal(
@@ -66,30 +65,6 @@ def _of_requests(config: RouterConfig) -> tuple[Refusal, ...]:
             " such as smaller cookies",
             details=("http1.headers_too_large", "http1.too_many_headers"),
         ),
-        Refusal("BadRequest", _TWO_LENGTHS, details=_LENGTHS),
-        Refusal(
-            "BadRequest",
-            "the request names no host; send the header Host",
-            details=("missing_host_header",),
-        ),
-        Refusal("BadRequest", _NO_PATH, details=_PATHS),
-        Refusal(
-            "BadRequest",
-            "the request's URL begins with https, and this port has no TLS; write http, or a path alone",
-            details=("http1.https_url_on_plaintext_connection", "http1.invalid_scheme"),
-        ),
-        Refusal(
-            "UpgradeRefused",
-            "the request wants to change the protocol; here that is WebSocket alone, from HTTP/1.1",
-            details=("upgrade_failed", "early_connect_data"),
-        ),
-        Refusal(
-            "RequestTimeout",
-            "the request's headers did not come in time; send them at once",
-            details=("request_header_timeout", "downstream_header_timeout"),
-        ),
-        Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
-        Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
     )
 
 
@@ -109,6 +84,28 @@ _PATHS = (
 )
 _UNREADABLE = ("http1.codec_error", "http1.connection_header_rejected", "http1.invalid_characters")
 _NO_PATH = "the request's path is none that can be taken; write one that begins with / and has no #"
+_OF_REQUESTS = (
+    Refusal("BadRequest", _TWO_LENGTHS, details=_LENGTHS),
+    Refusal("BadRequest", "the request names no host; send the header Host", details=("missing_host_header",)),
+    Refusal("BadRequest", _NO_PATH, details=_PATHS),
+    Refusal(
+        "BadRequest",
+        "the request's URL begins with https, and this port has no TLS; write http, or a path alone",
+        details=("http1.https_url_on_plaintext_connection", "http1.invalid_scheme"),
+    ),
+    Refusal(
+        "UpgradeRefused",
+        "the request wants to change the protocol; here that is WebSocket alone, from HTTP/1.1",
+        details=("upgrade_failed", "early_connect_data"),
+    ),
+    Refusal(
+        "RequestTimeout",
+        "the request's headers did not come in time; send them at once",
+        details=("request_header_timeout", "downstream_header_timeout"),
+    ),
+    Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
+    Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
+)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(

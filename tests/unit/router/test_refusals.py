@@ -1,8 +1,7 @@
 """Every answer that Envoy can give by itself has a sentence of ours, or a cause why it cannot come.
 
-Both are counted against Envoy's own lists.
-
-A new Envoy brings new flags and details; then this fails, and somebody says what a client is told.
+Both are counted against Envoy's own lists. A new Envoy brings new flags and details; then this fails, and somebody says
+what a client is told.
 """
 
 import json
@@ -20,6 +19,7 @@ from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.config import rendered
 from eagleray.router.errors import error_replies, refusals
 
+DOCS = Path(__file__).parents[3] / "docs/how-to/clients-and-proxies.md"
 CONFIG = RouterConfig("m", "ns", max_request_bytes=12345)
 REFUSALS = refusals(CONFIG)
 TOLD_FLAGS = {flag for refusal in REFUSALS for flag in refusal.flags}
@@ -171,6 +171,11 @@ def test_no_condition_is_met_by_two_sentences() -> None:
     flags = [flag for refusal in REFUSALS for flag in refusal.flags]
     assert len(details) == len(set(details))
     assert len(flags) == len(set(flags))
+
+
+def test_the_docs_name_every_reason() -> None:
+    reasons = {refusal.reason for refusal in REFUSALS}
+    assert [reason for reason in sorted(reasons) if f"`{reason}`" not in DOCS.read_text()] == []
 
 
 def manager() -> dict[str, Any]:
