@@ -2,7 +2,8 @@
 
 A full collection of CPython goes through every object that is alive: a quarter of a second for 300 models, in which
 nothing is acted upon. What has survived one is set aside (`gc.freeze`), so that the next goes through what is new.
-What is set aside is still freed when nobody refers to it; only a cycle that becomes garbage later waits for the hour.
+That is done when as much is new as CPython itself waits for: a quarter. What is set aside is still freed when nobody
+refers to it; only a cycle that becomes garbage later waits for the hour.
 
 The C library keeps what was freed between what is held: a third of the process, after the starts of a thousand models.
 """
@@ -33,7 +34,9 @@ def set_aside() -> Iterator[None]:
 
 def _after(phase: str, info: dict[str, int]) -> None:
     if phase == "stop" and info["generation"] == _OLDEST:
-        gc.freeze()
+        new = len(gc.get_objects(generation=_OLDEST))
+        if new > gc.get_freeze_count() / 4:
+            gc.freeze()
 
 
 async def collect_everything(period: float = EVERYTHING_SECONDS) -> None:
