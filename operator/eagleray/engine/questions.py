@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from eagleray.domain.actions.actions import Polling
-from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.problem import PeerTrouble
-from eagleray.domain.facts.ray_nodes import NodeUse
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.tasks import end
 from eagleray.kube.kinds import Key
@@ -18,6 +16,7 @@ from eagleray.peers.errors import PeerError, RejectedError
 from eagleray.peers.peers import PeerClient
 from eagleray.peers.places import RayHead
 
+Told = TypeVar("Told")
 log = structlog.get_logger(__name__)
 
 # A download is looked at so often: it takes minutes, and what it tells is written into the status.
@@ -165,31 +164,34 @@ async def _node_states(asker: Asker, subject: HeadSubject) -> tuple[Any, ...]:
 
 
 async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
-    workers = asked.subjects.workers
-    answers = await asyncio.gather(*(_node_use(asker, ip) for _, ip in workers))
-    return {uid: answer for (uid, _), answer in zip(workers, answers, strict=True) if answer is not None}
-
-
-async def _node_use(asker: Asker, ip: str) -> NodeUse | None:
-    try:
-        return await asker.peers.node_use(asker.key, ip)
-    except PeerError as e:
-        log.info("No figures of a Ray node", ip=ip, error=str(e))
-        return None
+    return await _of_pods(asker, asked.subjects.workers, asker.peers.node_use, "No figures of a Ray node")
 
 
 async def _ask_downloads(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
-    pods = asked.subjects.fetching
-    answers = await asyncio.gather(*(_download(asker, ip) for _, ip in pods))
+    return await _of_pods(asker, asked.subjects.fetching, asker.peers.download, "No word of a download")
+
+
+async def _of_pods(
+    asker: Asker, pods: Sequence[tuple[str, str]], ask: Callable[[Hashable, str], Awaitable[Told]], unsaid: str
+) -> Mapping[str, Told]:
+    """What Pods say, by uid; those that say nothing are left out.
+
+    Args:
+        asker: who asks.
+        pods: the uid and the address of each.
+        ask: the question to one of them.
+        unsaid: what the log says of one that does not answer.
+    """
+
+    async def asked(ip: str) -> Told | None:
+        try:
+            return await ask(asker.key, ip)
+        except PeerError as e:
+            log.info(unsaid, ip=ip, error=str(e))
+            return None
+
+    answers = await asyncio.gather(*(asked(ip) for _, ip in pods))
     return {uid: answer for (uid, _), answer in zip(pods, answers, strict=True) if answer is not None}
-
-
-async def _download(asker: Asker, ip: str) -> Download | None:
-    try:
-        return await asker.peers.download(asker.key, ip)
-    except PeerError as e:
-        log.info("No word of a download", ip=ip, error=str(e))
-        return None
 
 
 async def _ask_routers(asker: Asker, asked: Asked, before: Answers) -> Mapping[str, RouterAnswer]:
