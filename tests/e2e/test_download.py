@@ -66,6 +66,7 @@ def link(given: Given) -> Iterator[tuple[str, list[str]]]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://{address}:{server.server_address[1]}", ranges
     server.shutdown()
+    server.server_close()
 
 
 def test_it_is_waited_for_while_it_moves_and_goes_on_where_it_broke_off(

@@ -106,7 +106,7 @@ def test_a_replica_that_computes_is_well_and_others_wait(blocking: Served) -> No
 def test_a_replica_that_leaves_finishes_what_the_request_timeout_allows(
     blocking: Served, when: When, then: Then
 ) -> None:
-    """Four requests of a minute to two replicas: Serve's own 20 s are over long before."""
+    """A dozen requests of a minute to two replicas: Serve's own 20 s are over long before."""
     when.scaled(blocking.md, 2)
     then.settled(blocking.md)
     pods = blocking.md.pods("worker")
@@ -119,10 +119,10 @@ def test_a_replica_that_leaves_finishes_what_the_request_timeout_allows(
             raise NotYetError(f"requests in progress: {busy}")
 
     with ThreadPoolExecutor() as pool:
-        requests = sent(pool, blocking, "seconds=60&way=sleep", 4)
+        requests = sent(pool, blocking, "seconds=60&way=sleep", 12)
         eventually("both replicas are at it", all_are_at_it, within=50, poll=1)
         when.scaled(blocking.md, 1)
-        assert requests.result().statuses == {"200": 4}
+        assert requests.result().statuses == {"200": 12}
     then.settled(blocking.md)
 
 
@@ -131,7 +131,8 @@ def test_a_data_loader_has_workers(given: Given, when: When, then: Then) -> None
     manifest["spec"]["resources"] = {"requests": {"cpu": "200m", "memory": "1Gi"}}
     md, client = when.applied(manifest), given.client(ROLLOUT_NAMESPACE)
     then.ready(md)
-    assert client.count(f"{md.url}/?workers=2", 8, at_once=2, timeout=60).statuses == {"200": 8}
+    # One at a time: a library that torch imports refuses to fork while another thread begins to.
+    assert client.count(f"{md.url}/?workers=2", 8, at_once=1, timeout=60).statuses == {"200": 8}
     assert client.ask("GET", f"{md.url}/?workers=2").json() == {"sum": 4096 * 4095 / 2}
     given.cluster.delete("md", md.name, md.namespace)
 
