@@ -252,4 +252,5 @@ app = Gallery.bind(
 )
 # It would scale itself under `serve run`.
 SCALES = {"min_replicas": 1, "max_replicas": 3, "target_ongoing_requests": 1, "upscale_delay_s": 1}
-blocking = serve.deployment(max_ongoing_requests=20, ray_actor_options=PART, autoscaling_config=SCALES)(Blocking).bind()
+# A whole CPU, as where nothing is said: of parts of one, Serve would put both replicas into one Pod.
+blocking = serve.deployment(max_ongoing_requests=20, autoscaling_config=SCALES)(Blocking).bind()
