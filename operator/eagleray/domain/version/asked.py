@@ -18,10 +18,11 @@ from eagleray.domain.version.scaling.schedules import check_schedules
 
 S = TypeVar("S", bound=Scaling)
 
-# Fields of a spec that say nothing of what Pods run: each is read for itself where the whole cannot be.
+# Fields of a spec that say nothing of what Pods run: each is read for itself where the whole cannot be. They are those
+# that no version has, but for the versions themselves, and two that a version may have.
 _NOT_CONTENT = (
-    *("traffic", "rollout", "revision_history_limit", "suspend"),
-    *("request_timeout", "stream_timeout", "autoscaling"),
+    *(name for name in ModelDeploymentSpec.model_fields if name not in {*VersionTemplate.model_fields, "versions"}),
+    *("request_timeout", "autoscaling"),
 )
 
 
