@@ -164,11 +164,12 @@ def map_list(*keys: str) -> MapList:
     return MapList(keys)
 
 
-def _seconds(value: datetime) -> str:
+def in_seconds(value: datetime) -> str:
+    """Write a moment as Kubernetes does, with whole seconds in UTC; one without a time zone is taken for local time."""
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[AwareDatetime, PlainSerializer(_seconds, when_used="json")]
+Timestamp = Annotated[AwareDatetime, PlainSerializer(in_seconds, when_used="json")]
 """A moment, written with whole seconds in UTC as Kubernetes does."""
 
 Duration = Annotated[

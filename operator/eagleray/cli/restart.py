@@ -1,7 +1,8 @@
 """`restart`: every version at the content that spec has, made anew."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from eagleray.api.base import in_seconds
 from eagleray.cli.errors import CliError
 from eagleray.cli.model import Model
 from eagleray.cli.verbs import VerbAnswer
@@ -26,6 +27,5 @@ def restart(model: Model, now: datetime) -> VerbAnswer:
             f"{back.wanted}: write the earlier content into spec, or go forward with {forward}, and restart then"
         )
     follow = model.command("status", "--watch")
-    value = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     says = f"Every version of {model.place} is made anew and takes over as in any rollout; {follow} shows how it goes."
-    return VerbAnswer({RESTARTED_ANNOTATION: value}, says)
+    return VerbAnswer({RESTARTED_ANNOTATION: in_seconds(now)}, says)

@@ -8,7 +8,7 @@ is none of these is left out.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from functools import cache, lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from eagleray.api.base import in_seconds
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.scaling_status import Recommendation, ScalingChange, ScalingMetricStatus, ScalingStatus
 from eagleray.api.start_status import StartStatus
@@ -180,7 +181,7 @@ def _seconds(moment: datetime) -> str:
     """As Kubernetes writes it; one without a time zone says nothing."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return in_seconds(moment)
 
 
 def _first(items: list[Json], most: int) -> list[Json]:
