@@ -44,6 +44,10 @@ class ConditionType(_Documented):
     )
 
 
+WELL = frozenset({ConditionType.READY, ConditionType.SCALING_ACTIVE, ConditionType.SAME_REFERENCES})
+"""Conditions that are True where all is well; the others are False there."""
+
+
 class Reason(_Documented):
     """Why a condition is as it is."""
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from eagleray.api.conditions import ConditionType
+from eagleray.api.conditions import WELL, ConditionType
 from eagleray.api.mirror_status import MirrorStatus
 from eagleray.api.status import MetricStatus, RolloutPhase, RolloutStatus
 from eagleray.api.units import format_duration
@@ -17,8 +17,7 @@ from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
 
 # What each condition is when all is well; anything else is worth a line.
-_GOOD = {ConditionType.READY, ConditionType.SCALING_ACTIVE, ConditionType.SAME_REFERENCES}
-_WELL: dict[str, str] = {kind: "True" if kind in _GOOD else "False" for kind in ConditionType}
+_WELL: dict[str, str] = {kind: "True" if kind in WELL else "False" for kind in ConditionType}
 _BY_CONDITION = (
     (ConditionType.STALLED, "Degraded"),
     (ConditionType.DEGRADED, "Degraded"),

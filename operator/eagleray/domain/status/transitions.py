@@ -3,16 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from eagleray.api.conditions import ConditionType, Reason
+from eagleray.api.conditions import WELL, ConditionType, Reason
 from eagleray.api.status import Condition, ModelDeploymentStatus, RolloutPhase, RolloutStatus
 
-# Whether a condition that turns true is good news.
-_GOOD = {
-    ConditionType.READY: True,
-    ConditionType.DEGRADED: False,
-    ConditionType.STALLED: False,
-    ConditionType.SAME_REFERENCES: True,
-}
+_NEWS = (ConditionType.READY, ConditionType.DEGRADED, ConditionType.STALLED, ConditionType.SAME_REFERENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Transition:
 
 def transitions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Transition, ...]:
     """Name what changed between two statuses."""
-    found = [t for kind in _GOOD if (t := _condition(before.condition(kind), after.condition(kind)))]
+    found = [t for kind in _NEWS if (t := _condition(before.condition(kind), after.condition(kind)))]
     return (*found, *_rollouts(before, after), *_replaced(before, after), *_rescaled(before, after))
 
 
@@ -43,7 +37,7 @@ def _condition(before: Condition | None, after: Condition | None) -> Transition 
     same = was == after.status and (after.status == "False" or before is None or before.reason == after.reason)
     if same:
         return None
-    good = (after.status == "True") == _GOOD[ConditionType(after.type)]
+    good = (after.status == "True") == (after.type in WELL)
     if good and after.type != ConditionType.READY:
         return None
     return Transition("Normal" if good else "Warning", after.reason, after.message)
