@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.domain.facts.patience import Patience
+from eagleray.domain.facts.patience import UNKNOWN, Patience
 from eagleray.domain.facts.serve import (
     Application,
     AppStatus,
@@ -90,7 +90,7 @@ def _deployment(deployment: Mapping[str, Any], ingress: str, told: Mapping[str, 
             ).items()
         },
         patience=_patience(mapping(deployment.get("deployment_config") or {}, "deployment.deployment_config")),
-        told=told.get(name, Patience()),
+        told=told.get(name, UNKNOWN),
     )
 
 

@@ -10,7 +10,7 @@ from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.actions.actions import PutApplication
 from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts import labels
-from eagleray.domain.facts.patience import Patience, patience_for
+from eagleray.domain.facts.patience import UNKNOWN, Patience, patience_for
 from eagleray.domain.goals.groups import WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
@@ -153,7 +153,7 @@ def _deployment(group: WorkerGroup, put: PutApplication) -> dict[str, Any]:
             "label_selector": {labels.GROUP: group.name},
             **gpus,
         },
-        **_patience(put.patience.get(group.name, Patience())),
+        **_patience(put.patience.get(group.name, UNKNOWN)),
     }
 
 

@@ -15,6 +15,7 @@ REPLACE_SECONDS = 30
 # Serve gives a replica up at the third health check in a row that is not answered, and so does the router: with half of
 # the longest request for each, no request that computes where the checks are answered is the end of its replica.
 _HEALTH_CHECKS = 2
+_SERVES_HEALTH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Patience:
 
 UNKNOWN = Patience()
 """Where nobody says anything."""
-SERVES_OWN = Patience(shutdown=20.0, health=30.0)
+SERVES_OWN = Patience(shutdown=20.0, health=_SERVES_HEALTH_SECONDS)
 """What Serve does where neither the code nor a PUT says anything."""
 
 
@@ -48,7 +49,7 @@ def patience_for(request_timeout: float) -> Patience:
 
 def health_seconds(request_timeout: float) -> float:
     """How long one health check of a replica may take, in seconds."""
-    return max(SERVES_OWN.health or 0, _bounded(request_timeout) / _HEALTH_CHECKS)
+    return max(_SERVES_HEALTH_SECONDS, _bounded(request_timeout) / _HEALTH_CHECKS)
 
 
 def drain_seconds(request_timeout: float) -> int:
