@@ -162,3 +162,29 @@ def test_it_runs_as_the_pod_runs_it(make_revision: MakeRevision, tmp_path: Path)
     env = {"RAY_AUTH_TOKEN": "t", "PASSWORD": "a", "PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, *told["command"][1:-1], script, *told["args"]], env=env, check=True, timeout=60)
     assert re.fullmatch(r"[0-9a-f]{8} [0-9a-f]{8}", log.read_text())
+
+
+def of_worker(revision: Revision) -> dict[str, str | None]:
+    """A worker's variables that have a value of their own."""
+    return {each["name"]: each.get("value") for each in worker_pod(revision)["containers"][0]["env"]}
+
+
+def test_an_app_runs_as_ray_means_it_and_our_server_as_it_was_written(make_revision: MakeRevision) -> None:
+    app, model = of_worker(make_revision(app={"importPath": "a:b"})), of_worker(make_revision())
+    switches = {name: value for name, value in app.items() if name.startswith("RAY_SERVE_")}
+    # Nothing but what direct ingress needs, and bounds that are none: a new one belongs into docs/adr/0025.
+    assert switches.keys() == {
+        "RAY_SERVE_ENABLE_HA_PROXY",
+        "RAY_SERVE_ENABLE_DIRECT_INGRESS",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT",
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S",
+        "RAY_SERVE_PORT_QUARANTINE_S",
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
+        "RAY_SERVE_USER_HEALTH_CHECK_PROBE_TIMEOUT_S",
+    }
+    assert int(switches["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"] or 0) >= 2**31 - 1
+    assert model["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
+    env = [{"name": "RAY_SERVE_THROUGHPUT_OPTIMIZED", "value": "1"}]
+    assert of_worker(make_revision(app={"importPath": "a:b"}, env=env))["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"

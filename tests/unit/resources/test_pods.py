@@ -224,27 +224,6 @@ def test_a_pod_outlives_its_drain_and_that_the_longest_request(
     assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + 15
 
 
-def test_an_app_runs_as_ray_means_it_and_our_server_as_it_was_written(worker: Callable[..., Any]) -> None:
-    app, model = env(worker(app={"importPath": "a:b"})), env(worker())
-    switches = {name: value for name, value in app.items() if name.startswith("RAY_SERVE_")}
-    # Nothing but what direct ingress needs, and bounds that are none: a new one belongs into docs/adr/0025.
-    assert switches.keys() == {
-        "RAY_SERVE_ENABLE_HA_PROXY",
-        "RAY_SERVE_ENABLE_DIRECT_INGRESS",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT",
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT",
-        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S",
-        "RAY_SERVE_PORT_QUARANTINE_S",
-        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH",
-        "RAY_SERVE_USER_HEALTH_CHECK_PROBE_TIMEOUT_S",
-    }
-    assert int(switches["RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH"] or 0) >= 2**31 - 1
-    assert model["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
-    chosen = worker(app={"importPath": "a:b"}, env=[{"name": "RAY_SERVE_THROUGHPUT_OPTIMIZED", "value": "1"}])
-    assert env(chosen)["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
-
-
 @pytest.mark.parametrize(
     ("template", "settings", "policy", "secrets"),
     [
