@@ -22,6 +22,8 @@ REPORT_PATHS = ("/mirror", "/mirror/prometheus")
 # Exchanges that are streamed at one time; further ones are not compared. Envoy keeps what the comparer does not read,
 # and bounds it by nothing else.
 STREAMS = 128
+# A stream lasts so long after its answer, for what the comparer has not read yet, which is then let go of.
+DEFERRED_CLOSE_SECONDS = 0.5
 _FILTER = "envoy.filters.http.ext_proc"
 _MESSAGES = "envoy.extensions.filters.http.ext_proc.v3"
 _ORDER_METADATA = "x-eagleray-compare"
@@ -36,8 +38,7 @@ def exchange_filter() -> dict[str, Any]:
         grpc_service={"envoy_grpc": {"cluster_name": EXCHANGES_CLUSTER}},
         observability_mode=True,
         failure_mode_allow=True,
-        # A stream lasts so long after its answer, for what the comparer has not read yet, which is then let go of.
-        deferred_close_timeout="0.5s",
+        deferred_close_timeout=seconds(DEFERRED_CLOSE_SECONDS),
         processing_mode={
             "request_header_mode": "SEND",
             "response_header_mode": "SEND",
