@@ -13,6 +13,7 @@ from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import MOST, ShapeError, items, loads, mapping, text, whole
+from eagleray.router.access import CREDENTIALS_CLUSTER
 from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.failover import BETWEEN
@@ -33,7 +34,10 @@ _FILTER: Final = (
 )
 # `detailed` gives every bin that is not empty: the other forms have no number of answers, no sum, and all empty bins.
 _QUERY: Final = {"format": "json", "histogram_buckets": "detailed", "filter": _FILTER}
-_OWN_CLUSTERS: Final = {ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER}
+_OWN_CLUSTERS: Final = {
+    *(ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER),
+    CREDENTIALS_CLUSTER,
+}
 _CLUSTER: Final = re.compile(r"cluster\.([^.]+)\.(.+)")
 _COUNTS: Final = {
     "membership_healthy": "healthy_endpoints",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from eagleray.domain.facts.router_layout import CLIENT_HEADER
 from eagleray.router.xds import extension
 
 # Envoy wants a name under which the figure might be changed while it runs; nobody does.
@@ -35,6 +36,8 @@ def access_log(percent: float) -> dict[str, Any]:
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         # Who asked, also through the proxies that are trusted to say so.
         "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        # By the key or the token.
+        "client_name": f"%REQ({CLIENT_HEADER})%",
         "connection": "%CONNECTION_ID%",
         "request_id": "%REQ(X-REQUEST-ID)%",
     }

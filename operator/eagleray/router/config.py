@@ -12,7 +12,8 @@ import orjson
 
 from eagleray.domain.actions.router_config import InvalidRouterConfigError, RouterConfig
 from eagleray.domain.actions.router_files import RouterFiles
-from eagleray.domain.facts.router_layout import HOLDS_FILE, IPV4_LISTENERS_FILE, RouterLayout
+from eagleray.domain.facts.router_layout import CREDENTIALS_FILE, HOLDS_FILE, IPV4_LISTENERS_FILE, RouterLayout
+from eagleray.router.access import credentials_cluster, credentials_order
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.cache import Cache
 from eagleray.router.clusters import cluster
@@ -52,6 +53,7 @@ def _render(config: RouterConfig, layout: RouterLayout) -> RouterFiles:
     dynamic = _dynamic(config, layout)
     assignments = {endpoints_file(t): assignment(t) for t in config.targets}
     others = {HOLDS_FILE: holds_file(config)} if config.holds else {}
+    others |= {CREDENTIALS_FILE: credentials_order(config, layout)} if config.access.guarded else {}
     version = _hash(dynamic, assignments, others)
     dynamic[OPS] = [ops_routes(config, version)]
     whole = {
@@ -69,6 +71,7 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     targets = sorted(config.targets, key=lambda t: t.revision)
     beside = comparer_clusters(layout) if config.compares else []
     beside += holder_clusters(layout) if config.holds else []
+    beside += [credentials_cluster(layout)] if config.access.guarded else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout, layout.bind),

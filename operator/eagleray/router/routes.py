@@ -5,6 +5,7 @@ from typing import Any
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
+from eagleray.router.access import credentials_route
 from eagleray.router.bodies import too_large
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
@@ -37,7 +38,7 @@ def routes(config: RouterConfig) -> dict[str, Any]:
 
 
 def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
-    """What is reachable on the ops port: readiness, statistics, the version, and what a comparer found.
+    """What is reachable on the ops port: readiness, statistics, the version, and what programs beside Envoy found.
 
     Nothing else of Envoy's admin interface is.
     """
@@ -53,6 +54,8 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
         table += report_routes()
     if config.holds:
         table.append(held_route())
+    if config.access.guarded:
+        table.append(credentials_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
 
