@@ -1,9 +1,11 @@
 """What is mounted: read, and checked for what Envoy would refuse or anybody could guess."""
 
+import contextlib
 import os
 import re
+import ssl
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ MAX_CLIENTS = 5_000
 _KEY = re.compile(rb"[!-~]+")
 _TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 TOKEN_VARIABLE = "EAGLERAY_WARMUP_TOKEN"  # noqa: S105 -- the name of the variable
+_CERTIFICATE_ENTRIES = "tls.crt and tls.key"
 Folder = Mapping[str, bytes]
 _SWAPPED = "..data"
 
@@ -96,4 +99,49 @@ def _wrong(key: bytes) -> str:
     return ""
 
 
-KINDS: Mapping[str, Callable[[str, Folder, str], Found]] = {"token": _token, "keys": _keys}
+def _certificate(name: str, folder: Folder, what: str) -> Found:
+    """A certificate with its key, as `kubernetes.io/tls` has them."""
+    pair = [folder.get(entry, b"") for entry in ("tls.crt", "tls.key")]
+    if not all(pair):
+        return Found({}, (f"{what} has no {_CERTIFICATE_ENTRIES}: new connections get what was there before, if any",))
+    try:
+        with _in_memory(pair[0]) as chain_file, _in_memory(pair[1]) as key_file:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain_file, key_file)
+        chain, key = (content.decode() for content in pair)
+    except (ssl.SSLError, UnicodeDecodeError) as e:
+        return Found({}, (f"{what}: {_CERTIFICATE_ENTRIES} are no certificate and its key in PEM: {_words(e)}",))
+    return Found({name: chain, f"{name}.key": key})
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A file that is on no disk: OpenSSL reads certificates from files alone."""
+    with os.fdopen(os.memfd_create("pem"), "wb", buffering=0) as file:
+        file.write(content)
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def _client_ca(name: str, folder: Folder, what: str) -> Found:
+    """The authorities' certificates."""
+    content = folder.get("ca.crt", b"")
+    if not content:
+        return Found({}, (f"{what} has no ca.crt: nobody is let in by a certificate of a new authority",))
+    try:
+        text = content.decode()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=text)
+    except (ssl.SSLError, UnicodeDecodeError) as e:
+        return Found({}, (f"{what}: ca.crt has no certificates in PEM: {_words(e)}",))
+    return Found({name: text})
+
+
+def _words(error: Exception) -> str:
+    """What OpenSSL says, which quotes nothing of what it read."""
+    return (error.reason or "unreadable") if isinstance(error, ssl.SSLError) else "not text"
+
+
+KINDS: Mapping[str, Callable[[str, Folder, str], Found]] = {
+    "token": _token,
+    "keys": _keys,
+    "certificate": _certificate,
+    "client-ca": _client_ca,
+}

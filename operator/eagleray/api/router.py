@@ -107,8 +107,8 @@ class Router(ApiModel):
     """Bounds on what callers may send."""
     auth: RouterAuth | None = None
     """Who may ask; everybody who reaches the router where it is left out."""
-    tls: Annotated[RouterTLS | None, Later] = None
-    """TLS at the router."""
+    tls: RouterTLS | None = None
+    """TLS at the router; plain HTTP where it is left out."""
     service: Annotated[RouterService | None, Later] = None
     """The Service in front of the router."""
     gateway: Annotated[RouterGateway | None, Later] = None

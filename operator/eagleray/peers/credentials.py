@@ -7,7 +7,7 @@ from eagleray.domain.facts.text import clean
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import items, loads, mapping, text
-from eagleray.router.access import CREDENTIALS_PATH
+from eagleray.router.made import CREDENTIALS_PATH
 
 SECONDS: Final = 2.0
 MOST: Final = 20

@@ -13,11 +13,11 @@ from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
 from eagleray.peers.shape import MOST, ShapeError, items, loads, mapping, text, whole
-from eagleray.router.access import CREDENTIALS_CLUSTER
 from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.failover import BETWEEN
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
+from eagleray.router.made import CREDENTIALS_CLUSTER
 from eagleray.router.routes import STATS_PATH
 
 SECONDS: Final = 2.0

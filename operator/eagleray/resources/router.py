@@ -77,9 +77,13 @@ def build_service(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]
         "spec": {
             "type": "ClusterIP",
             "selector": router_labels(config),
-            "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+            "ports": [{**_service_port(config), "protocol": "TCP", "targetPort": "http"}],
         },
     }
+
+
+def _service_port(config: RouterConfig) -> dict[str, Any]:
+    return {"name": "https", "port": 443} if config.access.tls else {"name": "http", "port": 80}
 
 
 def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:

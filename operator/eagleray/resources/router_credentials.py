@@ -3,8 +3,11 @@
 import base64
 from typing import Any
 
+from eagleray.domain.actions.access import Access, Mounted
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import (
+    CERTIFICATE,
+    CLIENT_CA,
     CONFIG_DIR,
     CREDENTIALS_DIR,
     CREDENTIALS_FILE,
@@ -29,11 +32,23 @@ def mounted_volumes(config: RouterConfig) -> list[dict[str, Any]]:
 
     Secrets are optional, so that a Pod starts without: it then lets nobody in, and says why.
     """
-    access = config.access
-    if not access.guarded:
+    if not config.access.guarded:
         return []
-    keys = [{"name": KEYS, "secret": {"secretName": access.keys, "optional": True}}] if access.keys else []
-    return [*keys, {"name": _MADE, "emptyDir": {"medium": "Memory", "sizeLimit": _MADE_BYTES}}]
+    made = {"name": _MADE, "emptyDir": {"medium": "Memory", "sizeLimit": _MADE_BYTES}}
+    return [*(_volume(name, of) for name, of in _mounted(config.access)), made]
+
+
+def _mounted(access: Access) -> list[tuple[str, Mounted]]:
+    """What is mounted, by its folder."""
+    tls = access.tls
+    found = ((KEYS, access.keys), (CERTIFICATE, tls and tls.certificate), (CLIENT_CA, tls and tls.client_ca))
+    return [(name, of) for name, of in found if of]
+
+
+def _volume(name: str, of: Mounted) -> dict[str, Any]:
+    if of.kind == "Secret":
+        return {"name": name, "secret": {"secretName": of.name, "optional": True}}
+    return {"name": name, "configMap": {"name": of.name, "optional": True}}
 
 
 def made_mounts(config: RouterConfig) -> list[dict[str, Any]]:
@@ -80,9 +95,7 @@ def build_router_secret(
 def _program(config: RouterConfig, name: str, image: str, settings: PodSettings, *flags: str) -> dict[str, Any]:
     token = {"secretKeyRef": {"name": router_secret_name(config.name), "key": TOKEN_KEY}}
     mounted = [
-        {"name": volume["name"], "mountPath": f"{MOUNTED_DIR}/{volume['name']}", "readOnly": True}
-        for volume in mounted_volumes(config)
-        if volume["name"] != _MADE
+        {"name": name, "mountPath": f"{MOUNTED_DIR}/{name}", "readOnly": True} for name, _ in _mounted(config.access)
     ]
     fields: dict[str, Any] = {
         "command": ["/opt/venv/bin/python3", "-m", "eagleray_credentials"],

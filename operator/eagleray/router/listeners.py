@@ -11,6 +11,7 @@ from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
 from eagleray.router.filters import Filters, copy_filters, no_user, ops_filters, request_filters, websocket_filters
 from eagleray.router.routes import OPS_ROUTES, ROUTES
+from eagleray.router.tls import transport_socket
 from eagleray.router.xds import address, file_source, seconds, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
@@ -33,7 +34,7 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
     """
     asked = _traffic(config, layout, ROUTES, known_clients(config, layout))
     found = [
-        _listener("http", _public(bind, layout.http_port), asked),
+        _secured(_listener("http", _public(bind, layout.http_port), asked), config, layout),
         _listener("ops", _public(bind, layout.ops_port), _ops(layout)),
     ]
     if config.compares:
@@ -42,6 +43,14 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         warmup = _traffic(config, layout, WARMUP, [*known_operator(layout), no_user()])
         found.append(_listener(WARMUP, _public(bind, layout.warmup_port), warmup))
     return found
+
+
+def _secured(listener: dict[str, Any], config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
+    tls = config.access.tls
+    if tls is None:
+        return listener
+    socket = {"transport_socket": transport_socket(tls, layout)}
+    return {**listener, "filter_chains": [{**chain, **socket} for chain in listener["filter_chains"]]}
 
 
 def _public(bind: str, port: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
-from eagleray.router.access import credentials_route
 from eagleray.router.bodies import too_large
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
@@ -13,6 +12,7 @@ from eagleray.router.cors import cors_policy, for_pages, preflights
 from eagleray.router.failover import ANSWERED_BY, METADATA
 from eagleray.router.forward import Audience, any_attempt, forward
 from eagleray.router.hold import held_route
+from eagleray.router.made import credentials_route
 from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, merged, set_header, typed
 
 ROUTES = "ingress"

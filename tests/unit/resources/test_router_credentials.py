@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from eagleray.domain.actions.access import Access
+from eagleray.domain.actions.access import Access, Mounted, Tls
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import CREDENTIALS_DIR, CREDENTIALS_FILE
 from eagleray.resources.children import ROUTER_CHILDREN, ROUTER_TOKEN, RouterContext
@@ -15,7 +15,9 @@ from eagleray.router.config import rendered
 from eagleray_credentials import sources
 
 OPEN = RouterConfig("churn", "models")
-GUARDED = RouterConfig("churn", "models", access=Access(keys="churn-keys"))
+GUARDED = RouterConfig("churn", "models", access=Access(keys=Mounted("Secret", "churn-keys")))
+TLS = Tls(Mounted("Secret", "churn-tls"), client_ca=Mounted("ConfigMap", "clients-ca"))
+WHOLE = RouterConfig("churn", "models", access=Access(keys=Mounted("Secret", "churn-keys"), tls=TLS))
 TOKEN = router_token(b"key", "models", "churn")
 OWNER = {"apiVersion": "eagleray.dev/v1alpha1", "kind": "ModelDeployment", "name": "churn", "uid": "u-1"}
 
@@ -68,8 +70,26 @@ def test_the_token_is_in_the_secret_alone() -> None:
 
 
 def test_the_program_knows_what_it_is_told() -> None:
-    order = json.loads(rendered(GUARDED).files[CREDENTIALS_FILE])
+    order = json.loads(rendered(WHOLE).files[CREDENTIALS_FILE])
     assert {source["kind"] for source in order["sources"].values()} <= sources.KINDS.keys()
     assert sources.TOKEN_VARIABLE == TOKEN_VARIABLE
-    words = {f"${name}" for name in order["sources"]}
+    words = {f"${name}" for name in order["sources"]} | {"$certificate.key"}
     assert {word for word in json.dumps(order["files"]).split('"') if word.startswith("$")} == words
+
+
+def test_with_tls_the_service_is_https_and_probes_keep_to_the_ops_port() -> None:
+    (port,) = child("Service", WHOLE)["spec"]["ports"]
+    assert (port["name"], port["port"], port["targetPort"]) == ("https", 443, "http")
+    (plain,) = child("Service", GUARDED)["spec"]["ports"]
+    assert (plain["name"], plain["port"]) == ("http", 80)
+    envoy = pod(WHOLE)["containers"][0]
+    assert envoy["readinessProbe"]["httpGet"]["port"] == envoy["livenessProbe"]["tcpSocket"]["port"] == "ops"
+
+
+def test_what_is_mounted_has_a_folder_each() -> None:
+    volumes = {volume["name"]: volume for volume in pod(WHOLE)["volumes"]}
+    assert volumes["certificate"]["secret"] == {"secretName": "churn-tls", "optional": True}
+    assert volumes["client-ca"]["configMap"] == {"name": "clients-ca", "optional": True}
+    order = json.loads(rendered(WHOLE).files[CREDENTIALS_FILE])
+    mounted = {m["mountPath"] for m in pod(WHOLE)["containers"][1]["volumeMounts"]}
+    assert {source["folder"] for source in order["sources"].values() if "folder" in source} <= mounted

@@ -11,7 +11,7 @@ import pytest
 from e2e.scripts import script
 from eagleray.api.router import RouterCors
 from eagleray.api.serving import WarmupRequest
-from eagleray.domain.actions.access import Access
+from eagleray.domain.actions.access import Access, Mounted
 from eagleray.domain.actions.router_config import Hold, RouterConfig, RouterMirror
 from eagleray.domain.facts.router_layout import IPV4_LISTENERS_FILE, KEYS, RouterLayout
 from eagleray.domain.traffic.clients import cors
@@ -26,7 +26,7 @@ from unit.router.test_envoy_hold import asleep
 DOORS: Any = script("doors")
 KEY, OTHER_KEY, NEW_KEY = "the-key-of-team-a", "the-key-of-team-b", "the-next-key-of-team-a"
 CLIENTS = {"team-a": KEY, "team-b": f"{OTHER_KEY}\n"}
-ACCESS = Access(keys="m-keys")
+ACCESS = Access(keys=Mounted("Secret", "m-keys"))
 LOOPBACK = "127.0.0.1"
 # Filters that may stand before the one that knows who asks: they answer preflights, and change headers alone.
 HARMLESS = {f"envoy.filters.http.{name}" for name in ("cors", "header_mutation", "grpc_http1_reverse_bridge")}

@@ -17,10 +17,10 @@ def exposed_verdicts(access: Access) -> Verdicts:
     Args:
         access: whom the router is told to let in.
     """
-    if access.asks:
-        known = Verdict("False", Reason.CLIENTS_KNOWN, f"clients are known by {access.told}")
+    if access.known_by:
+        known = Verdict("False", Reason.CLIENTS_KNOWN, f"clients are known by {' and '.join(access.known_by)}")
         return {ConditionType.EXPOSED: known}
-    said = "whoever reaches the router may ask; spec.router.auth says who may"
+    said = "whoever reaches the router may ask; write spec.router.auth to say who may"
     return {ConditionType.EXPOSED: Verdict("True", Reason.NO_AUTH, said)}
 
 

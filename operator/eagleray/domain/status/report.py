@@ -80,7 +80,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
     state = State(
         observed_generation=desired.generation,
         conditions=write_conditions(verdicts, observed.status.conditions, desired.generation, now),
-        url=f"http://{desired.name}.{desired.namespace}.svc",
+        url=f"{'https' if router.access.tls else 'http'}://{desired.name}.{desired.namespace}.svc",
         replicas=sum(v.replicas for v in told),
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",

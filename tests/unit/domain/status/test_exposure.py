@@ -10,8 +10,9 @@ from eagleray.domain.facts.routers import RouterPod
 from eagleray.domain.status.exposure import exposed_verdicts, missing_credentials
 from eagleray.domain.traffic.access import access
 
-OPEN: list[dict[str, Any]] = [{}, {"maxRequestBytes": 1}]
-CLOSED: list[dict[str, Any]] = [{"auth": {"apiKeys": {"secretName": "churn-keys"}}}]
+OPEN: list[dict[str, Any]] = [{}, {"maxRequestBytes": 1}, {"tls": {"secretName": "churn-tls"}}]
+MUTUAL = {"tls": {"secretName": "churn-tls", "clientCA": {"configMapName": "clients-ca"}}}
+CLOSED: list[dict[str, Any]] = [{"auth": {"apiKeys": {"secretName": "churn-keys"}}}, MUTUAL]
 
 
 @pytest.mark.parametrize(("router", "status"), [*((r, "True") for r in OPEN), *((r, "False") for r in CLOSED)])
