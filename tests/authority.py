@@ -29,7 +29,7 @@ class Issued:
     files: tuple[Path, Path]
 
     @property
-    def entries(self) -> dict[str, str | bytes]:
+    def entries(self) -> dict[str, str]:
         """As a Secret of type kubernetes.io/tls has them."""
         return dict(zip(("tls.crt", "tls.key"), (file.read_text() for file in self.files), strict=True))
 

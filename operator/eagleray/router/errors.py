@@ -57,7 +57,7 @@ class Refusal:
     @property
     def condition(self) -> dict[str, Any]:
         """Which answers these are, as Envoy's AccessLogFilter."""
-        told = [_expression(f"response.code_details in {list(self.details)}")] if self.details else []
+        told = [expression(f"response.code_details in {list(self.details)}")] if self.details else []
         told += [{"response_flag_filter": {"flags": [*self.flags]}}] if self.flags else []
         return told[0] if len(told) == 1 else {"or_filter": {"filters": told}}
 
@@ -144,6 +144,7 @@ _OF_STRANGERS = (
         status=503,
     ),
 )
+REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in _OF_STRANGERS for detail in refusal.details)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(
@@ -202,11 +203,11 @@ def error_replies(config: RouterConfig) -> dict[str, Any]:
 
 
 def _own(status: int) -> dict[str, Any]:
-    return _expression(f"response.code_details == 'direct_response' && response.code == {status}")
+    return expression(f"response.code_details == 'direct_response' && response.code == {status}")
 
 
-def _expression(text: str) -> dict[str, Any]:
-    """A condition in Envoy's attributes (Common Expression Language)."""
+def expression(text: str) -> dict[str, Any]:
+    """A condition, as Envoy's AccessLogFilter, in Envoy's attributes (Common Expression Language)."""
     message = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
     return {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", message, expression=text)}
 

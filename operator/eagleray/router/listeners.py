@@ -5,7 +5,7 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
 from eagleray.router.access import WARMUP, known_clients, known_operator
-from eagleray.router.access_log import access_log
+from eagleray.router.access_log import access_log, refused_log
 from eagleray.router.compare import COPIES_ROUTES, unanswered_replies
 from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
@@ -112,7 +112,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout, name: str, known: Filte
         http_filters=request_filters(config, known),
         upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": websocket_filters(config, known)}],
         local_reply_config=error_replies(config),
-        access_log=[access_log(config.logged_percent)],
+        access_log=[access_log(config.logged_percent), *refused_log(config.access)],
     )
 
 

@@ -211,7 +211,10 @@ class Rig:
         return replica
 
     async def router(
-        self, config: RouterConfig, mounted: Mapping[str, Mapping[str, str | bytes]] | None = None, **options: Any
+        self,
+        config: RouterConfig,
+        mounted: Mapping[str, Mapping[str, str] | Mapping[str, str | bytes]] | None = None,
+        **options: Any,
     ) -> Router:
         folder = self._folder / f"router-{next(self._routers)}"
         folder.mkdir()

@@ -22,7 +22,7 @@ class Mounts:
         self._generation = itertools.count()
         self._server: Server | None = None
 
-    def put(self, name: str, entries: Mapping[str, str | bytes]) -> None:
+    def put(self, name: str, entries: Mapping[str, str] | Mapping[str, str | bytes]) -> None:
         """Lay a Secret or a ConfigMap of these entries, in place of the one before."""
         folder = Path(self._layout.mounted_dir, name)
         data = folder / f"..{next(self._generation)}"

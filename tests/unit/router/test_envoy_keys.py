@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,6 +99,17 @@ async def test_the_key_goes_no_further_and_the_name_is_nobodys_to_forge(rig: Rig
     lines = [json.loads(line) for line in router.log.read_text().splitlines()]
     assert [line["client_name"] for line in lines] == ["team-b", "team-a", None]
     assert KEY not in router.log.read_text() + router.problems()
+
+
+async def test_who_was_refused_is_counted(rig: Rig) -> None:
+    _, router = await guarded(rig)
+    await doors(router)
+    for key in (KEY, "a-key-that-nobody-has"):
+        await router.ask(headers=bearer(key))
+    metrics = (await router.ask_ops("/stats/prometheus")).body
+    lines = [line for line in metrics.splitlines() if line.startswith("envoy_refused_requests{")]
+    counted = {re.sub(r".*cause=.([a-z_]+).*", r"\1", line): int(line.split()[-1]) for line in lines}
+    assert counted == {"missing_api_key": len(REFUSED) - 1, "unknown_api_key": 1}, lines
 
 
 async def test_without_auth_the_name_is_nobodys_either(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def authority(tmp_path: Path) -> Authority:
     return Authority.made(tmp_path / "authority")
 
 
-async def secured(rig: Rig, mounted: dict[str, dict[str, str | bytes]], access: Access = TLS) -> tuple[Replica, Router]:
+async def secured(rig: Rig, mounted: Mapping[str, Mapping[str, str]], access: Access = TLS) -> tuple[Replica, Router]:
     replica = await rig.replica()
     router = await rig.router(routed({target("m-a", replica): 100}, access=access), mounted)
     await router.until_healthy("m-a", 1)
@@ -122,7 +123,7 @@ async def test_a_certificate_changes_without_a_restart_and_without_a_lost_reques
     ],
 )
 async def test_without_a_certificate_nobody_gets_in_and_it_is_said_until_there_is_one(
-    rig: Rig, authority: Authority, entries: dict[str, str | bytes], said: str
+    rig: Rig, authority: Authority, entries: dict[str, str], said: str
 ) -> None:
     _, router = await secured(rig, {CERTIFICATE: entries})
     assert await certificate_of(router, authority) is None
