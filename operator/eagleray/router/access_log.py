@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.domain.actions.access import Access
+from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import CLIENT_HEADER
 from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, expression
 from eagleray.router.xds import extension
@@ -50,12 +50,12 @@ def access_log(percent: float) -> dict[str, Any]:
     ) | _filter(percent)
 
 
-def refused_log(access: Access) -> list[dict[str, Any]]:
+def refused_log(config: RouterConfig) -> list[dict[str, Any]]:
     """Counts the requests that are refused for who asks: `refused_requests`, by client and by Envoy's detail.
 
     A client is one of the Secret's, or nobody: the names are bounded by it.
     """
-    if not access.known_by:
+    if not config.access.known_by and not config.limits.requests:
         return []
     tags = [
         {"name": "client", "value_format": f"%REQ({CLIENT_HEADER})%"},

@@ -64,7 +64,7 @@ class Refusal:
 
 def refusals(config: RouterConfig) -> tuple[Refusal, ...]:
     """Every cause that Envoy has to refuse a request with this configuration; the first that is met counts."""
-    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_STRANGERS, *_OF_THE_ROUTER, *_OF_REPLICAS)
+    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_STRANGERS, *_OF_LIMITS, *_OF_THE_ROUTER, *_OF_REPLICAS)
 
 
 def _of_sizes(config: RouterConfig) -> tuple[Refusal, ...]:
@@ -144,7 +144,15 @@ _OF_STRANGERS = (
         status=503,
     ),
 )
-REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in _OF_STRANGERS for detail in refusal.details)
+_OF_LIMITS = (
+    Refusal(
+        "TooManyRequests",
+        "this client has asked more than spec.router.limits.perClient allows; ask again after the seconds that the"
+        " header x-ratelimit-reset says",
+        details=("local_rate_limited",),
+    ),
+)
+REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in (*_OF_STRANGERS, *_OF_LIMITS) for detail in refusal.details)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(

@@ -37,6 +37,21 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much clients may ask of one router Pod; what is 0 has no limit.
+
+    Attributes:
+        requests: of one client …
+        per: … in so many seconds.
+        connections: at one time, of all clients.
+    """
+
+    requests: int = 0
+    per: float = 1.0
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Who may ask; whoever reaches the router where nothing is said.
 

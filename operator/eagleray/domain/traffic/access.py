@@ -2,7 +2,8 @@
 
 from eagleray.api.access import ClientCA, RouterTLS
 from eagleray.api.router import Router
-from eagleray.domain.actions.access import Access, Mounted, Tls
+from eagleray.api.units import parse_duration
+from eagleray.domain.actions.access import Access, Limits, Mounted, Tls
 
 
 def access(asked: Router) -> Access:
@@ -11,6 +12,19 @@ def access(asked: Router) -> Access:
     return Access(
         keys=Mounted("Secret", keys.secret_name) if keys else None,
         tls=_tls(asked.tls) if asked.tls else None,
+    )
+
+
+def limits(asked: Router) -> Limits:
+    """How much clients may ask of a router Pod."""
+    given = asked.limits
+    if given is None:
+        return Limits()
+    client = given.per_client
+    return Limits(
+        requests=client.requests if client else 0,
+        per=parse_duration(client.per) if client and client.per else 1.0,
+        connections=given.connections or 0,
     )
 
 
