@@ -35,6 +35,7 @@ class Refusal:
         reason: the cause as one word.
         message: a sentence, as Envoy formats it, with what to do.
         details: Envoy's response code details that mean it; or
+        beginnings: what such details begin with; or
         flags: its response flags that do.
         status: the status in place of Envoy's, or 0.
         headers: what the answer has on top.
@@ -43,6 +44,7 @@ class Refusal:
     reason: str
     message: str
     details: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -58,6 +60,7 @@ class Refusal:
     def condition(self) -> dict[str, Any]:
         """Which answers these are, as Envoy's AccessLogFilter."""
         told = [expression(f"response.code_details in {list(self.details)}")] if self.details else []
+        told += [expression(f"response.code_details.startsWith('{beginning}')") for beginning in self.beginnings]
         told += [{"response_flag_filter": {"flags": [*self.flags]}}] if self.flags else []
         return told[0] if len(told) == 1 else {"or_filter": {"filters": told}}
 
@@ -117,6 +120,7 @@ _OF_REQUESTS = (
     Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
     Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
 )
+TOKEN_DENIED = "jwt_authn_access_denied"  # noqa: S105 -- Envoy's word
 _ASKED_FOR = (("www-authenticate", "Bearer"),)
 _OF_STRANGERS = (
     Refusal(
@@ -130,6 +134,16 @@ _OF_STRANGERS = (
         "the request's key is none that this model knows; ask those who keep its keys for one",
         details=("unknown_api_key",),
         headers=_ASKED_FOR,
+    ),
+    Refusal(
+        "KeyMissing",
+        "the request has no token; send one of an issuer that this model knows as Authorization: Bearer",
+        beginnings=(f"{TOKEN_DENIED}{{Jwt_is_missing",),
+    ),
+    Refusal(
+        "TokenRefused",
+        "the request's token is not let in: %LOCAL_REPLY_BODY%; send another one of an issuer that this model knows",
+        beginnings=(TOKEN_DENIED,),
     ),
     Refusal(
         "NoKeys",

@@ -33,7 +33,7 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         layout: ports.
         bind: address of the public ones.
     """
-    known = [*known_clients(config, layout), *rate_filter(config.limits, known=config.access.keys is not None)]
+    known = [*known_clients(config, layout), *rate_filter(config.limits, known=config.access.names_clients)]
     asked = _listener("http", _public(bind, layout.http_port), _traffic(config, layout, ROUTES, known))
     found = [
         _for_clients(asked, config, layout),

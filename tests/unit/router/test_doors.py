@@ -6,13 +6,20 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.actions.access import Access, Limits, Mounted
+from eagleray.domain.actions.access import Access, Issuer, Limits, Mounted
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
 from eagleray.domain.facts.router_layout import IPV4_LISTENERS_FILE, RouterLayout
 from eagleray.router.config import rendered
 from unit.router.envoy_rig import target
 
-ACCESS = Access(keys=Mounted("Secret", "m-keys"))
+KEYS = Mounted("Secret", "m-keys")
+ISSUER = Issuer("https://idp.example.com", ("m",), Mounted("Secret", "m-idp"))
+WAYS = {
+    "keys": Access(keys=KEYS),
+    "tokens": Access(issuers=(ISSUER,)),
+    "both": Access(keys=KEYS, issuers=(ISSUER,), public=("/v2/health/live",)),
+}
+ACCESS = WAYS["both"]
 LOOPBACK = "127.0.0.1"
 # Filters that may stand before the one that knows who asks: they answer preflights, and change headers alone.
 HARMLESS = {f"envoy.filters.http.{name}" for name in ("cors", "header_mutation", "grpc_http1_reverse_bridge")}
@@ -31,7 +38,8 @@ def filter_lists(listener: Mapping[str, Any]) -> Iterator[list[Mapping[str, Any]
 
 
 @pytest.mark.parametrize("file", ["lds.json", IPV4_LISTENERS_FILE])
-def test_every_list_of_filters_that_leads_to_replicas_asks_first(file: str) -> None:
+@pytest.mark.parametrize("access", WAYS.values(), ids=WAYS)
+def test_every_list_of_filters_that_leads_to_replicas_asks_first(file: str, access: Access) -> None:
     config = RouterConfig(
         "m",
         "ns",
@@ -39,7 +47,7 @@ def test_every_list_of_filters_that_leads_to_replicas_asks_first(file: str) -> N
         mirror=RouterMirror("m-a", 100),
         compares=True,
         holds=True,
-        access=ACCESS,
+        access=access,
         limits=Limits(requests=1, connections=1),
     )
     listeners = json.loads(rendered(config, RouterLayout()).files[file])["resources"]
