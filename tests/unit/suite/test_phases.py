@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -126,3 +127,19 @@ def test_workers_keep_to_the_groups(small_suite: Path) -> None:
     elsewhere = [place for place in modules.ELSEWHERE.values() if place.phase != "beside"]
     own = [m for m in modules.MODULES.values() if m.place.phase == "beside"]
     assert len(ran) == 3 * len(own) + len(modules.ELSEWHERE) - len(elsewhere)
+
+
+def test_whoever_stops_the_suite_stops_its_pytest(tmp_path: Path) -> None:
+    told = tmp_path / "stopped"
+    pytest_like = (
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(told)!r}).touch(), sys.exit(1)))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(600)"
+    )
+    suite_like = f"import sys; from e2e.__main__ import run; sys.exit(run([sys.executable, '-c', {pytest_like!r}]))"
+    with subprocess.Popen([sys.executable, "-c", suite_like], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        process.terminate()
+    assert (process.returncode, told.exists()) == (suite.INTERRUPTED, True)
