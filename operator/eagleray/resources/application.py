@@ -8,9 +8,8 @@ from eagleray.api.serving import Concurrency
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.actions.actions import PutApplication
-from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts import labels
-from eagleray.domain.facts.patience import UNKNOWN, Patience, patience_for
+from eagleray.domain.facts.patience import UNKNOWN, Patience
 from eagleray.domain.goals.groups import WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
@@ -135,7 +134,6 @@ def _patience(patience: Patience) -> dict[str, float]:
 
 
 _MODEL = {
-    **_patience(patience_for(DEFAULT_TIMEOUT_SECONDS)),
     "graceful_shutdown_wait_loop_s": 0.5,
     "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
 }
