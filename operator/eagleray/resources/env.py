@@ -79,6 +79,8 @@ def worker_env(
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
+        # What a constructor writes there is told: docs/adr/0028-a-constructor-says-that-it-lives.md.
+        "EAGLERAY_PROGRESS_FILE": f"{TMP}/progress",
         # Whoever asks a replica is a router, which says by X-Forwarded-* who asked it, and whether by https.
         "FORWARDED_ALLOW_IPS": "*",
         # A worker whose head is gone waits, and serves, for all of it.

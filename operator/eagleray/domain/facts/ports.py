@@ -3,8 +3,8 @@
 HEAD_GCS = 6379
 HEAD_DASHBOARD = 8265
 RAYLET = 8077
-# Where the download of a model tells how far it is. No port of Ray's, which could not bind it right after.
-FETCH = 8078
+# Where a Pod tells how far its download, or a constructor, is. No port of Ray's, which could not bind it right after.
+PROGRESS = 8078
 REPLICA_FIRST = 30000
 
 
