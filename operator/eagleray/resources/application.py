@@ -59,8 +59,15 @@ def build_application(revision: Revision, put: PutApplication) -> dict[str, Any]
     return {
         "proxy_location": "HeadOnly",
         "http_options": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 -- replicas bind to the same host
+        **_calls(template),
         "applications": [application],
     }
+
+
+def _calls(template: VersionTemplate) -> dict[str, Any]:
+    """What of gRPC each replica answers; Serve takes it when it starts, and never again."""
+    servicers = template.app.grpc_servicers if template.app else None
+    return {"grpc_options": {"grpc_servicer_functions": servicers}} if servicers else {}
 
 
 def model_args(revision: Revision, model: Model) -> dict[str, Any]:

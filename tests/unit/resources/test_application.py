@@ -88,6 +88,13 @@ def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     ]
 
 
+def test_servicers_of_an_app_are_told_when_serve_starts(make_revision: MakeRevision) -> None:
+    app = {"importPath": "a:b", "grpcServicers": ["a_pb2_grpc:add_A_to_server"]}
+    body = build_application(make_revision(app=app), put({"app": 1}))
+    assert body["grpc_options"] == {"grpc_servicer_functions": ["a_pb2_grpc:add_A_to_server"]}
+    assert "grpc_options" not in build_application(make_revision(app={"importPath": "a:b"}), put({"app": 1}))
+
+
 def test_deployments_that_share_their_pods_are_told_what_is_ours_alone(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build"})
     patience = {"Front": Patience(305, 150), "Back": Patience(health=150)}
