@@ -62,7 +62,8 @@ def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) ->
         seconds=min(parse_duration(wait) if wait else REQUEST_SECONDS, REQUEST_SECONDS),
         workers=tuple(workers),
         ports=replica_ports(revision.most_per_pod),
-        routers=tuple(routers),
+        # A router has only gRPC's calls for these, and has seen their replicas answer one.
+        routers=() if revision.calls else tuple(routers),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eagleray.api.model import Model
-from eagleray.domain.facts.ports import FETCH
+from eagleray.domain.facts.ports import PROGRESS
 
 MODEL_DIR = "/model"
 """Where each of several models is in a folder of its name."""
@@ -56,7 +56,7 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     read: list[dict[str, Any]] = []
     places = [urlsplit(uri) for uri in model.uris]
     command = ["python", "-m", "eagleray_serving.fetch", *_wanted(model)]
-    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(FETCH)]
+    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(PROGRESS)]
     for number, claim in enumerate(dict.fromkeys(place.netloc for place in places if place.scheme == "pvc")):
         volume = f"{_CLAIM_VOLUME}-{number}" if number else _CLAIM_VOLUME
         volumes.append(_claim(volume, claim))
