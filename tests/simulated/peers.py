@@ -112,6 +112,13 @@ class SimulatedPeers:
 
         return await self._asked("comparisons", ip, none)
 
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        def none() -> tuple[str, ...]:
+            self._router(ip)
+            return ()
+
+        return await self._asked("credentials", ip, none)
+
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
         return await self._asked("held", ip, lambda: self._router(ip).waiting())
 

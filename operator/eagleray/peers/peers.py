@@ -9,7 +9,17 @@ from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.domain.facts.serve import ServeState
-from eagleray.peers import comparisons, held, node_metrics, probe, progress, provider, raylet, router_stats
+from eagleray.peers import (
+    comparisons,
+    credentials,
+    held,
+    node_metrics,
+    probe,
+    progress,
+    provider,
+    raylet,
+    router_stats,
+)
 from eagleray.peers.channels import Channels
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
@@ -66,6 +76,10 @@ class PeerClient(Protocol):
 
     async def comparisons(self, owner: Hashable, ip: str) -> tuple[Comparison, ...]:
         """Read what a router Pod's comparer found."""
+        ...
+
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        """Read what is wrong with what a router Pod mounts."""
         ...
 
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
@@ -151,6 +165,10 @@ class Peers:
         """Read what a router Pod's comparer found."""
         return await comparisons.comparisons(self._http, owner, ip, self._ports.ops)
 
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        """Read what is wrong with what a router Pod mounts."""
+        return await credentials.credentials(self._http, owner, ip, self._ports.ops)
+
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
         """Read how many requests wait at a router Pod, by the revision that they wait for."""
         return await held.held(self._http, owner, ip, self._ports.ops)
@@ -161,7 +179,7 @@ class Peers:
 
     async def probe(self, owner: Hashable, trial: Trial) -> None:
         """Send a revision's warm-up to every replica, then through every router Pod."""
-        await probe.probe(self._http, owner, trial, self._ports.http)
+        await probe.probe(self._http, owner, trial, self._ports)
 
     async def ask(self, owner: Hashable, query: ProviderQuery) -> float:
         """Ask a server that knows a figure."""
