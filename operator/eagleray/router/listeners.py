@@ -18,7 +18,8 @@ from eagleray.router.xds import address, extension, file_source, header_mutation
 MIN_STREAM_IDLE_SECONDS = 300.0
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
-_OWN_HEADERS = "(?i)x-eagleray-.*"
+# Servers of the kind of WSGI read an underscore as a hyphen.
+_OWN_HEADERS = "(?i)x[-_]eagleray[-_].*"
 # The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
 _PATH_AS_IT_IS = {
     "normalize_path": False,
