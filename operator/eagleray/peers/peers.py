@@ -21,6 +21,7 @@ from eagleray.peers import (
     router_stats,
 )
 from eagleray.peers.channels import Channels
+from eagleray.peers.fence import Fence
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
 from eagleray.peers.places import Ports, RayHead
@@ -112,11 +113,12 @@ class Peers:
 
     Args:
         ports: where they listen.
+        fence: what users may not have asked.
     """
 
-    def __init__(self, ports: Ports | None = None) -> None:
+    def __init__(self, ports: Ports | None = None, fence: Fence | None = None) -> None:
         self._ports = ports or Ports()
-        self._http = Http()
+        self._http = Http(fence)
         self._channels = Channels()
         self._serve = Serve(self._http, self._ports.dashboard)
         self._gcs = Gcs(self._channels, self._ports.gcs)

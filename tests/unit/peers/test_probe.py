@@ -200,7 +200,7 @@ def test_without_a_warm_up_the_cheapest_request_is_tried(template: dict[str, Any
 
 
 def test_replicas_of_a_grpc_service_are_tried_by_http_and_not_through_routers() -> None:
-    tried = trial(revision(app={"importPath": "a:b", "grpcServicers": ["a:c"]}), ["10.0.0.1"], ["10.0.0.2"])
+    tried = trial(revision(app={"importPath": "a:b", "grpcServicers": ["a:c"]}), ["10.0.0.1"], [Door("10.0.0.2")])
     assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), (), 30000)
 
 

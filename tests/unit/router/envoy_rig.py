@@ -68,7 +68,9 @@ class Router:
     ) -> None:
         self.folder = folder / "config"
         self.layout = RouterLayout(
-            *(str(self.folder), bind, *(free_port() for _ in range(8))),
+            str(self.folder),
+            bind,
+            *(free_port() for _ in range(8)),
             warmup_port=free_port(),
             credentials_port=free_port(),
             mounted_dir=str(folder / "mounted"),
