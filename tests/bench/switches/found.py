@@ -22,8 +22,8 @@ class Found:
 
     Attributes:
         title: the server's.
-        turned: what turning a switch means for it.
-        figures: by figure's title, and by switch's title, what was measured.
+        turned: whose way a switch has that is turned.
+        figures: by figure's title, and by switch's label, what was measured.
     """
 
     title: str

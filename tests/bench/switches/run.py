@@ -20,7 +20,7 @@ from bench.servers.run import ask
 from bench.servers.sides import Side, ready
 from bench.switches import table
 from bench.switches.found import HEALTH, LARGE, LONE, MANY, Found
-from bench.switches.switch import DIRECT, SWITCHES, TUNED, Switch
+from bench.switches.switch import DIRECT, SWITCHES, TUNED, Switch, label
 from kind.progress import say
 
 TURNS = 2
@@ -75,7 +75,7 @@ def _application() -> Server:
         return {LONE: {**asked, "body": "x"}, LARGE: {**asked, "body": "x" * MIB}}
 
     return Server(
-        found=Found("An application of two deployments", "`RAY_SERVE_THROUGHPUT_OPTIMIZED` does"),
+        found=Found("An application of two deployments", "`RAY_SERVE_THROUGHPUT_OPTIMIZED`"),
         words=[HERE / "app.py"],
         plain=DIRECT,
         turned=lambda switch: switch.tuned,
@@ -87,7 +87,7 @@ def _application() -> Server:
 
 def _ours(model: Fitted) -> Server:
     return Server(
-        found=Found("Our model server", "Ray Serve does by itself"),
+        found=Found("Our model server", "Ray Serve by itself"),
         words=[sides.HERE / "ray_ours.py", model.framework, model.folder],
         plain=DIRECT | TUNED,
         turned=lambda switch: switch.default,
@@ -100,10 +100,11 @@ def _ours(model: Fitted) -> Server:
 def _measure(server: Server, folder: Path, turns: int) -> None:
     with _started(server, {}, folder, proxied=False) as plain:
         for number, switch in enumerate(SWITCHES, 1):
-            say(f"{server.found.title}, switch {number} of {len(SWITCHES)}: {switch.title}")
-            with _started(server, server.turned(switch), folder, proxied=switch.proxied) as turned:
+            variables = server.turned(switch)
+            say(f"{server.found.title}, switch {number} of {len(SWITCHES)}: {label(switch, variables)}")
+            with _started(server, variables, folder, proxied=switch.proxied) as turned:
                 for _ in range(turns):
-                    _turn(server, switch, plain, turned)
+                    _turn(server, label(switch, variables), plain, turned)
     sys.stdout.write(table.text([server.found]) + "\n\n")
 
 
@@ -119,19 +120,19 @@ def _started(server: Server, variables: Mapping[str, str], folder: Path, *, prox
         yield ready(program, proxy if proxied else port, server.ready, server.path)
 
 
-def _turn(server: Server, switch: Switch, plain: Side, turned: Side) -> None:
+def _turn(server: Server, turn: str, plain: Side, turned: Side) -> None:
     for figure, way in server.ways(plain).items():
         both = {"plain": way, "turned": server.ways(turned)[figure]}
         found = ask(both, latency=1 if figure == LARGE else 4, **({"throughput": 1} if figure == LONE else {}))
-        _note(server, figure, switch, {side: each["p50"] for side, each in found["latency_ms"].items()})
+        _note(server, figure, turn, {side: each["p50"] for side, each in found["latency_ms"].items()})
         if figure == LONE:
-            _note(server, MANY, switch, {side: each["rps"] for side, each in found["throughput"].items()})
+            _note(server, MANY, turn, {side: each["rps"] for side, each in found["throughput"].items()})
     if LARGE in server.ways(plain):
-        _note(server, HEALTH, switch, {"plain": _blocked(plain), "turned": _blocked(turned)})
+        _note(server, HEALTH, turn, {"plain": _blocked(plain), "turned": _blocked(turned)})
 
 
-def _note(server: Server, figure: str, switch: Switch, found: Mapping[str, float]) -> None:
-    pair = server.found.figures[figure][switch.title]
+def _note(server: Server, figure: str, turn: str, found: Mapping[str, float]) -> None:
+    pair = server.found.figures[figure][turn]
     pair.plain.append(found["plain"])
     pair.turned.append(found["turned"])
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DIRECT = {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1", "RAY_SERVE_ENABLE_HA_PROXY": "0"}
+PREFIX = "RAY_SERVE_"
+DIRECT = {f"{PREFIX}ENABLE_DIRECT_INGRESS": "1", f"{PREFIX}ENABLE_HA_PROXY": "0"}
 """Every replica of the operator's."""
-TUNED = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+TUNED = {f"{PREFIX}THROUGHPUT_OPTIMIZED": "1"}
 """Those of our own server."""
 
 
@@ -14,10 +15,10 @@ class Switch:
     """One switch.
 
     Attributes:
-        title: what it does, for the table.
+        title: what it is about.
         default: variables that say what Serve does by itself.
         tuned: those that say what it does for throughput.
-        proxied: whether requests come through Serve's proxy where it is turned, whoever turns it.
+        proxied: whether requests come through Serve's proxy where it is turned, whichever way.
     """
 
     title: str
@@ -26,26 +27,30 @@ class Switch:
     proxied: bool = False
 
 
-def _both(title: str, *variables: tuple[str, str, str]) -> Switch:
-    default = {f"RAY_SERVE_{name}": value for name, value, _ in variables}
-    return Switch(title, default, {f"RAY_SERVE_{name}": value for name, _, value in variables})
+def label(switch: Switch, variables: Mapping[str, str]) -> str:
+    """A switch as it is turned, for the table.
+
+    Args:
+        switch: the switch.
+        variables: `default` or `tuned` of it.
+    """
+    told = (f"`{name.removeprefix(PREFIX)}={value}`" for name, value in variables.items())
+    return f"{switch.title}: {', '.join(told)}"
 
 
-_PROXY = {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "0"}
+def _switch(title: str, *variables: tuple[str, str, str]) -> Switch:
+    """One switch, of name, default and tuned value of each of its variables."""
+    default = {f"{PREFIX}{name}": value for name, value, _ in variables}
+    return Switch(title, default, {f"{PREFIX}{name}": value for name, _, value in variables})
+
+
+_PROXY = {f"{PREFIX}ENABLE_DIRECT_INGRESS": "0"}
 SWITCHES = (
-    Switch("direct ingress (`ENABLE_DIRECT_INGRESS`)", _PROXY, _PROXY, proxied=True),
-    _both("all of those below (`THROUGHPUT_OPTIMIZED`)", ("THROUGHPUT_OPTIMIZED", "0", "1")),
-    _both("user code in a thread of its own (`RUN_USER_CODE_IN_SEPARATE_THREAD`)", (
-        "RUN_USER_CODE_IN_SEPARATE_THREAD", "1", "0",
-    )),
-    _both("handles in a loop of their own (`RUN_ROUTER_IN_SEPARATE_LOOP`)", ("RUN_ROUTER_IN_SEPARATE_LOOP", "1", "0")),
-    _both("handles by gRPC (`USE_GRPC_BY_DEFAULT`)", ("USE_GRPC_BY_DEFAULT", "0", "1")),
-    _both(
-        "logs written at once, and to stderr (`REQUEST_PATH_LOG_BUFFER_SIZE`, `LOG_TO_STDERR`)",
-        ("REQUEST_PATH_LOG_BUFFER_SIZE", "1", "1000"),
-        ("LOG_TO_STDERR", "1", "0"),
-    ),
-    _both("what is there at the start kept out of collections (`FREEZE_GC_ON_STARTUP`)", (
-        "FREEZE_GC_ON_STARTUP", "0", "1",
-    )),
-)  # fmt: skip
+    Switch("through Serve's proxy", _PROXY, _PROXY, proxied=True),
+    _switch("all of those below", ("THROUGHPUT_OPTIMIZED", "0", "1")),
+    _switch("user code in a thread of its own", ("RUN_USER_CODE_IN_SEPARATE_THREAD", "1", "0")),
+    _switch("handles in a loop of their own", ("RUN_ROUTER_IN_SEPARATE_LOOP", "1", "0")),
+    _switch("handles by gRPC", ("USE_GRPC_BY_DEFAULT", "0", "1")),
+    _switch("logs", ("REQUEST_PATH_LOG_BUFFER_SIZE", "1", "1000"), ("LOG_TO_STDERR", "1", "0")),
+    _switch("what is there at the start never collected", ("FREEZE_GC_ON_STARTUP", "0", "1")),
+)

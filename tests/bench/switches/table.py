@@ -5,7 +5,6 @@ from statistics import median
 
 from bench import report
 from bench.switches.found import HEALTH, Found, Pair
-from bench.switches.switch import SWITCHES
 
 COMMAND = "make bench ARGS=--switches"
 
@@ -31,14 +30,14 @@ def text(found: Sequence[Found]) -> str:
 
 def _of(found: Found) -> list[str]:
     rows = [
-        f"**{found.title}**; a switch that is turned does as {found.turned}.",
+        f"**{found.title}**, with one switch after another turned to what {found.turned} has.",
         "",
         f"| switch | {' | '.join(found.figures)} |",
         "|---" * (len(found.figures) + 1) + "|",
     ]
-    for switch in SWITCHES:
-        pairs = {title: of_switch[switch.title] for title, of_switch in found.figures.items()}
-        rows.append(f"| {switch.title} | {' | '.join(_cell(*each) for each in pairs.items())} |")
+    for label in next(iter(found.figures.values())):
+        cells = (_cell(title, of_label[label]) for title, of_label in found.figures.items())
+        rows.append(f"| {label} | {' | '.join(cells)} |")
     plain = {title: median(v for pair in each.values() for v in pair.plain) for title, each in found.figures.items()}
     return [*rows, f"| none turned | {' | '.join(f'{value:.4g}' for value in plain.values())} |"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.switches import table
 from bench.switches.found import HEALTH, LONE, Found
-from bench.switches.switch import SWITCHES
+from bench.switches.switch import SWITCHES, label
 
 
 def turned_by_ray() -> dict[str, str]:
@@ -31,9 +31,9 @@ def test_a_cell_is_a_ratio_within_a_turn_but_for_the_health_check() -> None:
     found = Found("A server", "Ray does")
     for switch in SWITCHES:
         for figure, plain, turned in ((LONE, [2.0, 4.0], [1.0, 2.0]), (HEALTH, [5.0, 5.0], [900.0, 1100.0])):
-            pair = found.figures[figure][switch.title]
+            pair = found.figures[figure][label(switch, switch.tuned)]
             pair.plain.extend(plain)
             pair.turned.extend(turned)
     rows = table.text([found]).splitlines()
-    assert f"| {SWITCHES[0].title} | 0.50x | 1000 |" in rows
+    assert "| user code in a thread of its own: `RUN_USER_CODE_IN_SEPARATE_THREAD=0` | 0.50x | 1000 |" in rows
     assert rows[-1] == "| none turned | 3 | 5 |"
