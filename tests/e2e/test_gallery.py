@@ -128,15 +128,17 @@ def test_a_replica_that_leaves_finishes_what_the_request_timeout_allows(
 
 
 def test_calls_of_a_grpc_service_are_answered_as_ray_answers_them(given: Given, when: When, then: Then) -> None:
-    """Every kind of call, in Ray's own service for trying, while it is scaled and rolled out."""
+    """Every kind of call, in Ray's own service for trying, while it is scaled and rolled out to a slow constructor."""
     app = {"importPath": "services:app", "grpcServicers": [SERVICER]}
     md = given.settled(given.knobs_manifest("services", app=app))
     client, address = given.client(ROLLOUT_NAMESPACE), f"{md.name}.{md.namespace}:80"
     with ThreadPoolExecutor() as pool:
-        seconds = pool.submit(client.python, "services.py", address, "--seconds=45", timeout=200)
+        seconds = pool.submit(client.python, "services.py", address, "--seconds=60", timeout=200)
         when.scaled(md, 2)
         then.settled(md)
         when.changed(md, {"env": [{"name": "EDITION", "value": "2"}]})
+        saying = ": a constructor runs: step "
+        then.condition(md, "Progressing", "True", reasons={"RolloutInProgress"}, saying=saying, within=90)
         then.settled(md)
         under_load = json.loads(seconds.result())
     afterwards = json.loads(client.python("services.py", address))

@@ -6,6 +6,7 @@ Served with grpc_servicer_functions: ray.serve.generated.serve_pb2_grpc:add_User
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import grpc
 from ray import serve
@@ -15,6 +16,7 @@ from ray.serve.grpc_util import RayServegRPCContext
 
 # A part of a CPU, as in gallery.py.
 PART = {"num_cpus": 0.1}
+EDITION = os.environ.get("EDITION", "1")
 
 
 def _answer(message: UserDefinedMessage) -> UserDefinedResponse:
@@ -23,7 +25,12 @@ def _answer(message: UserDefinedMessage) -> UserDefinedResponse:
 
 @serve.deployment(ray_actor_options=PART, max_ongoing_requests=100)
 class Greeter:
-    """Answers every kind of call."""
+    """Answers every kind of call; the second edition takes long to start, and says how far it is."""
+
+    def __init__(self) -> None:
+        for step in range(25 if EDITION == "2" else 0):
+            Path(os.environ["EAGLERAY_PROGRESS_FILE"]).write_text(f"step {step} of 25")
+            time.sleep(1)
 
     def __call__(self, message: UserDefinedMessage) -> UserDefinedResponse:
         """One for one."""
@@ -38,7 +45,7 @@ class Greeter:
 
     def Method2(self, _: UserDefinedMessage2) -> Edition:  # noqa: N802
         """Which edition of the application answers."""
-        return Edition(greeting=os.environ.get("EDITION", "1"))
+        return Edition(greeting=EDITION)
 
     def Streaming(self, message: UserDefinedMessage) -> Iterator[UserDefinedResponse]:  # noqa: N802
         """`num` for one."""
