@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from eagleray.api.model import Model
 from eagleray.api.units import format_bytes
-from eagleray.domain.facts.ports import FETCH
+from eagleray.domain.facts.ports import PROGRESS
 
 MODEL_DIR = "/model"
 """Where each of several models is in a folder of its name."""
@@ -62,7 +62,7 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     places = [urlsplit(uri) for uri in model.uris]
     in_place = {urlsplit(uri).netloc for uri, sha256 in model.pins if uri.startswith("pvc://") and not sha256}
     command = ["python", "-m", "eagleray_serving.fetch", *_wanted(model)]
-    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(FETCH)]
+    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(PROGRESS)]
     for number, claim in enumerate(dict.fromkeys(place.netloc for place in places if place.scheme == "pvc")):
         volume = f"{_CLAIM_VOLUME}-{number}" if number else _CLAIM_VOLUME
         volumes.append(_claim(volume, claim))

@@ -27,7 +27,7 @@ from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
 from eagleray.peers.fence import Fence
 from eagleray.peers.peers import Peers
-from eagleray.runtime.garbage import collect_everything, give_back, set_aside
+from eagleray.runtime.garbage import by_the_clock, tidy
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
@@ -76,11 +76,10 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
     queue = WorkQueue(metrics=metrics)
     with ExitStack() as servers:
         _serve(servers, settings, health, metrics)
-        servers.enter_context(set_aside())
+        servers.enter_context(by_the_clock())
         beside = [
             asyncio.create_task(_beat(queue, health, metrics), name="heartbeat"),
-            asyncio.create_task(collect_everything(), name="garbage"),
-            asyncio.create_task(give_back(), name="give-back"),
+            asyncio.create_task(tidy(), name="garbage"),
         ]
         agent = f"eagleray-operator/{version}"
         try:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from eagleray_serving.fetch.progress import say
 
-PATH = "/download"
+PATH = "/progress"
 _WINDOW_SECONDS = 30.0
 _SAMPLE_SECONDS = 1.0
 # One that connects and says nothing keeps others waiting no longer than this.
