@@ -56,9 +56,7 @@ def near() -> Any:
     server.close()
 
 
-@pytest.mark.parametrize(
-    "url", ["http://{}/", "http://localhost:{}/", "http://judge.shop:{}/"]
-)
+@pytest.mark.parametrize("url", ["http://{}/", "http://localhost:{}/", "http://judge.shop:{}/"])
 async def test_no_name_leads_to_the_operator_itself(
     near: HttpServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

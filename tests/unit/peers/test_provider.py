@@ -19,7 +19,6 @@ from eagleray.peers.peers import Peers
 from fakes.hostile import Hostile
 from unit.peers.asking import OnLoopback
 
-
 PROMQL = "sum(up)"
 ABOUT = (("name", "churn"), ("candidate", "churn-default-2"))
 
