@@ -4,8 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.domain.facts.serve import ServeState
@@ -59,7 +59,7 @@ class Answers:
         heads: what heads said.
         nodes: what the GCS of heads said of their nodes.
         use: what the agents of workers said.
-        downloads: how far the downloads of models are.
+        progress: how far what takes long in workers is.
         routers: what router Pods said.
         held: requests that wait at router Pods, by revision.
     """
@@ -67,6 +67,6 @@ class Answers:
     heads: Mapping[str, HeadAnswer] = field(default_factory=dict)
     nodes: Mapping[str, tuple[NodeState, ...]] = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
-    downloads: Mapping[str, Download] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)
     routers: Mapping[str, RouterAnswer] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

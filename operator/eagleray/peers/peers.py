@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.download import Download
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
@@ -12,15 +12,16 @@ from eagleray.domain.facts.serve import ServeState
 from eagleray.peers import (
     comparisons,
     credentials,
-    downloads,
     held,
     node_metrics,
     probe,
+    progress,
     provider,
     raylet,
     router_stats,
 )
 from eagleray.peers.channels import Channels
+from eagleray.peers.fence import Fence
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
 from eagleray.peers.places import Ports, RayHead
@@ -66,8 +67,8 @@ class PeerClient(Protocol):
         """Read what the replicas in a worker Pod use and do."""
         ...
 
-    async def download(self, owner: Hashable, ip: str) -> Download:
-        """Read how far the download in a Pod is."""
+    async def progress(self, owner: Hashable, ip: str) -> Progress:
+        """Read how far what takes long in a Pod is."""
         ...
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
@@ -112,11 +113,12 @@ class Peers:
 
     Args:
         ports: where they listen.
+        fence: what users may not have asked.
     """
 
-    def __init__(self, ports: Ports | None = None) -> None:
+    def __init__(self, ports: Ports | None = None, fence: Fence | None = None) -> None:
         self._ports = ports or Ports()
-        self._http = Http()
+        self._http = Http(fence)
         self._channels = Channels()
         self._serve = Serve(self._http, self._ports.dashboard)
         self._gcs = Gcs(self._channels, self._ports.gcs)
@@ -153,9 +155,9 @@ class Peers:
         """Read what the replicas in a worker Pod use and do."""
         return await node_metrics.node_use(self._http, owner, ip, self._ports.metrics)
 
-    async def download(self, owner: Hashable, ip: str) -> Download:
-        """Read how far the download in a Pod is."""
-        return await downloads.download(self._http, owner, ip, self._ports.fetch)
+    async def progress(self, owner: Hashable, ip: str) -> Progress:
+        """Read how far what takes long in a Pod is."""
+        return await progress.progress(self._http, owner, ip, self._ports.progress)
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
         """Read a router Pod's statistics."""

@@ -28,7 +28,7 @@ MOST_BINS: Final = 4096
 # for minutes, and the comparer sees by itself who answers.
 _FILTER: Final = (
     r"^(cluster\.[^.]+\.(version_text|membership_healthy|upstream_rq_(active|retry)"
-    r"|external\.upstream_rq_(completed|5xx|504|time))"
+    r"|external\.upstream_rq_(completed|5xx|504|time)|grpc\.(2|4|8|13|14|15))"
     r"|http\.(ingress|ops)\..+\.version_text|http\.ingress\.downstream_rq_active"
     r"|(cluster_manager|listener_manager)\..ds\.version_text)$"
 )
@@ -46,6 +46,9 @@ _COUNTS: Final = {
     "external.upstream_rq_completed": "requests",
     "external.upstream_rq_5xx": "errors",
     "external.upstream_rq_504": "timeouts",
+    # Of calls that replicas answer themselves: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE,
+    # DATA_LOSS.
+    **{f"grpc.{status}": "failed_calls" for status in (2, 4, 8, 13, 14, 15)},
 }
 _VERSION: Final = "version_text"
 _TIME: Final = "external.upstream_rq_time"
@@ -126,6 +129,8 @@ class _Figures:
     def stats(self) -> RevisionStats:
         counts = {**self.counts}
         total = self.answers + counts.pop("timeouts", 0)
+        # A call that no replica answered is among both.
+        counts["errors"] = max(counts.get("errors", 0), counts.pop("failed_calls", 0))
         below = zip(map(float, LATENCY_EDGES_MS), accumulate(self.between_edges), strict=False)
         return RevisionStats(
             self.config_version,

@@ -9,8 +9,9 @@ from eagleray.router.xds import extension
 MAX_HEADERS_KB = 60
 MAX_HEADERS = 100
 WEBSOCKET = "websocket"
-# What says who asked, and by what URL, before the router did; RFC 7239 and what proxies really send.
-FORWARDED = "(?i)(x-forwarded-.*|forwarded|x-real-ip)"
+# What says who asked, and by what URL, before the router did; RFC 7239, what proxies really send, and names that
+# servers of the kind of WSGI take for these.
+FORWARDED = "(?i)(x[-_]forwarded[-_].*|forwarded|x[-_]real[-_]ip)"
 # Who the client is, which the router alone says: nothing that a client wrote there is matched, logged or sent on.
 CLIENT = "(?i)x[-_]eagleray[-_]client"
 # A connection whose other end vanished without a word is let go of after some two minutes of silence.

@@ -199,6 +199,11 @@ def test_without_a_warm_up_the_cheapest_request_is_tried(template: dict[str, Any
     assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), (Door("10.0.0.2"),), 30000)
 
 
+def test_replicas_of_a_grpc_service_are_tried_by_http_and_not_through_routers() -> None:
+    tried = trial(revision(app={"importPath": "a:b", "grpcServicers": ["a:c"]}), ["10.0.0.1"], [Door("10.0.0.2")])
+    assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), (), 30000)
+
+
 @pytest.mark.parametrize(("timeout", "seconds"), [(None, REQUEST_SECONDS), ("24h", REQUEST_SECONDS), ("2s", 2.0)])
 def test_a_request_of_a_warm_up_never_waits_as_long_as_users_may(timeout: str | None, seconds: float) -> None:
     model = {"framework": "sklearn", "uri": "pvc://models/churn"}

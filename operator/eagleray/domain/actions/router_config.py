@@ -62,6 +62,7 @@ class RouterTarget:
         hold: how requests to it wait while it starts, or None where they do not.
         fallback: the revision of the same version that is asked for its share while none of its own replicas answers
             its health check; "" for none.
+        calls: whether its replicas answer gRPC calls by HTTP/2 there, and nothing else.
     """
 
     revision: str
@@ -71,6 +72,7 @@ class RouterTarget:
     retry_in_flight: bool = False
     hold: Hold | None = None
     fallback: str = ""
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from eagleray.domain.actions.router_config import (
     Share,
 )
 from eagleray.domain.facts.pods import Pod, Role
-from eagleray.domain.facts.ports import replica_ports
+from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.shares import apportion
 from eagleray.domain.revision.revision_view import RevisionView
@@ -197,7 +197,8 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
         revision=revision.name,
         version=revision.version,
         addresses=tuple(sorted(addresses)),
-        ports=replica_ports(revision.most_per_pod),
+        ports=replica_ports(revision.most_per_pod, CALLS_FIRST if revision.calls else REPLICA_FIRST),
+        calls=revision.calls,
         retry_in_flight=revision.template.model is not None,
     )
 
