@@ -133,7 +133,7 @@ class Executor:
         except InvalidRouterConfigError as e:
             raise InvalidError(str(e)) from e
         image = look.tools.settings.router_image
-        context = RouterContext(action.config, files, image, look.owner, look.pod_settings)
+        context = RouterContext(action.config, files, image, look.owner, look.pod_settings, action.pod_template)
         for child in ROUTER_CHILDREN:
             await self._children.ensure(child.build(context))
         for pod in look.world.routers:

@@ -230,7 +230,9 @@ class Operator:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            installation=Installation(s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent),
+            installation=Installation(
+                s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent, s.pods
+            ),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
             instance=s.pod_name,

@@ -9,6 +9,8 @@ from eagleray.api.template import VersionTemplate
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.groups import groups_of
+from eagleray.domain.goals.mounts import check_mounts
+from eagleray.domain.goals.pod_defaults import PodDefaults
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
@@ -27,6 +29,7 @@ class Installation:
         require_sha256: whether every model that is fetched must be named by its checksum.
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         logged_percent: share of the requests that were answered well that routers log.
+        pods: what holds for every Pod.
     """
 
     images: Mapping[str, str]
@@ -34,6 +37,7 @@ class Installation:
     require_sha256: bool = False
     max_model_bytes: int = MAX_MODEL_BYTES
     logged_percent: float = 100.0
+    pods: PodDefaults = field(default_factory=PodDefaults)
 
     def check(self, template: VersionTemplate) -> None:
         """Refuse what this installation does not serve.
@@ -45,6 +49,7 @@ class Installation:
         self.fleet.check(group.placement for group in groups)
         for group in groups:
             group.check()
+        check_mounts(template)
         model = template.model
         if self.require_sha256 and model and not all(sha256 or _PINNED.match(uri) for uri, sha256 in model.pins):
             raise InvalidSpecError(
