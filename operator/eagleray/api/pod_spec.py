@@ -117,8 +117,8 @@ OF_RAY = Ours(
 )
 # Envoy's bounds are reckoned from the memory that its container has.
 OF_ROUTER = Ours(
-    frozenset({"envoy", "comparer", "holder"}),
-    re.compile(r"config"),
+    frozenset({"envoy", "comparer", "holder", "credentials", "first-credentials"}),
+    re.compile(r"config|made|keys|certificate|client-ca"),
     ("/etc/eagleray/",),
     frozenset({"cpu", "ephemeral-storage"}),
 )

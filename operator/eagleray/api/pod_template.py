@@ -17,7 +17,7 @@ from eagleray.api.pod_spec import (
     VOLUME_SOURCES,
     Ours,
 )
-from eagleray.api.restricted import unrestricted
+from eagleray.api.restricted import APPARMOR, unrestricted
 
 RESERVED_PREFIX = "eagleray.dev/"
 RESERVED_LABELS = frozenset({"app.kubernetes.io/managed-by"})
@@ -28,6 +28,8 @@ def _check_keys(texts: dict[str, str]) -> dict[str, str]:
     for name in texts:
         if name.startswith(RESERVED_PREFIX) or name in RESERVED_LABELS:
             raise ValueError(f"the operator finds its Pods by {name}; leave it out")
+        if name.startswith(APPARMOR):
+            raise ValueError(f"{name} chooses a profile; write securityContext.appArmorProfile in place of it")
     return texts
 
 

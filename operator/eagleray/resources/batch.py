@@ -26,7 +26,7 @@ from eagleray.resources.pod import (
 from eagleray.resources.pod_template import with_ray_templates
 from eagleray.resources.shared_memory import more_memory
 from eagleray.resources.sizes import BATCH_OVERHEAD, pod_resources
-from eagleray.resources.storage import ModelStorage, model_storage
+from eagleray.resources.storage import ModelStorage, literal, model_storage
 from eagleray.resources.volumes import own_volumes
 from eagleray.resources.worker import fetch_container
 
@@ -137,7 +137,7 @@ def _pod(revision: Revision, batch: Batch, settings: PodSettings) -> dict[str, A
         "initContainers": [fetch_container(revision, group, settings, storage)],
         "containers": [_container(revision, group, batch, settings, storage)],
         "volumes": [
-            *scratch_volumes(revision),
+            *scratch_volumes(settings, revision),
             *storage.volumes,
             *volumes,
             *own_volumes(revision, settings.defaults).volumes,
@@ -158,7 +158,7 @@ def _container(
         BATCH_CONTAINER,
         settings,
         command=["python", "-m", "eagleray_serving.batch"],
-        args=[_literal(arg) for arg in _args(revision, group, batch)],
+        args=[literal(arg) for arg in _args(revision, group, batch)],
         **env_from(revision, secrets),
         env=batch_env(revision, group, settings.defaults),
         resources=pod_resources(group, more_memory(revision), BATCH_OVERHEAD),
@@ -178,11 +178,6 @@ def _args(revision: Revision, group: WorkerGroup, batch: Batch) -> Iterable[str]
     yield from ("--parallelism", str(group.replicas_per_pod), "--cpus", str(size.cpus), "--pvc-root", _CLAIMS)
     yield from (("--gpus", str(float(size.gpus))) if size.gpus else ())
     yield from batch.options
-
-
-def _literal(arg: str) -> str:
-    """An argument in which Kubernetes finds no variable to put in."""
-    return arg.replace("$(", "$$(")
 
 
 def _claims(batch: Batch) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, health_seconds
-from eagleray.domain.facts.ports import REPLICA_FIRST, replica_ports
+from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.domain.goals.references import references_of
@@ -82,6 +82,8 @@ def worker_env(
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
+        # What a constructor writes there is told: docs/adr/0028-a-constructor-says-that-it-lives.md.
+        "EAGLERAY_PROGRESS_FILE": f"{TMP}/progress",
         # Whoever asks a replica is a router, which says by X-Forwarded-* who asked it, and whether by https.
         "FORWARDED_ALLOW_IPS": "*",
         # A worker whose head is gone waits, and serves, for all of it.
@@ -182,7 +184,7 @@ def _fixed(revision: Revision) -> list[dict[str, Any]]:
         *_literals({"RAY_AUTH_MODE": "token"}),
         _token(revision),
         *_literals(_LISTENING),
-        *_literals(_port_range(revision)),
+        *_literals(_port_ranges(revision)),
     ]
 
 
@@ -192,10 +194,11 @@ def _place() -> list[dict[str, Any]]:
     return [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in paths.items()]
 
 
-def _port_range(revision: Revision) -> dict[str, str]:
-    """Ray leaves the upper end of the range out; the head hands the ports out, the workers bind them."""
-    end = REPLICA_FIRST + len(replica_ports(revision.most_per_pod))
+def _port_ranges(revision: Revision) -> dict[str, str]:
+    """Ray leaves the upper end of a range out; the head hands the ports out, the workers bind them."""
+    many = len(replica_ports(revision.most_per_pod))
     return {
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(REPLICA_FIRST),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(end),
+        f"RAY_SERVE_DIRECT_INGRESS_{end}_{kind}_PORT": str(port)
+        for kind, first in (("HTTP", REPLICA_FIRST), ("GRPC", CALLS_FIRST))
+        for end, port in (("MIN", first), ("MAX", first + many))
     }

@@ -24,10 +24,11 @@ from eagleray.resources.pod import (
     scratch_volumes,
 )
 from eagleray.resources.pod_template import with_ray_templates
+from eagleray.resources.sizes import DISK, POD_DISK
 from eagleray.resources.volumes import head_volumes
 
 # Measured: 0.8 GiB at rest with one application, 1.2 GiB at most while it starts; below 1.5 GiB Serve's API hangs.
-_RESOURCES = {"requests": {"cpu": "250m", "memory": HEAD_MEMORY}, "limits": {"memory": "2Gi"}}
+_RESOURCES = {"requests": {"cpu": "250m", "memory": HEAD_MEMORY, DISK: POD_DISK}, "limits": {"memory": "2Gi"}}
 _HEALTH = "/api/gcs_healthz"
 # The head ends soon: its workers go on serving without it.
 _GRACE_SECONDS = 15
@@ -56,7 +57,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         "subdomain": service_name(revision.name),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [_ray(revision, pod)],
-        "volumes": [*scratch_volumes(), *head_volumes(revision, pod.defaults).volumes],
+        "volumes": [*scratch_volumes(pod), *head_volumes(revision, pod.defaults).volumes],
         **_node_selector(revision),
         **_affinity(revision, pod),
         **priority_class(revision.template.placement),

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 from eagleray.api.placement import Placement
+from eagleray.api.units import format_bytes
 from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts.ports import RAYLET
 from eagleray.domain.goals.fleet import Fleet
@@ -192,14 +193,15 @@ def runtime_class(revision: Revision) -> dict[str, str]:
     return {"runtimeClassName": name} if name else {}
 
 
-def scratch_volumes(revision: Revision | None = None) -> list[dict[str, Any]]:
+def scratch_volumes(settings: PodSettings, revision: Revision | None = None) -> list[dict[str, Any]]:
     """The writable volumes of a Ray Pod: its temporary folder, and memory for the object store and others.
 
     Args:
+        settings: the operator's; what an application downloads by itself lands in the temporary folder.
         revision: the revision whose replicas run there; None for a Pod without any.
     """
     return [
-        {"name": "tmp", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": format_bytes(settings.max_model_bytes)}},
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared_memory(revision)}},
     ]
 

@@ -73,7 +73,7 @@ def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, An
         "terminationGracePeriodSeconds": drain_seconds(pod.request_timeout) + _END_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],
         "volumes": [
-            *scratch_volumes(revision),
+            *scratch_volumes(pod, revision),
             *(storage.volumes if storage else ()),
             *own_volumes(revision, pod.defaults).volumes,
         ],

@@ -5,6 +5,8 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.router.xds import ANYWHERE, extension, json_reply, typed
 
+BUFFER = "buffer"
+"""Name of the filter."""
 MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 
 
@@ -54,7 +56,7 @@ def count_without_length(config: RouterConfig) -> dict[str, Any]:
         max_request_bytes=most_without_length(config),
     )
     return extension(
-        "buffer",
+        BUFFER,
         "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
         extension_config=buffer,
         xds_matcher={"matcher_list": {"matchers": [{"predicate": predicate, "on_match": {"action": skip}}]}},

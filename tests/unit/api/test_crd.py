@@ -46,7 +46,7 @@ WORKING = {
     "revisionHistoryLimit",
 }
 LATER = {
-    *("head.storage", "router.replicas", "router.tls", "versions[].requestTimeout"),
+    *("head.storage", "router.replicas", "versions[].requestTimeout"),
 }
 
 

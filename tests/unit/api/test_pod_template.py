@@ -9,7 +9,7 @@ from kubernetes.aio.client.models import V1Container, V1PodSpec, V1Volume
 from pydantic import ValidationError
 
 from eagleray.api.crd.manifest import root_schema
-from eagleray.api.pod_spec import MERGE_KEYS, MERGED, OF_OUR_CONTAINERS, REFUSED, VOLUME_SOURCES
+from eagleray.api.pod_spec import MERGE_KEYS, MERGED, OF_OUR_CONTAINERS, OF_ROUTER, REFUSED, VOLUME_SOURCES
 from eagleray.api.pod_template import PodTemplate, RouterPodTemplate, check_mount, check_volume
 from eagleray.api.restricted import UNRESTRICTED
 from eagleray.api.spec import explain
@@ -67,7 +67,9 @@ UNRESTRICTED_VALUES: dict[str, Any] = {
     "procMount": "Unmasked",
     "runAsNonRoot": False,
     "runAsUser": 0,
+    "seLinuxOptions": {"type": "spc_t"},
     "seccompProfile": {"type": "Unconfined"},
+    "sysctls": [{"name": "kernel.msgmax", "value": "1"}],
 }
 
 
@@ -88,6 +90,7 @@ def test_what_restricted_takes_is_taken() -> None:
         "runAsUser": 1000660000,
         "allowPrivilegeEscalation": False,
         "privileged": False,
+        "seLinuxOptions": {"level": "s0:c123,c456"},
     }
     PodTemplate.model_validate({"spec": {"containers": [{"name": "log", "image": "a", "securityContext": context}]}})
     PodTemplate.model_validate({"spec": {"nodeSelector": {"hostPath": "yes", "privileged": "true"}}})
@@ -101,7 +104,7 @@ def test_our_containers_stay_as_they_are(name: str, ours: str, kind: str) -> Non
     assert f"container {ours}: {name} is the operator's" in refusal({kind: [{"name": ours, name: []}]})
 
 
-@pytest.mark.parametrize("ours", ["envoy", "comparer", "holder"])
+@pytest.mark.parametrize("ours", sorted(OF_ROUTER.containers))
 def test_a_routers_containers_take_a_limit_of_cpu_and_no_other_memory(ours: str) -> None:
     limits = {"name": ours, "resources": {"limits": {"cpu": "1"}}}
     RouterPodTemplate.model_validate({"spec": {"containers": [limits]}})
@@ -149,6 +152,13 @@ def test_refused(spec: dict[str, Any], words: str) -> None:
 def test_labels_by_which_pods_are_found_are_ours(kind: str, key: str) -> None:
     with pytest.raises(ValidationError, match="the operator finds its Pods by"):
         PodTemplate.model_validate({"metadata": {kind: {key: "x"}}})
+
+
+def test_a_profile_of_apparmor_is_chosen_by_its_field() -> None:
+    with pytest.raises(ValidationError, match=r"write securityContext\.appArmorProfile in place of it"):
+        PodTemplate.model_validate(
+            {"metadata": {"annotations": {"container.apparmor.security.beta.kubernetes.io/ray": "unconfined"}}}
+        )
 
 
 def test_volumes_are_those_that_restricted_pods_may_have() -> None:

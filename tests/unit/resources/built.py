@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from eagleray.domain.actions.access import Access, Mounted, Tls
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.batch import Batch, build_batch_job
@@ -55,7 +56,8 @@ def batch_pod(revision: Revision, settings: PodSettings | None = None) -> Manife
 
 def router_pod(config: RouterConfig, settings: PodSettings | None = None, template: Any = None) -> Manifest:
     """A router's Pod."""
-    context = RouterContext(config, rendered(config), "router:1", OWNER, settings or PodSettings(), template)
+    settings = settings or PodSettings()
+    context = RouterContext(config, rendered(config), "router:1", OWNER, settings, pod_template=template)
     (found,) = (child.build(context) for child in ROUTER_CHILDREN if child.kind == "Deployment")
     pod: Manifest = found["spec"]["template"]
     return pod
@@ -72,7 +74,8 @@ def ray_pods(make_revision: MakeRevision, **more: Any) -> Iterator[tuple[str, Ma
 def router_pods(**more: Any) -> Iterator[tuple[str, Manifest]]:
     """Routers with everything beside Envoy, and without."""
     yield "router", router_pod(RouterConfig("churn", "shop"), **more)
-    yield "full router", router_pod(RouterConfig("churn", "shop", compares=True, holds=True), **more)
+    access = Access(Mounted("Secret", "keys"), Tls(Mounted("Secret", "tls"), client_ca=Mounted("ConfigMap", "ca")))
+    yield "full router", router_pod(RouterConfig("churn", "shop", compares=True, holds=True, access=access), **more)
 
 
 def all_containers(pod: Manifest) -> list[Manifest]:

@@ -102,7 +102,7 @@ def test_a_head_has_what_spec_says_over_what_it_needs(
     asked: dict[str, Any], requests: dict[str, str], limits: dict[str, str], make_revision: MakeRevision
 ) -> None:
     resources = container(head_pod(make_revision(head={"resources": asked})), "ray")["resources"]
-    assert resources == {"requests": requests, "limits": limits}
+    assert resources == {"requests": {**requests, "ephemeral-storage": "1Gi"}, "limits": limits}
 
 
 def test_shared_memory_is_on_top_of_the_replicas(make_revision: MakeRevision) -> None:

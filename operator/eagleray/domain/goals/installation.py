@@ -11,6 +11,7 @@ from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.groups import groups_of
 from eagleray.domain.goals.mounts import check_mounts
 from eagleray.domain.goals.pod_defaults import PodDefaults
+from eagleray.domain.goals.servers import Servers
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
@@ -29,6 +30,7 @@ class Installation:
         require_sha256: whether every model that is fetched must be named by its checksum.
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         logged_percent: share of the requests that were answered well that routers log.
+        servers: those that know figures, as far as they may be asked.
         pods: what holds for every Pod.
     """
 
@@ -37,6 +39,7 @@ class Installation:
     require_sha256: bool = False
     max_model_bytes: int = MAX_MODEL_BYTES
     logged_percent: float = 100.0
+    servers: Servers = field(default_factory=Servers)
     pods: PodDefaults = field(default_factory=PodDefaults)
 
     def check(self, template: VersionTemplate) -> None:
