@@ -36,6 +36,9 @@ _LISTENING: Mapping[str, str] = {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1", "RAY_SE
 _COMMON: Mapping[str, str] = {
     "HOME": TMP,
     "TMPDIR": TMP,
+    # What a constructor writes there is told: docs/adr/0028-a-constructor-says-that-it-lives.md. On the head as well,
+    # where Serve imports applications.
+    "EAGLERAY_PROGRESS_FILE": f"{TMP}/progress",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
@@ -82,8 +85,6 @@ def worker_env(
     """
     own = {
         "RAY_NODE_TYPE_NAME": "worker",
-        # What a constructor writes there is told: docs/adr/0028-a-constructor-says-that-it-lives.md.
-        "EAGLERAY_PROGRESS_FILE": f"{TMP}/progress",
         # Whoever asks a replica is a router, which says by X-Forwarded-* who asked it, and whether by https.
         "FORWARDED_ALLOW_IPS": "*",
         # A worker whose head is gone waits, and serves, for all of it.

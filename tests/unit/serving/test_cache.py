@@ -5,12 +5,16 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from eagleray_serving.fetch import cache, checksum
 from eagleray_serving.fetch.errors import FetchError, Reason
 from unit.serving.fetch_rig import CONTENT, SHA, Run, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def test_what_is_odd_there_is_downloaded_again(run: Run, site: Site, volume: Pat
     found = volume / cache.FOLDER / SHA
     found.parent.mkdir()
     (volume / "elsewhere").write_bytes(CONTENT)
-    made = {
+    made: dict[str, Callable[[], object]] = {
         "a link": lambda: found.symlink_to(volume / "elsewhere"),
         "a pipe": lambda: os.mkfifo(found),
         "too much": lambda: found.write_bytes(CONTENT * 2),

@@ -65,7 +65,7 @@ def test_what_is_changed_while_it_is_copied_is_never_loaded_as_something_else(
         (folder / changed).write_bytes(b"changed")
         return read(file, count)
 
-    monkeypatch.setattr(copying.os, "read", change_first)
+    monkeypatch.setattr(os, "read", change_first)
     assert run("pvc://models/churn", "--sha256", right) == 1
     assert run.reason == Reason.CHECKSUM_MISMATCH
 
@@ -125,7 +125,7 @@ def test_what_grows_while_it_is_copied_has_the_same_bound(
             model.write(CONTENT)
         return read(file, count)
 
-    monkeypatch.setattr(copying.os, "read", grow_first)
+    monkeypatch.setattr(os, "read", grow_first)
     assert run("pvc://models/churn/model.joblib", "--sha256", SHA, "--max-bytes", str(len(CONTENT))) == 1
     assert "allows no more" in run.message
 
@@ -140,7 +140,7 @@ def test_a_full_disk_is_said(run: Run, folder: Path, monkeypatch: pytest.MonkeyP
     def full(_file: int, _chunk: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(copying.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     assert run("pvc://models/churn", "--sha256", checksum.of(folder)) == 1
     assert f"pvc://models/churn: no space left for the model on {run.to}" in run.message
 
@@ -172,7 +172,7 @@ def test_where_the_filesystem_can_blocks_are_shared_and_what_is_shared_is_hashed
         raise AssertionError("nothing is left to write")
 
     monkeypatch.setattr(fcntl, "ioctl", clone)
-    monkeypatch.setattr(copying.os, "write", never)
+    monkeypatch.setattr(os, "write", never)
     place = Place(folder, folder / "model.joblib", "x")
     Copy(place, tmp_path / "copy", 10**6, Downloads()).checked(SHA)
     assert shared == [len(CONTENT)]

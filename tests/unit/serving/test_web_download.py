@@ -3,7 +3,7 @@
 import hashlib
 import io
 import urllib.request
-from email.message import Message
+from http.client import HTTPMessage
 
 import pytest
 
@@ -167,7 +167,7 @@ def test_a_redirect_never_leads_away_from_tls(before: str, after: str, *, follow
     request = request_for(before, {}, "Basic eDp5")
 
     def redirect() -> urllib.request.Request | None:
-        return over_http._Redirects().redirect_request(request, io.BytesIO(), 302, "Found", Message(), after)
+        return over_http._Redirects().redirect_request(request, io.BytesIO(), 302, "Found", HTTPMessage(), after)
 
     if not followed:
         with pytest.raises(RedirectError, match="which is not followed"):

@@ -5,7 +5,6 @@ import urllib.error
 import urllib.request
 from abc import abstractmethod
 from collections.abc import Mapping
-from email.message import Message
 from typing import IO, ClassVar
 from urllib.parse import urlsplit
 
@@ -81,7 +80,13 @@ def open_url(request: urllib.request.Request) -> http.client.HTTPResponse:
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(  # noqa: PLR0913, PLR0917 - urllib's own
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         before, after = urlsplit(req.full_url), urlsplit(newurl)
         if after.scheme not in {"https", before.scheme}:
