@@ -59,7 +59,7 @@ lint: venv ## ruff: rules and format
 	@$(BIN)/ruff format --check $(CODE) examples
 
 types: venv ## mypy, strict
-	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare model_images/router/eagleray_hold \
+	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare model_images/router/eagleray_credentials model_images/router/eagleray_hold \
 	  model_images/router/eagleray_sidecar tests
 
 imports: venv ## the layers of the design

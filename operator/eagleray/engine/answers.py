@@ -34,11 +34,13 @@ class RouterAnswer:
         stats: its statistics; None where it gave no usable answer.
         error: why it did not.
         comparisons: what its comparer found.
+        credentials: what is wrong with what it mounts.
     """
 
     stats: RouterStats | None = None
     error: str = ""
     comparisons: tuple[Comparison, ...] = ()
+    credentials: tuple[str, ...] = ()
 
     def decisive(self) -> Hashable:
         """What of it can change a decision where nobody decides by load."""
@@ -46,7 +48,7 @@ class RouterAnswer:
             return None
         revisions = sorted(self.stats.revisions.items())
         counted = tuple((name, s.config_version, s.healthy_endpoints, s.active > 0) for name, s in revisions)
-        return self.stats.config_version, counted, self.comparisons
+        return self.stats.config_version, counted, self.comparisons, self.credentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from eagleray.peers.places import RayHead
 from eagleray.resources.names import router_name, service_name
 from eagleray.resources.revision import read_revision
 from eagleray.resources.router import COMPARER, HOLDER
+from eagleray.resources.router_credentials import CREDENTIALS
 from eagleray.resources.secret import auth_token
 
 _NOT_ASKED = RouterAnswer()
@@ -164,6 +165,8 @@ class Observer:
             comparisons=answer.comparisons,
             held=answers.held.get(pod.uid, {}),
             uid=pod.uid,
+            credentials=answer.credentials,
+            guarded=CREDENTIALS in _containers(manifest),
             notice=pod.notice if self.nodes.closed((manifest.get("spec") or {}).get("nodeName", "")) else "",
         )
 
@@ -209,5 +212,11 @@ def telling(pods: Iterable[Pod], serve: Iterable[ServeState]) -> tuple[tuple[str
 
 
 def _router_subject(manifest: Manifest, pod: Pod) -> RouterSubject:
-    containers = {container["name"] for container in manifest["spec"]["containers"]}
-    return RouterSubject(pod.uid, pod.ip, compares=COMPARER in containers, holds=HOLDER in containers)
+    found = _containers(manifest)
+    return RouterSubject(
+        pod.uid, pod.ip, compares=COMPARER in found, holds=HOLDER in found, guarded=CREDENTIALS in found
+    )
+
+
+def _containers(manifest: Manifest) -> set[str]:
+    return {container["name"] for container in manifest["spec"]["containers"]}

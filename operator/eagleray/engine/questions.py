@@ -53,12 +53,14 @@ class RouterSubject:
         ip: its address.
         compares: whether it has a comparer.
         holds: whether it has a holder.
+        guarded: whether it mounts what belongs to others, and has a door of the operator's own.
     """
 
     uid: str
     ip: str
     compares: bool
     holds: bool
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +225,22 @@ async def _ask_router(asker: Asker, router: RouterSubject) -> RouterAnswer:
         stats = await asker.peers.router_stats(asker.key, router.ip)
     except PeerError as e:
         return RouterAnswer(error=str(e))
-    if not router.compares:
-        return RouterAnswer(stats)
+    return RouterAnswer(
+        stats,
+        comparisons=await _beside(asker, router.ip, asker.peers.comparisons) if router.compares else (),
+        credentials=await _beside(asker, router.ip, asker.peers.credentials) if router.guarded else (),
+    )
+
+
+async def _beside(
+    asker: Asker, ip: str, ask: Callable[[Hashable, str], Awaitable[tuple[Told, ...]]]
+) -> tuple[Told, ...]:
+    """What a program beside Envoy says; one that is silent is no fault of the router."""
     try:
-        return RouterAnswer(stats, comparisons=await asker.peers.comparisons(asker.key, router.ip))
-    except PeerError as e:  # one that is silent is no fault of the router
-        log.info("No comparison", ip=router.ip, error=str(e))
-        return RouterAnswer(stats)
+        return await ask(asker.key, ip)
+    except PeerError as e:
+        log.info("No word of a program beside Envoy", ip=ip, error=str(e))
+        return ()
 
 
 async def _listen(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Mapping[str, int]]:

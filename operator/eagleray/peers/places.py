@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS, PROGRESS, RAYLET
-from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT
+from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT, WARMUP_PORT
 from eagleray.resources.pod import METRICS_PORT
 
 
@@ -32,6 +32,7 @@ class Ports:
         progress: what tells how far it is.
         ops: a router's own.
         http: a router's, for requests of users.
+        warmup: a router's, for the operator's own where users must say who they are.
     """
 
     dashboard: int = HEAD_DASHBOARD
@@ -41,3 +42,4 @@ class Ports:
     progress: int = PROGRESS
     ops: int = OPS_PORT
     http: int = HTTP_PORT
+    warmup: int = WARMUP_PORT

@@ -17,6 +17,7 @@ from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.failover import BETWEEN
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
+from eagleray.router.made import CREDENTIALS_CLUSTER
 from eagleray.router.routes import STATS_PATH
 
 SECONDS: Final = 2.0
@@ -33,7 +34,10 @@ _FILTER: Final = (
 )
 # `detailed` gives every bin that is not empty: the other forms have no number of answers, no sum, and all empty bins.
 _QUERY: Final = {"format": "json", "histogram_buckets": "detailed", "filter": _FILTER}
-_OWN_CLUSTERS: Final = {ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER}
+_OWN_CLUSTERS: Final = {
+    *(ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER),
+    CREDENTIALS_CLUSTER,
+}
 _CLUSTER: Final = re.compile(r"cluster\.([^.]+)\.(.+)")
 _COUNTS: Final = {
     "membership_healthy": "healthy_endpoints",

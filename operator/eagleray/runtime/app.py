@@ -25,6 +25,7 @@ from eagleray.kube.lease import Lease
 from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
+from eagleray.peers.fence import Fence
 from eagleray.peers.peers import Peers
 from eagleray.runtime.garbage import by_the_clock, tidy
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
@@ -218,7 +219,7 @@ class Operator:
             store=self._store,
             settings=await self._engine_settings(),
             nodes=self._nodes,
-            peers=Peers(),
+            peers=Peers(fence=Fence(self._settings.allowed_servers, self._client.address)),
             now=lambda: datetime.now(UTC),
             pace=Throttle().pace,
             add=self._queue.add,
@@ -229,7 +230,9 @@ class Operator:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            installation=Installation(s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent),
+            installation=Installation(
+                s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent, s.allowed_servers
+            ),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
             instance=s.pod_name,

@@ -3,6 +3,7 @@
 Pods may do this at the same time: each downloads under a name of its own, and whoever is first gives it the kept name.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -20,39 +21,38 @@ _PART = ".part-"
 _ABANDONED_SECONDS = 24 * 3600.0
 
 
-def kept(volume: Path, sha256: str, shown: str, download: Callable[[Path], None]) -> Path:
-    """The file or folder with a checksum: as it was kept, or downloaded now and kept.
+def bring(volume: Path, sha256: str, download: Callable[[Path], None], copy: Callable[[Path, str], None]) -> None:
+    """Copy what has a checksum out of the cache: as it was kept, or downloaded now and kept.
+
+    Other Pods write there too: what counts is the copy, which is compared with the checksum.
 
     Args:
         volume: Where the volume is mounted.
         sha256: The checksum, see ``checksum``.
-        shown: The URI, for messages.
         download: Brings it to a path.
+        copy: Copies and compares what is at a path, which it is told how to call in messages.
 
     Raises:
-        FetchError: As `download`; or what it brought has another checksum, and is not kept.
+        FetchError: As `download` and `copy`; what was downloaded has another checksum, and is not kept.
     """
     folder = volume / FOLDER
     folder.mkdir(exist_ok=True)
     _forget_abandoned(folder)
-    name = checksum.check_form(sha256)
-    found = folder / name
-    if found.exists() and _is_whole(found, name):
-        say(f"{shown} is in the cache")
-        return found
+    found = folder / checksum.check_form(sha256)
+    if os.path.lexists(found) and _is_copied(found, copy):
+        return
     part = folder / f"{_PART}{uuid.uuid4().hex}"
     try:
         download(part)
-        checksum.check(part, name, shown)
+        copy(part, "what was downloaded")
         _keep(part, found)
     finally:
         remove(part)
-    return found
 
 
-def _is_whole(found: Path, sha256: str) -> bool:
+def _is_copied(found: Path, copy: Callable[[Path, str], None]) -> bool:
     try:
-        checksum.check(found, sha256, "what the cache has")
+        copy(found, "what the cache has")
     except FetchError as error:
         say(f"{error.message}; it is downloaded again")
         remove(found)
