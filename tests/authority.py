@@ -13,6 +13,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+_CRITICAL = (x509.BasicConstraints, x509.KeyUsage)
 _PLAIN = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
@@ -57,7 +69,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         authority = cls(folder, key, _named(f"authority {folder.name}"))
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = authority._certificate(authority._name, key, [constraints])
+        certificate = authority._certificate(authority._name, key, [constraints, _SIGNS])
         authority.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return authority
 
@@ -93,9 +105,12 @@ class Authority:
             .serial_number(next(self._numbers))
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(hours=1))
+            # As RFC 5280 wants it, and Python from 3.13 on.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         for extension in extensions:
-            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+            builder = builder.add_extension(extension, critical=isinstance(extension, _CRITICAL))
         return builder.sign(self._key, hashes.SHA256())
 
 

@@ -158,7 +158,7 @@ class SimulatedPeers:
         worker = actors[0].worker
         if worker is not None and worker.behaviour.warmup_error:
             return worker.behaviour.warmup_error
-        silent = [ip for ip in trial.routers if not self._router(ip).usable(trial.revision)]
+        silent = [door.ip for door in trial.routers if not self._router(door.ip).usable(trial.revision)]
         return f"warm-up request at {silent[0]} was answered 503: no healthy upstream" if silent else ""
 
     def _head(self, head: "RayHead") -> ray.Head:
