@@ -7,6 +7,7 @@ from pydantic import Field
 from eagleray.api.access import RouterAuth, RouterTLS
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
 from eagleray.api.placement import ResourceRequirements
+from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.api.traffic import Name
 from eagleray.api.units import parse_duration
 
@@ -120,6 +121,8 @@ class Router(ApiModel):
     then overwritten."""
     cors: RouterCors | None = None
     """What pages of other origins may ask from a browser."""
+    pod_template: RouterPodTemplate | None = None
+    """Metadata and PodSpec merged last over what the operator builds; a change replaces the Pods one by one."""
     retries: Annotated[int | None, Later] = Field(None, ge=0, le=10)
     """How often a request that was not processed is sent to another replica."""
     limits: RouterLimits | None = None
