@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eagleray_serving.fetch import cache, checksum
-from eagleray_serving.fetch.errors import FetchError, Reason
+from eagleray_serving.fetch.errors import FetchError, GaveUpError, Reason
 from unit.serving.fetch_rig import CONTENT, SHA, Run, Site
 
 
@@ -88,8 +88,8 @@ def test_pods_that_start_together(volume: Path, *, folder: bool) -> None:
 def test_what_a_stopped_pod_left_goes_after_a_day(volume: Path) -> None:
     folder = volume / cache.FOLDER
     folder.mkdir()
-    for name, age in (("old", 25), ("new", 23)):
-        part = folder / f".part-{name}"
+    for name, age in ((".part-old", 25), (".left-old", 25), (".part-new", 23)):
+        part = folder / name
         part.write_bytes(b"half")
         then = part.stat().st_mtime - age * 3600
         os.utime(part, (then, then))
@@ -100,3 +100,89 @@ def test_what_a_stopped_pod_left_goes_after_a_day(volume: Path) -> None:
     with pytest.raises(FetchError):
         cache.kept(volume, SHA, "x", fail)
     assert kept_in(volume) == [".part-new"]
+
+
+HALF = len(CONTENT) // 2
+
+
+class Pod:
+    """One that downloads: to the end, or until something ends it after half of all."""
+
+    def __init__(self, ends: BaseException | None = None, content: bytes = CONTENT) -> None:
+        self.ends, self.content = ends, content
+        self.began_at: list[int] = []
+
+    def __call__(self, to: Path) -> None:
+        had = to.stat().st_size if to.exists() else 0
+        self.began_at.append(had)
+        with to.open("ab") as file:
+            file.write(self.content[had : HALF if self.ends else None])
+        if self.ends:
+            raise self.ends
+
+
+GAVE_UP = GaveUpError(Reason.DOWNLOAD_FAILED, "nothing came")
+
+
+@pytest.mark.parametrize("ends", [GAVE_UP, SystemExit(143)], ids=["it gave up", "it was stopped"])
+def test_the_next_pod_goes_on_where_the_one_before_ended(volume: Path, ends: BaseException) -> None:
+    with pytest.raises(type(ends)):
+        cache.kept(volume, SHA, "x", Pod(ends))
+    following = Pod()
+    assert cache.kept(volume, SHA, "x", following).read_bytes() == CONTENT
+    assert following.began_at == [HALF]
+    assert kept_in(volume) == [SHA]
+
+
+def test_one_of_several_goes_on_with_it(volume: Path) -> None:
+    with pytest.raises(GaveUpError):
+        cache.kept(volume, SHA, "x", Pod(GAVE_UP))
+    pods, together = [Pod() for _ in range(4)], threading.Barrier(4)
+
+    def start(pod: Pod) -> Path:
+        def download(to: Path) -> None:
+            together.wait(timeout=20)
+            pod(to)
+
+        return cache.kept(volume, SHA, "x", download)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {found.read_bytes() for found in pool.map(start, pods)} == {CONTENT}
+    assert sorted(pod.began_at for pod in pods) == [[0], [0], [0], [HALF]]
+    assert kept_in(volume) == [SHA]
+
+
+def test_what_was_left_and_is_damaged_is_downloaded_anew(volume: Path) -> None:
+    with pytest.raises(GaveUpError):
+        cache.kept(volume, SHA, "x", Pod(GAVE_UP, content=b"?" * len(CONTENT)))
+    following = Pod()
+    assert cache.kept(volume, SHA, "x", following).read_bytes() == CONTENT
+    assert following.began_at == [HALF, 0]
+
+
+@pytest.mark.parametrize(("sha256", "shown"), [(SHA, "y"), ("0" * 64, "x")], ids=["another place", "another content"])
+def test_only_the_same_is_gone_on_with(volume: Path, sha256: str, shown: str) -> None:
+    with pytest.raises(GaveUpError):
+        cache.kept(volume, sha256, shown, Pod(GAVE_UP))
+    following = Pod()
+    cache.kept(volume, SHA, "x", following)
+    assert following.began_at == [0]
+
+
+def test_a_link_is_not_gone_on_with(volume: Path, tmp_path: Path) -> None:
+    with pytest.raises(GaveUpError):
+        cache.kept(volume, SHA, "x", Pod(GAVE_UP))
+    (left,) = (volume / cache.FOLDER).iterdir()
+    left.unlink()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(CONTENT[:HALF])
+    left.symlink_to(elsewhere)
+    cache.kept(volume, SHA, "x", Pod())
+    assert elsewhere.read_bytes() == CONTENT[:HALF]
+
+
+@pytest.mark.parametrize("ends", [FetchError(Reason.DOWNLOAD_FAILED, "gone"), OSError(28, "no space left")])
+def test_what_nobody_can_go_on_with_is_not_left(volume: Path, ends: Exception) -> None:
+    with pytest.raises(type(ends)):
+        cache.kept(volume, SHA, "x", Pod(ends))
+    assert kept_in(volume) == []

@@ -80,6 +80,16 @@ def test_it_goes_on_where_it_broke_off(tmp_path: Path, store: Any) -> None:
     assert breaking.read == len(CONTENT) + 1
 
 
+def test_it_goes_on_with_what_was_there_before(tmp_path: Path, store: Any) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.joblib").write_bytes(CONTENT[:1000])
+    reading = BreaksOff(store)
+    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=reading)
+    with_retries(download, "s3://bucket/m", pause=lambda _seconds: None)
+    assert (tmp_path / "folder" / "model.joblib").read_bytes() == CONTENT
+    assert reading.read == len(CONTENT) + 1 - 1000
+
+
 def test_what_changed_meanwhile_is_brought_anew(tmp_path: Path, store: Any) -> None:
     download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=BreaksOff(store))
     with pytest.raises(TransientError):

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, ModelUri, parse_uri
 from eagleray_serving.fetch.web import WebDownload
 
 _MAX_MESSAGE = 2000
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +184,6 @@ def _download(uri: ModelUri, to: Path, options: Options) -> None:
 
 
 if __name__ == "__main__":
+    # A container's first process does not hear it by itself, and would be killed with what a cache could keep.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     sys.exit(main())
