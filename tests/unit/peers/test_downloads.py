@@ -1,8 +1,12 @@
 """How far a download is, as its Pod tells it."""
 
+from itertools import count
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eagleray.domain.facts.download import STALLED_SECONDS, Download
 from eagleray.peers.downloads import parse_download
@@ -10,6 +14,8 @@ from eagleray.peers.errors import UnreachableError
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports
 from eagleray.peers.shape import ShapeError
+from eagleray_serving.fetch import progress
+from eagleray_serving.fetch.progress import Progress, size
 from eagleray_serving.fetch.told import PATH, Downloads
 
 GIB = 2**30
@@ -53,3 +59,19 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
 )
 def test_it_says_how_far_and_how_fast(download: Download, says: str) -> None:
     assert str(download) == says
+
+
+@given(st.floats(0, 2**50), st.integers(0, 2**50))
+def test_the_condition_writes_bytes_as_the_log_does(rate: float, done: int) -> None:
+    assert str(Download(done, rate=rate)) == f"{size(done)}, {size(rate)}/s"
+
+
+@given(st.integers(1, 2**50), st.integers(0, 100))
+def test_the_condition_says_how_far_it_is_as_the_log_does(total: int, percent: int) -> None:
+    done = total * percent // 100
+    told, _, _ = str(Download(done, total)).partition(",")
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(progress, "say", said.append)
+        Progress("downloaded", total, clock=count(step=60).__next__).add(done)
+    assert [line.partition(" after ")[0] for line in said] == [f"downloaded {told}"]
