@@ -5,7 +5,7 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
 from eagleray.router.access_log import access_log
-from eagleray.router.bodies import count_without_length
+from eagleray.router.bodies import body_limit
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
 from eagleray.router.cors import cors_filter
@@ -104,7 +104,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[cors_filter(), *call_filters(), strip, count_without_length(config), *hold, *observe, forward],
+        http_filters=[cors_filter(), *call_filters(), strip, body_limit(config), *hold, *observe, forward],
         upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": [strip, *hold, forward]}],
         local_reply_config=error_replies(config),
         access_log=[access_log(config.logged_percent)],

@@ -60,7 +60,7 @@ def target(
         version=f"v{number // 2:019}"[:20],
         addresses=addresses,
         ports=replica_ports(per_pod),
-        retry_in_flight=True,
+        model=True,
         hold=hold,
         # Nobody stands in for one that is woken.
         fallback="" if hold else other,
