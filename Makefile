@@ -59,7 +59,7 @@ lint: venv ## ruff: rules and format
 	@$(BIN)/ruff format --check $(CODE) examples
 
 types: venv ## mypy, strict
-	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare model_images/router/eagleray_hold \
+	@$(BIN)/mypy operator/eagleray model_images/serving/eagleray_serving model_images/router/eagleray_compare model_images/router/eagleray_credentials model_images/router/eagleray_hold \
 	  model_images/router/eagleray_sidecar tests
 
 imports: venv ## the layers of the design
@@ -78,8 +78,8 @@ format: venv ## let ruff write
 	@$(BIN)/ruff check --fix $(CODE) examples
 	@$(BIN)/ruff format $(CODE) examples
 
-bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale and ARGS=--servers need none
-	@$(if $(or $(findstring --scale,$(ARGS)),$(findstring --servers,$(ARGS))),PYTHONPATH=operator:model_images/serving:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test bench) \
+bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale, ARGS=--servers and ARGS=--switches need none
+	@$(if $(filter --scale --servers --switches,$(ARGS)),PYTHONPATH=operator:model_images/serving:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test bench) \
 	  $(BIN)/python -m bench $(ARGS)
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes

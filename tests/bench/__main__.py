@@ -1,4 +1,4 @@
-"""python -m bench [--mirror | --batching | --vision | --servers | --scale]: measures and writes docs/benchmarks.md."""
+"""python -m bench [--mirror | --batching | …]: measures, and writes docs/benchmarks.md."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ import sys
 from bench import batching, mirror, report, router, shift, start, vision
 from bench.scale import run as scale
 from bench.servers import run as servers
+from bench.switches import run as switches
 from e2e.cluster import Cluster
 from e2e.given import ROLLOUT_NAMESPACE, Given, Served
 from e2e.then import Then
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--batching", action="store_true", help="only what batching is worth")
     parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
     parser.add_argument("--servers", action="store_true", help="only our model server and its peers; needs no cluster")
+    parser.add_argument("--switches", action="store_true", help="only Ray Serve's switches; needs no cluster")
     parser.add_argument("--scale", action="store_true", help="only what many models cost; needs no cluster")
     parser.add_argument("--objects", type=int, action="append", help="with --scale: how many, once or more often")
     args = parser.parse_args()
@@ -30,6 +32,9 @@ def main() -> None:
         return
     if args.servers:
         servers.run()
+        return
+    if args.switches:
+        switches.run()
         return
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))

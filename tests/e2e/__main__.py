@@ -4,6 +4,7 @@ A phase whose tests fail does not keep the next from running; the exit status is
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -38,10 +39,20 @@ def main(arguments: list[str]) -> int:
     for phase in PHASES:
         sys.stdout.write(f"\n=== {phase}: see tests/e2e/modules.py\n")
         sys.stdout.flush()
-        statuses.append(subprocess.run(command(phase, workers, arguments), cwd=REPO, check=False).returncode)
+        statuses.append(run(command(phase, workers, arguments)))
         if statuses[-1] == INTERRUPTED:
             break
     return status(statuses)
+
+
+def run(call: list[str]) -> int:
+    """Run a phase; whoever asks this process to stop means its pytest, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
+    with subprocess.Popen(call, cwd=REPO) as process:
+        try:
+            return process.wait()
+        finally:
+            process.terminate()
 
 
 def status(statuses: list[int]) -> int:

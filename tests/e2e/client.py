@@ -202,12 +202,15 @@ class Client:
         headers: dict[str, str] | None = None,
         rate: float = 20.0,
         at_once: int = 0,
+        ca: str = "",
     ) -> Iterator[Load]:
         """Load `url` steadily while the block runs; the block begins when the first right answer has come.
 
-        With `at_once` so many requests are always under way, whatever their rate.
+        With `at_once` so many requests are always under way, whatever their rate. `ca` is a file in the Pod: of the
+        authority whose certificates are believed.
         """
         wanted = ["--body", json.dumps(body), "--expected", json.dumps(expected), "--rate", str(rate)]
+        wanted += ["--ca", ca] if ca else []
         wanted += ["--at-once", str(at_once), *(f"--header={name}={value}" for name, value in (headers or {}).items())]
         command = self.cluster.kubectl_command(
             "exec", "-i", "-n", self.namespace, self.name, "--", "python", "/scripts/load.py", url, *wanted

@@ -66,6 +66,7 @@ MODULES = {
     "test_vision_stream": _beside(GPUS, "vision-stream"),
     "test_app_deployments": _beside(GPUS, APPS),
     "test_clients": _beside("clients", APPS),
+    "test_keys": _beside("clients", APPS),
     "test_examples": _beside("churn"),
     "test_churn": _beside("churn"),
     "test_frameworks": _beside("frameworks", "lightgbm", "xgboost", "onnx"),

@@ -19,7 +19,7 @@ from e2e.when import When
 REFUSALS: list[dict[str, Any]] = yaml.safe_load((REPO / "tests/unit/api/refusals.yaml").read_text())
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 LITTLE = {"limits": {"memory": "300Mi"}}
-NO_MODEL = "file:///etc/os-release"
+NO_MODEL = "file:///usr/lib/os-release"
 # Answers 404 to every path but /metrics, in every cluster that kubeadm made.
 NOT_THERE = "http://kube-dns.kube-system.svc:9153/churn/model.joblib"
 
@@ -92,7 +92,7 @@ WAVES = (
              "ImagePullFailed", "-nothing", 60),
     ),
     (
-        Case("uri", {"model": sklearn(uri=NOT_THERE)}, "DownloadFailed", "404"),
+        Case("uri", {"model": sklearn(uri=NOT_THERE, sha256="0" * 64)}, "DownloadFailed", "404"),
         Case("checksum", {"model": sklearn(uri=NO_MODEL, sha256="0" * 64)}, "ChecksumMismatch", "0000"),
         Case("pickle", {"model": sklearn(uri=NO_MODEL)}, "ModelLoadFailed", "pickle"),
         Case("import", {"app": {"importPath": "nowhere.at_all:app"}}, "ImportFailed", "nowhere"),

@@ -1,5 +1,7 @@
-"""A download over a slow link that breaks: longer than the deadline, told while it goes on, and begun once."""
+"""A download with a password over a slow link that breaks: longer than the deadline, told meanwhile, begun once."""
 
+import base64
+import hashlib
 import io
 import re
 import threading
@@ -25,13 +27,16 @@ ROWS = np.random.default_rng(0).normal(size=(50, 3)).round(3)
 
 
 class Link(BaseHTTPRequestHandler):
-    """Serves one file: `/fast` at once; `/slow` over longer than the deadline, half of it for one connection."""
+    """Serves one file to who is let in: `/fast` at once; `/slow` over longer than the deadline, half a connection."""
 
     content: bytes
     ranges: list[str]
 
     def do_GET(self) -> None:
         """Called by the base class."""
+        if self.headers.get("Authorization") != f"Basic {base64.b64encode(b'me:secret').decode()}":
+            self.send_error(401)
+            return
         told = self.headers.get("Range", "")
         begin = int(told.removeprefix("bytes=").removesuffix("-")) if told else 0
         self.ranges.append(told)
@@ -53,8 +58,8 @@ class Link(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def link(given: Given) -> Iterator[tuple[str, list[str]]]:
-    """A server on this machine as Pods reach it, and the ranges that it is asked for."""
+def link(given: Given) -> Iterator[tuple[str, str, list[str]]]:
+    """A server on this machine as Pods reach it, the checksum of its file, and the ranges that it is asked for."""
     model = LogisticRegression().fit(ROWS, ROWS.sum(axis=1) > 0)
     model.padding = np.random.default_rng(0).bytes(SIZE)
     content = io.BytesIO()
@@ -64,30 +69,39 @@ def link(given: Given) -> Iterator[tuple[str, list[str]]]:
     handler = type("Handler", (Link,), {"content": content.getvalue(), "ranges": ranges})
     server = ThreadingHTTPServer((address, 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://{address}:{server.server_address[1]}", ranges
+    checksum = hashlib.sha256(content.getvalue()).hexdigest()
+    yield f"{address}:{server.server_address[1]}", checksum, ranges
     server.shutdown()
     server.server_close()
 
 
 def test_it_is_waited_for_while_it_moves_and_goes_on_where_it_broke_off(
-    link: tuple[str, list[str]], given: Given, when: When, then: Then
+    link: tuple[str, str, list[str]], given: Given, when: When, then: Then
 ) -> None:
     given.operator()
     given.namespace(ROLLOUT_NAMESPACE)
-    url, ranges = link
+    host, sha256, ranges = link
+    entries = {"HTTP_USERNAME": "me", "HTTP_PASSWORD": "secret", "HTTP_HOST": host}
+    named = {"name": "slow-link", "namespace": ROLLOUT_NAMESPACE}
+    given.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": named, "stringData": entries})
     spec = {
-        "model": {"framework": "sklearn", "uri": f"{url}/fast/model.joblib"},
+        "model": {
+            "framework": "sklearn",
+            "uri": f"http://{host}/fast/model.joblib?signature=hidden",
+            "sha256": sha256,
+            "credentials": {"secretName": "slow-link"},
+        },
         "replicas": 1,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "rollout": {"progressDeadlineSeconds": DEADLINE},
     }
-    meta = {"name": "slow-link", "namespace": ROLLOUT_NAMESPACE}
-    md = given.settled({"apiVersion": API_VERSION, "kind": "ModelDeployment", "metadata": meta, "spec": spec})
+    md = given.settled({"apiVersion": API_VERSION, "kind": "ModelDeployment", "metadata": named, "spec": spec})
     before = md.stable_revision()
+    assert "hidden" not in str(md.status())
     ranges.clear()
 
     begun = time.monotonic()
-    when.changed(md, {"model": {"uri": f"{url}/slow/model.joblib"}})
+    when.changed(md, {"model": {"uri": f"http://{host}/slow/model.joblib"}})
     said = then.condition(
         md, "Progressing", "True", reasons={"RolloutInProgress"}, saying="MiB of 6.0 MiB (", within=60
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS, STREAM_SECONDS = 20, 45
 SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+SERVICER = "ray.serve.generated.serve_pb2_grpc:add_UserDefinedServiceServicer_to_server"
 # What a computation takes that keeps the interpreter's lock: 17 s were the end of a replica in the router's eyes.
 BLOCKED_SECONDS = 40
 
@@ -124,6 +125,41 @@ def test_a_replica_that_leaves_finishes_what_the_request_timeout_allows(
         when.scaled(blocking.md, 1)
         assert requests.result().statuses == {"200": 4}
     then.settled(blocking.md)
+
+
+def test_calls_of_a_grpc_service_are_answered_as_ray_answers_them(given: Given, when: When, then: Then) -> None:
+    """Every kind of call, in Ray's own service for trying, while it is scaled and rolled out to a slow constructor."""
+    app = {"importPath": "services:app", "grpcServicers": [SERVICER]}
+    md = given.settled(given.knobs_manifest("services", app=app))
+    client, address = given.client(ROLLOUT_NAMESPACE), f"{md.name}.{md.namespace}:80"
+    with ThreadPoolExecutor() as pool:
+        seconds = pool.submit(client.python, "services.py", address, "--seconds=60", timeout=200)
+        when.scaled(md, 2)
+        then.settled(md)
+        when.changed(md, {"env": [{"name": "EDITION", "value": "2"}]})
+        saying = ": a constructor runs: step "
+        then.condition(md, "Progressing", "True", reasons={"RolloutInProgress"}, saying=saying, within=90)
+        then.settled(md)
+        under_load = json.loads(seconds.result())
+    afterwards = json.loads(client.python("services.py", address))
+    assert (under_load["wrong"], afterwards["wrong"], afterwards["editions"]) == ({}, {}, ["2"])
+    assert "1" in under_load["editions"]
+    assert under_load["calls"] > 100
+    given.cluster.delete("md", md.name, md.namespace)
+
+
+def test_a_task_is_worked_off_behind_a_request(given: Given) -> None:
+    md = given.settled(given.knobs_manifest("tasks", app={"importPath": "tasks:app"}))
+    client = given.client(ROLLOUT_NAMESPACE)
+    task = client.ask("POST", f"{md.url}/tasks", {"number": 12}).json()["id"]
+
+    def done() -> None:
+        found = client.ask("GET", f"{md.url}/tasks/{task}").json()
+        if found != {"status": "SUCCESS", "result": 144}:
+            raise NotYetError(f"the task: {found}")
+
+    eventually("the task is done", done, within=60, poll=1)
+    given.cluster.delete("md", md.name, md.namespace)
 
 
 def test_a_data_loader_has_workers(given: Given, when: When, then: Then) -> None:

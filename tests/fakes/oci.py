@@ -97,7 +97,8 @@ class Behaviour:
         login: `user:password` that it lets in; empty for anybody who has a token.
         breaks: how many blobs break off after 1,000 bytes.
         ranges_served: whether it sends what a range asks for, and not all.
-        redirects: whether blobs are somewhere else.
+        redirects: whether blobs are on another host.
+        realm: where it sends for a token; "" for itself.
     """
 
     challenge: str = ""
@@ -105,6 +106,7 @@ class Behaviour:
     breaks: int = 0
     ranges_served: bool = True
     redirects: bool = False
+    realm: str = ""
 
 
 @dataclass
@@ -136,10 +138,10 @@ class OciRegistry(HttpServer):
         super().__init__(_Handler, registry=self)
 
     def put(self, name: str, what: Stored) -> str:
-        """Store something under a tag; its URI."""
+        """Store something under a tag; its URI, by its digest."""
         self.manifests |= {name: what.manifest, what.digest: what.manifest}
         self.blobs |= what.blobs
-        return self.uri(name)
+        return self.uri(what.digest)
 
     def uri(self, name: str) -> str:
         separator = "@" if name.startswith("sha256:") else ":"
@@ -171,11 +173,13 @@ class _Handler(QuietHandler):
             return self._blob(self.path.rpartition("/")[2])
         how = self.registry.behaviour
         if how.challenge and not self._let_in(how.challenge):
-            asks = f'{how.challenge} realm="http://{self.registry.address}/token",service="r",scope="repository:pull"'
+            realm = how.realm or f"http://{self.registry.address}/token"
+            asks = f'{how.challenge} realm="{realm}",service="r",scope="repository:pull"'
             return _Answer(401, headers={"WWW-Authenticate": asks})
         kind, _, name = self.path.removeprefix(f"/v2/{self.registry.repository}/").partition("/")
         if kind == "blobs" and how.redirects:
-            return _Answer(307, headers={"Location": f"http://{self.registry.address}/elsewhere/{name}"})
+            port = self.registry.address.rpartition(":")[2]
+            return _Answer(307, headers={"Location": f"http://localhost:{port}/elsewhere/{name}"})
         found = self.registry.manifests.get(name) if kind == "manifests" else None
         return self._blob(name) if kind == "blobs" else _Answer(404) if found is None else _Answer(200, found)
 

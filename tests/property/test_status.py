@@ -97,9 +97,17 @@ def test_what_fits_is_read_as_it_was_written(state: State) -> None:
     assert read(write(state).as_written()) == state
 
 
+def _texts(status: Any) -> set[str]:
+    if isinstance(status, str):
+        return {status}
+    parts = [*status, *status.values()] if isinstance(status, dict) else status if isinstance(status, list) else ()
+    return set().union(*(_texts(part) for part in parts))
+
+
 @given(WILD.states())
 @settings(max_examples=100)
 def test_whatever_is_to_be_said_is_accepted_and_stays_as_it_was_written(state: State) -> None:
     status = write(state).as_written()
     assert not refusals(status)
+    assert all(text.isprintable() for text in _texts(status)), "nothing of it acts on a terminal"
     assert write(read(status)).as_written() == status

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.download import Download
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
@@ -96,11 +96,11 @@ class SimulatedPeers:
 
         return await self._asked("node_use", ip, use)
 
-    async def download(self, owner: Hashable, ip: str) -> Download:
-        def nobody() -> Download:
+    async def progress(self, owner: Hashable, ip: str) -> Progress:
+        def nobody() -> Progress:
             raise UnreachableError(f"{ip} cannot be reached")
 
-        return await self._asked("download", ip, nobody)
+        return await self._asked("progress", ip, nobody)
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
         return await self._asked("router_stats", ip, lambda: self._router(ip).stats())
@@ -111,6 +111,13 @@ class SimulatedPeers:
             return ()
 
         return await self._asked("comparisons", ip, none)
+
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        def none() -> tuple[str, ...]:
+            self._router(ip)
+            return ()
+
+        return await self._asked("credentials", ip, none)
 
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
         return await self._asked("held", ip, lambda: self._router(ip).waiting())
@@ -151,7 +158,7 @@ class SimulatedPeers:
         worker = actors[0].worker
         if worker is not None and worker.behaviour.warmup_error:
             return worker.behaviour.warmup_error
-        silent = [ip for ip in trial.routers if not self._router(ip).usable(trial.revision)]
+        silent = [door.ip for door in trial.routers if not self._router(door.ip).usable(trial.revision)]
         return f"warm-up request at {silent[0]} was answered 503: no healthy upstream" if silent else ""
 
     def _head(self, head: "RayHead") -> ray.Head:

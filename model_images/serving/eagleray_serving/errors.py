@@ -1,8 +1,6 @@
 """Errors of the model server. Each message is one line that a person can act on."""
 
-import re
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+from eagleray_serving.text import visible
 
 
 class ServingError(Exception):
@@ -54,15 +52,16 @@ class InvalidInputError(ServingError):
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type when it has none."""
     lines = _lines(error)
-    return lines[0].strip()[:500] if lines else type(error).__name__
+    return lines[0][:500] if lines else type(error).__name__
 
 
 def last_line(error: BaseException) -> str:
     """The last line of an exception's message, where a traceback is part of it; or its type when it has none."""
     lines = _lines(error)
-    return lines[-1].strip()[:500] if lines else type(error).__name__
+    return lines[-1][:500] if lines else type(error).__name__
 
 
 def _lines(error: BaseException) -> list[str]:
-    """The lines of a message, without the codes by which terminals colour them."""
-    return _COLOURS.sub("", str(error)).strip().splitlines()
+    """The lines of a message that say something, as they can be seen."""
+    lines = (visible(line).strip() for line in str(error).splitlines())
+    return [line for line in lines if line]

@@ -26,7 +26,10 @@ Percent = Annotated[
 Url = Annotated[
     str,
     Field(max_length=512),
-    matches("^https?://[^ ]+$", "write a whole URL, such as http://prometheus.monitoring:9090"),
+    matches(
+        "^https?://[^ /?#@]+(/[^ ?#]*)?$",
+        "write a whole URL without user, query or fragment (#), such as http://prometheus.monitoring:9090",
+    ),
 ]
 """Where a server answers."""
 

@@ -38,6 +38,10 @@ class ConditionType(_Documented):
         "ScalingLimited",
         "With `autoscaling`: True while a bound, a policy or a window keeps replicas from what the metrics ask for.",
     )
+    EXPOSED = (
+        "Exposed",
+        "True while whoever reaches the router may ask: `spec.router.auth` names nobody by whom clients are known.",
+    )
     SAME_REFERENCES = (
         "SameReferences",
         "Where `env` refers to Secrets or ConfigMaps: True while replicas of a revision began with the same values.",
@@ -133,6 +137,12 @@ class Reason(_Documented):
     REVISION_UNREADABLE = (
         "RevisionUnreadable",
         "Another version of the operator wrote a revision: it serves on and cannot be healed; upgrade, or change spec.",
+    )
+    NO_AUTH = "NoAuth", "Nobody is asked for a key or a token."
+    CLIENTS_KNOWN = "ClientsKnown", "Whoever asks must be known by what `spec.router` names."
+    CREDENTIALS_MISSING = (
+        "CredentialsMissing",
+        "A Secret or ConfigMap that `spec.router` names is not there or cannot be used; who depends on it is kept out.",
     )
     REFERENCES_DIFFER = (
         "ReferencesDiffer",

@@ -18,6 +18,8 @@ FIXED_VARIABLES = (
     "RAY_SERVE_ENABLE_HA_PROXY",
     "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT",
     "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT",
+    "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT",
 )
 """Variables that the operator sets in every Ray Pod, and nobody else: with another value nothing would answer."""
 

@@ -18,8 +18,9 @@ from eagleray.api.units import parse_quantity
 
 # Of `models`: patterns of the schema, since the cost of as many rules is more than an API server takes.
 _MODEL_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
-_MODEL_URI = r"^(pvc://[a-z0-9][-a-z0-9.]*/[^/]|file:///|(https?|s3|gs|az|hf|oci)://.)"
+_MODEL_URI = r"^(pvc://[a-z0-9][-a-z0-9.]*/[^/]|file:///|(https?|s3|gs|az|hf|oci)://[^/?#@]+([/?#]|$))"
 _SHA256 = r"^[0-9a-f]{64}$"
+_USER = "^[^/]*//[^/?#]*@"
 _PVC = r"^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^/]"
 
 MODEL_RULES = (
@@ -43,6 +44,12 @@ MODEL_RULES = (
         "model.uri goes down only; write the path without ..",
         python=lambda uri: ".." not in uri.split("/"),
     ),
+    Rule(
+        f"!self.matches('{_USER}')",
+        "everybody could read a user and a password in model.uri; write them into the Secret that model.credentials "
+        "names",
+        python=lambda uri: re.search(_USER, uri) is None,
+    ),
 )
 
 
@@ -51,7 +58,8 @@ class Credentials(ApiModel):
 
     secret_name: str = Field(min_length=1, max_length=253)
     """Secret in the object's namespace, whose entries are variables of the download and of nothing else (for S3:
-    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and where it is another store `AWS_ENDPOINT_URL`)."""
+    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and where it is another store `AWS_ENDPOINT_URL`; for https:
+    `HTTP_USERNAME`, `HTTP_PASSWORD`, and `HTTP_HOST`, the host that they are for)."""
 
 
 class ModelCache(ApiModel):
@@ -150,6 +158,12 @@ class Model(ApiModel):
             python=lambda m: m.memory is None or (m.models is not None and parse_quantity(m.memory) >= 2**20),
         ),
         Rule(
+            "(!has(self.uri) || !self.uri.startsWith('http://') || has(self.sha256)) && "
+            "(!has(self.models) || self.models.all(m, !m.uri.startsWith('http://') || has(m.sha256)))",
+            "what http:// sends can be changed on its way; write sha256 beside its uri, or https://",
+            python=lambda m: all(sha256 or not uri.startswith("http://") for uri, sha256 in m.pins),
+        ),
+        Rule(
             "!has(self.cache) || has(self.sha256) || has(self.models) && self.models.all(m, has(m.sha256))",
             "model.cache keeps downloads by their checksum; write sha256 beside each uri, or leave cache out",
             field_path=".cache",
@@ -157,7 +171,7 @@ class Model(ApiModel):
         ),
         Rule(
             "!has(self.cache) || !has(self.uri) || !self.uri.matches('^(pvc|file)://')",
-            "model.cache is for what is downloaded, and pvc:// and file:// are used in place; leave cache out",
+            "model.cache is for what is downloaded, and pvc:// and file:// are not; leave cache out",
             field_path=".cache",
             python=lambda m: m.cache is None or m.uri is None or not m.uri.startswith(("pvc://", "file://")),
         ),
@@ -184,7 +198,7 @@ class Model(ApiModel):
         ]
         | None
     ) = None
-    """SHA-256 of the file behind `uri`; a file that differs is never loaded."""
+    """SHA-256 of the file behind `uri`: of what is loaded, which is a copy that no other Pod can change."""
     class_: (
         Annotated[
             str,
@@ -218,6 +232,11 @@ class Model(ApiModel):
     """What it takes, where the model does not tell or tells less."""
     output: Literal["Labels", "Probabilities", "Both"] | None = None
     """What a classifier answers with: its labels, unless told, its probabilities, or both."""
+
+    @property
+    def shown(self) -> str | None:
+        """The URI without its query, which may be a signature."""
+        return self.uri and re.split("[?#]", self.uri, maxsplit=1)[0]
 
     @property
     def pins(self) -> tuple[tuple[str, str | None], ...]:

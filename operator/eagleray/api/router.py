@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from eagleray.api.access import RouterAuth, RouterTLS
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
 from eagleray.api.placement import ResourceRequirements
 from eagleray.api.traffic import Name
@@ -39,24 +40,6 @@ class RouterCors(ApiModel):
     """Whether cookies come along."""
     max_age: PositiveDuration | None = None
     """How long a browser remembers a preflight; 10m where it is left out."""
-
-
-class RouterAuth(ApiModel):
-    """Who may ask."""
-
-    api_keys_secret: str | None = Field(None, max_length=253)
-    """Secret whose values are the keys that are let in."""
-    jwt_issuer: str | None = Field(None, max_length=2048)
-    """Issuer whose tokens are let in."""
-    jwks_uri: str | None = Field(None, max_length=2048)
-    """Where the issuer's keys are."""
-
-
-class RouterTLS(ApiModel):
-    """TLS at the router."""
-
-    secret_name: str = Field(max_length=253)
-    """Secret of type `kubernetes.io/tls`."""
 
 
 class RouterLimits(ApiModel):
@@ -125,10 +108,10 @@ class Router(ApiModel):
     """How often a request that was not processed is sent to another replica."""
     limits: Annotated[RouterLimits | None, Later] = None
     """Bounds on what callers may send."""
-    auth: Annotated[RouterAuth | None, Later] = None
-    """Who may ask."""
-    tls: Annotated[RouterTLS | None, Later] = None
-    """TLS at the router."""
+    auth: RouterAuth | None = None
+    """Who may ask; everybody who reaches the router where it is left out."""
+    tls: RouterTLS | None = None
+    """TLS at the router; plain HTTP where it is left out."""
     service: Annotated[RouterService | None, Later] = None
     """The Service in front of the router."""
     gateway: Annotated[RouterGateway | None, Later] = None

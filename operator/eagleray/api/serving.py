@@ -78,6 +78,20 @@ class App(ApiModel):
     """The application, or the function that builds it, as `module:name`."""
     args: Preserved | None = None
     """Arguments of the function that builds the application."""
+    grpc_servicers: (
+        list[
+            Annotated[
+                str,
+                Field(max_length=512),
+                matches(
+                    IMPORT_PATH, "write app.grpcServicers as module:function, for example a_pb2_grpc:add_A_to_server"
+                ),
+            ]
+        ]
+        | None
+    ) = Field(None, min_length=1, max_length=16)
+    """Functions that add gRPC servicers to a server, as `module:function`: Serve's `grpc_servicer_functions`. With them
+    the application answers gRPC calls, of every kind, and nothing else."""
     runtime_env: Annotated[Preserved | None, Later] = None
     """Ray runtime environment of the application."""
     deployments: Annotated[list[AppDeployment] | None, map_list("name")] = Field(None, min_length=1, max_length=8)

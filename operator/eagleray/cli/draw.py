@@ -17,7 +17,10 @@ from eagleray.cli.tree import tree
 from eagleray.cli.words import age, bar, columns, marked, pairs, said, short_image
 
 # What each condition is when all is well; anything else is worth a line.
-_WELL: dict[str, str] = {kind: "True" if kind in WELL else "False" for kind in ConditionType}
+# That anybody may ask is no news.
+_WELL: dict[str, str] = {
+    kind: "True" if kind in WELL else "False" for kind in ConditionType if kind is not ConditionType.EXPOSED
+}
 _BY_CONDITION = (
     (ConditionType.STALLED, "Degraded"),
     (ConditionType.DEGRADED, "Degraded"),

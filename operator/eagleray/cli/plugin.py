@@ -1,15 +1,13 @@
 """`kubectl eagleray`: looks at ModelDeployments, and asks things of their rollouts."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from eagleray.cli import batch, verbs
 from eagleray.cli.cluster import Cluster, Target, connect
@@ -20,11 +18,10 @@ from eagleray.cli.outcome import Ended
 from eagleray.cli.restart import restart as decide_restart
 from eagleray.cli.rollback import rollback as decide_rollback
 from eagleray.cli.scaling import draw_scaling
+from eagleray.cli.terminal import complain, say, terminal
 from eagleray.cli.watch import look, watch
 from eagleray.kube.errors import KubeError
 
-# Wide enough that nothing is cut where a program, or `less -S`, reads it.
-PIPE_WIDTH = 240
 INTERRUPTED = 130
 
 T = TypeVar("T")
@@ -59,8 +56,8 @@ def status(
 
     async def show(cluster: Cluster) -> Ended | None:
         if follow or until_done:
-            return await watch(cluster, name, _console(), until_done=until_done)
-        _console().print(draw_status(*await look(cluster, name), datetime.now(UTC)))
+            return await watch(cluster, name, terminal(), until_done=until_done)
+        terminal().print(draw_status(*await look(cluster, name), datetime.now(UTC)))
         return None
 
     end = _run(Target(namespace, context, kubeconfig), show)
@@ -77,7 +74,7 @@ def revisions(
     async def draw(cluster: Cluster) -> RenderableType:
         return draw_revisions(await cluster.model(name), datetime.now(UTC))
 
-    _console().print(_run(Target(namespace, context, kubeconfig), draw))
+    terminal().print(_run(Target(namespace, context, kubeconfig), draw))
 
 
 @app.command()
@@ -87,7 +84,7 @@ def scaling(name: Name, *, namespace: Namespace = None, context: Context = None,
     async def draw(cluster: Cluster) -> RenderableType:
         return draw_scaling(await cluster.model(name), datetime.now(UTC))
 
-    _console().print(_run(Target(namespace, context, kubeconfig), draw))
+    terminal().print(_run(Target(namespace, context, kubeconfig), draw))
 
 
 @app.command()
@@ -178,8 +175,8 @@ def batch_predict(
 
     async def predict(cluster: Cluster) -> str | None:
         made = await batch.start(cluster, name, version, job, asked)
-        typer.echo(f"Job {cluster.namespace}/{made}")
-        return await batch.follow(cluster, made, typer.echo) if follow else None
+        say(f"Job {cluster.namespace}/{made}")
+        return await batch.follow(cluster, made, say) if follow else None
 
     why = _run(Target(namespace, context, kubeconfig), predict)
     if why is not None:
@@ -187,7 +184,7 @@ def batch_predict(
 
 
 def _ask(name: str, target: Target, ask: verbs.Ask) -> None:
-    typer.echo(_run(target, lambda cluster: cluster.ask(name, ask)))
+    say(_run(target, lambda cluster: cluster.ask(name, ask)))
 
 
 def _run(target: Target, command: Callable[[Cluster], Awaitable[T]]) -> T:
@@ -207,10 +204,5 @@ def _run(target: Target, command: Callable[[Cluster], Awaitable[T]]) -> T:
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"Error: {' '.join(message.split())}", err=True)
+    complain(message)
     raise typer.Exit(1)
-
-
-def _console() -> Console:
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=PIPE_WIDTH if piped else None, highlight=False)

@@ -4,8 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.domain.facts.serve import ServeState
@@ -34,11 +34,13 @@ class RouterAnswer:
         stats: its statistics; None where it gave no usable answer.
         error: why it did not.
         comparisons: what its comparer found.
+        credentials: what is wrong with what it mounts.
     """
 
     stats: RouterStats | None = None
     error: str = ""
     comparisons: tuple[Comparison, ...] = ()
+    credentials: tuple[str, ...] = ()
 
     def decisive(self) -> Hashable:
         """What of it can change a decision where nobody decides by load."""
@@ -46,7 +48,7 @@ class RouterAnswer:
             return None
         revisions = sorted(self.stats.revisions.items())
         counted = tuple((name, s.config_version, s.healthy_endpoints, s.active > 0) for name, s in revisions)
-        return self.stats.config_version, counted, self.comparisons
+        return self.stats.config_version, counted, self.comparisons, self.credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Answers:
         heads: what heads said.
         nodes: what the GCS of heads said of their nodes.
         use: what the agents of workers said.
-        downloads: how far the downloads of models are.
+        progress: how far what takes long in workers is.
         routers: what router Pods said.
         held: requests that wait at router Pods, by revision.
     """
@@ -65,6 +67,6 @@ class Answers:
     heads: Mapping[str, HeadAnswer] = field(default_factory=dict)
     nodes: Mapping[str, tuple[NodeState, ...]] = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
-    downloads: Mapping[str, Download] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)
     routers: Mapping[str, RouterAnswer] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

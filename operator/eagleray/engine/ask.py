@@ -12,9 +12,9 @@ from eagleray.engine.context import Look
 from eagleray.engine.questions import trouble_of
 from eagleray.peers.errors import PeerError
 from eagleray.peers.places import RayHead
-from eagleray.peers.probe import trial
+from eagleray.peers.probe import Door, trial
 from eagleray.resources.application import build_application
-from eagleray.resources.secret import auth_token
+from eagleray.resources.secret import auth_token, router_token
 
 log = structlog.get_logger(__name__)
 
@@ -94,8 +94,9 @@ class Inquirer:
         observed, name = self._look.observed, action.revision
         same = [p for p in observed.pods if (p.revision, p.incarnation) == (name, action.incarnation)]
         workers = [p.ip for p in same if p.role is Role.WORKER and p.live and p.ip]
-        routers = [r.ip for r in observed.routers if r.ready and r.stats is not None]
-        order = trial(self._look.plan.revisions[name], workers, routers)
+        routers = [Door(r.ip, guarded=r.guarded) for r in observed.routers if r.ready and r.stats is not None]
+        token = router_token(self._look.tools.settings.token_key, self._look.key.namespace, self._look.key.name)
+        order = trial(self._look.plan.revisions[name], workers, routers, token)
         message = ""
         try:
             await self._peers.probe(self._look.key, order)

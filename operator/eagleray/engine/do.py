@@ -30,13 +30,15 @@ from eagleray.resources.children import (
     RECORD,
     REVISION_CHILDREN,
     ROUTER_CHILDREN,
+    ROUTER_TOKEN,
     TOKEN,
     RevisionContext,
     RouterContext,
 )
 from eagleray.resources.head import build_head_pod
+from eagleray.resources.names import router_name
 from eagleray.resources.owner import reference_to
-from eagleray.resources.secret import auth_token
+from eagleray.resources.secret import auth_token, router_token
 from eagleray.resources.worker import WorkerPlace, build_worker_pod
 from eagleray.router.config import rendered
 
@@ -132,13 +134,27 @@ class Executor:
             files = rendered(action.config)
         except InvalidRouterConfigError as e:
             raise InvalidError(str(e)) from e
-        image = look.tools.settings.router_image
-        context = RouterContext(action.config, files, image, look.owner, look.pod_settings)
+        settings = look.tools.settings
+        token = router_token(settings.token_key, look.key.namespace, look.key.name)
+        context = RouterContext(action.config, files, settings.router_image, look.owner, look.pod_settings, token)
+        await self._create_router_token(context)
         for child in ROUTER_CHILDREN:
             await self._children.ensure(child.build(context))
         for pod in look.world.routers:
             if (pod["metadata"].get("annotations") or {}).get(CONFIG_ANNOTATION) != files.version:
                 await self._poke(pod, files.version)
+
+    async def _create_router_token(self, context: RouterContext) -> None:
+        """Create the Secret of the operator's token, where a router Pod that is not ready may wait for it."""
+        look, name = self._look, router_name(self._look.key.name)
+        routers = look.observed.routers
+        waits = not routers or not all(router.ready for router in routers)
+        if not context.config.access.guarded or not waits or not look.memory.token_is_due(name, look.now):
+            return
+        try:
+            await self._kube.create(ROUTER_TOKEN.build(context))
+        except AlreadyExistsError:
+            log.debug("Token exists", router=name)
 
     async def _poke(self, pod: Manifest, version: str) -> None:
         """Change the Pod, so that its kubelet refreshes the ConfigMap's files now and not within a minute."""

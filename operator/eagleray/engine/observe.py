@@ -12,6 +12,7 @@ from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.problem import PeerTrouble, Problem
 from eagleray.domain.facts.router_layout import CONFIG_ANNOTATION
 from eagleray.domain.facts.routers import RouterPod
+from eagleray.domain.facts.serve import ServeState
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.state.model import State
 from eagleray.domain.state.observed import Observed
@@ -26,6 +27,7 @@ from eagleray.peers.places import RayHead
 from eagleray.resources.names import router_name, service_name
 from eagleray.resources.revision import read_revision
 from eagleray.resources.router import COMPARER, HOLDER
+from eagleray.resources.router_credentials import CREDENTIALS
 from eagleray.resources.secret import auth_token
 
 _NOT_ASKED = RouterAnswer()
@@ -123,7 +125,7 @@ class Observer:
             unprotected={name: answer.unprotected for name, answer in told.items() if answer.unprotected},
             nodes={node.pod: node for nodes in answers.nodes.values() for node in nodes},
             use={pod.name: answers.use[pod.uid] for pod in pods if pod.uid in answers.use},
-            downloads={pod.name: answers.downloads[pod.uid] for pod in pods if pod.uid in answers.downloads},
+            progress={pod.name: answers.progress[pod.uid] for pod in pods if pod.uid in answers.progress},
             routers=tuple(self._router(manifest, pod, answers) for manifest, pod in routers),
             router_version=world.router_version,
             probes=dict(memory.probes),
@@ -133,7 +135,8 @@ class Observer:
             created_at=world.created_at,
         )
         asked = tuple(_router_subject(manifest, pod) for manifest, pod in routers if pod.ip and pod.started)
-        return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked, fetching=fetching(pods)))
+        told_of = telling(pods, observed.serve.values())
+        return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked, telling=told_of))
 
     def _ray_pod(self, manifest: Manifest) -> Pod:
         told = ray_identity(manifest["metadata"]["name"])
@@ -162,6 +165,8 @@ class Observer:
             comparisons=answer.comparisons,
             held=answers.held.get(pod.uid, {}),
             uid=pod.uid,
+            credentials=answer.credentials,
+            guarded=CREDENTIALS in _containers(manifest),
             notice=pod.notice if self.nodes.closed((manifest.get("spec") or {}).get("nodeName", "")) else "",
         )
 
@@ -189,18 +194,29 @@ def _troubles(told: Mapping[str, HeadAnswer], memory: Memory) -> dict[str, PeerT
     return asked | memory.troubles
 
 
-def fetching(pods: Iterable[Pod]) -> tuple[tuple[str, str], ...]:
-    """Name the Pods whose downloads are asked, by uid and address.
+def telling(pods: Iterable[Pod], serve: Iterable[ServeState]) -> tuple[tuple[str, str], ...]:
+    """Name the Pods that are asked how far they are, by uid and address: they download, or a constructor runs there.
 
-    One of each revision tells for all: they download the same from the same place.
+    One of each revision tells for all: they do the same.
+
+    Args:
+        pods: every Ray Pod of the object.
+        serve: what the heads say of their replicas.
     """
+    constructing = {pod for state in serve for pod in state.starting_pods()}
     first: dict[str, Pod] = {}
     for pod in sorted(pods, key=lambda p: (-p.incarnation, p.index)):
-        if pod.live and pod.ip and pod.prepares == FETCH_CONTAINER:
+        if pod.live and pod.ip and (pod.prepares == FETCH_CONTAINER or pod.name in constructing):
             first.setdefault(pod.revision, pod)
     return tuple((pod.uid, pod.ip) for _, pod in sorted(first.items()))
 
 
 def _router_subject(manifest: Manifest, pod: Pod) -> RouterSubject:
-    containers = {container["name"] for container in manifest["spec"]["containers"]}
-    return RouterSubject(pod.uid, pod.ip, compares=COMPARER in containers, holds=HOLDER in containers)
+    found = _containers(manifest)
+    return RouterSubject(
+        pod.uid, pod.ip, compares=COMPARER in found, holds=HOLDER in found, guarded=CREDENTIALS in found
+    )
+
+
+def _containers(manifest: Manifest) -> set[str]:
+    return {container["name"] for container in manifest["spec"]["containers"]}

@@ -103,7 +103,7 @@ def decisive(answers: Answers) -> tuple[object, ...]:
     return (
         answers.heads,
         answers.nodes,
-        answers.downloads,
+        answers.progress,
         {uid: answer.decisive() for uid, answer in answers.routers.items()},
         {revision for held in answers.held.values() for revision, count in held.items() if count},
     )

@@ -19,8 +19,8 @@ from eagleray.peers.places import RayHead
 Told = TypeVar("Told")
 log = structlog.get_logger(__name__)
 
-# A download is looked at so often: it takes minutes, and what it tells is written into the status.
-DOWNLOAD_SECONDS = 15.0
+# What takes long is looked at so often: it takes minutes, and what it tells is written into the status.
+PROGRESS_SECONDS = 15.0
 # A router Pod is listened to so long in one request …
 LISTEN_SECONDS = 25.0
 # … the next one begins no sooner than so long after the last began …
@@ -53,12 +53,14 @@ class RouterSubject:
         ip: its address.
         compares: whether it has a comparer.
         holds: whether it has a holder.
+        guarded: whether it mounts what belongs to others, and has a door of the operator's own.
     """
 
     uid: str
     ip: str
     compares: bool
     holds: bool
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,14 @@ class Subjects:
         heads: heads of its revisions.
         routers: its router Pods.
         workers: uid and address of the workers whose agents' figures are needed.
-        fetching: uid and address of the first worker of each revision that downloads its model.
+        telling: uid and address of the first worker of each revision where something takes long.
         draining: names of the heads that were asked to give up a node.
     """
 
     heads: tuple[HeadSubject, ...] = ()
     routers: tuple[RouterSubject, ...] = ()
     workers: tuple[tuple[str, str], ...] = ()
-    fetching: tuple[tuple[str, str], ...] = ()
+    telling: tuple[tuple[str, str], ...] = ()
     draining: frozenset[str] = frozenset()
 
 
@@ -167,8 +169,8 @@ async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
     return await _of_pods(asker, asked.subjects.workers, asker.peers.node_use, "No figures of a Ray node")
 
 
-async def _ask_downloads(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
-    return await _of_pods(asker, asked.subjects.fetching, asker.peers.download, "No word of a download")
+async def _ask_progress(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
+    return await _of_pods(asker, asked.subjects.telling, asker.peers.progress, "No word of what takes long")
 
 
 async def _of_pods(
@@ -223,13 +225,22 @@ async def _ask_router(asker: Asker, router: RouterSubject) -> RouterAnswer:
         stats = await asker.peers.router_stats(asker.key, router.ip)
     except PeerError as e:
         return RouterAnswer(error=str(e))
-    if not router.compares:
-        return RouterAnswer(stats)
+    return RouterAnswer(
+        stats,
+        comparisons=await _beside(asker, router.ip, asker.peers.comparisons) if router.compares else (),
+        credentials=await _beside(asker, router.ip, asker.peers.credentials) if router.guarded else (),
+    )
+
+
+async def _beside(
+    asker: Asker, ip: str, ask: Callable[[Hashable, str], Awaitable[tuple[Told, ...]]]
+) -> tuple[Told, ...]:
+    """What a program beside Envoy says; one that is silent is no fault of the router."""
     try:
-        return RouterAnswer(stats, comparisons=await asker.peers.comparisons(asker.key, router.ip))
-    except PeerError as e:  # one that is silent is no fault of the router
-        log.info("No comparison", ip=router.ip, error=str(e))
-        return RouterAnswer(stats)
+        return await ask(asker.key, ip)
+    except PeerError as e:
+        log.info("No word of a program beside Envoy", ip=ip, error=str(e))
+        return ()
 
 
 async def _listen(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Mapping[str, int]]:
@@ -276,6 +287,6 @@ QUESTIONS = (
     Question("routers", lambda asked: asked.subjects.routers, _routers_often, _ask_routers, loads=True),
     Question("nodes", _draining, _often, _ask_nodes),
     Question("use", lambda asked: asked.subjects.workers, _often, _ask_use, loads=True),
-    Question("downloads", lambda asked: asked.subjects.fetching, lambda _: DOWNLOAD_SECONDS, _ask_downloads),
+    Question("progress", lambda asked: asked.subjects.telling, lambda _: PROGRESS_SECONDS, _ask_progress),
     Question("held", _holding, _always, _listen),
 )

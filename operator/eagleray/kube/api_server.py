@@ -1,10 +1,12 @@
 """`KubeClient` on `kubernetes.aio`: its authentication and connection pool, and nothing of its models."""
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -125,6 +127,15 @@ class ApiServer(LogClient):
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    @property
+    def address(self) -> str:
+        """The IP address of the API server; "" where its host is a name."""
+        host = urlsplit(self._client.configuration.host).hostname or ""
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            return ""
 
     async def credentials(self) -> ApiServerCredentials:
         """Present credentials; a service account's token is read anew when it is a minute old."""

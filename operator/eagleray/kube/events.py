@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import structlog
 
+from eagleray.domain.facts.text import clean
 from eagleray.kube.client import KubeClient
 from eagleray.kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from eagleray.kube.kinds import EVENT, Manifest, Ref
@@ -52,7 +53,7 @@ class EventRecorder:
             md: the ModelDeployment, of which apiVersion, kind and metadata are read.
             type_: `Normal` or `Warning`.
             reason: CamelCase constant.
-            message: for people; cut at 1024 bytes.
+            message: for people, whoever wrote it; cleaned, and cut at 1024 bytes.
         """
         uid = md["metadata"]["uid"]
         if self._last.get(uid) == (type_, reason, message):
@@ -96,7 +97,7 @@ class EventRecorder:
             "type": type_,
             "reason": reason,
             "action": _ACTION,
-            "note": message.encode()[:_NOTE_LIMIT].decode(errors="ignore"),
+            "note": clean(message).encode()[:_NOTE_LIMIT].decode(errors="ignore"),
             "reportingController": REPORTING_CONTROLLER,
             "reportingInstance": self._instance[:128],
             "regarding": {

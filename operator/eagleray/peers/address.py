@@ -3,10 +3,14 @@
 import ipaddress
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
 from yarl import URL
 
 from eagleray.peers.errors import HostileError
+
+# https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
 def http_url(ip: str, port: int, path: str, query: Mapping[str, str] | None = None) -> URL:
@@ -36,10 +40,17 @@ def grpc_target(ip: str, port: int) -> str:
 
 def is_refused(address: str) -> bool:
     """Whether nobody may be asked at an address: metadata services and the like are on link-local ones."""
-    ip: IPv4Address | IPv6Address = ipaddress.ip_address(address)
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
+    ip = plain(address)
     return ip.is_link_local or ip.is_multicast or ip.is_unspecified
+
+
+def plain(address: str) -> IPv4Address | IPv6Address:
+    """An address as it is reached: the IPv4 address in an IPv6 one that stands for it."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, IPv4Address):
+        return ip
+    inner = ip.ipv4_mapped or ip.sixtofour
+    return inner or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
 
 
 def _checked(ip: str) -> IPv4Address | IPv6Address:

@@ -4,6 +4,7 @@ No redirect is followed, no cookie kept, nothing unpacked; an answer has a size 
 """
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from eagleray.domain.facts.text import clean
+from eagleray.peers.address import is_refused
 from eagleray.peers.budget import Budget, Room
 from eagleray.peers.errors import (
     HostileError,
@@ -26,6 +28,7 @@ from eagleray.peers.errors import (
     UnknownError,
     UnreachableError,
 )
+from eagleray.peers.fence import Fence
 from eagleray.peers.resolver import Resolver
 from eagleray.peers.shape import ShapeError
 from eagleray.peers.wire import Connector, TooMuchError
@@ -114,11 +117,17 @@ class Request:
 
 
 class Http:
-    """Sends requests."""
+    """Sends requests.
 
-    def __init__(self) -> None:
+    Args:
+        fence: what users may not have asked.
+    """
+
+    def __init__(self, fence: Fence | None = None) -> None:
+        self.fence = fence or Fence()
         self._resolver = Resolver()
-        self._sessions = {purpose: _session(purpose, self._resolver) for purpose in PURPOSES}
+        closed = dict.fromkeys(PURPOSES, is_refused) | {PROVIDERS: self.fence.is_closed}
+        self._sessions = {purpose: _session(purpose, self._resolver, closed[purpose]) for purpose in PURPOSES}
         self._budgets = {purpose: Budget(purpose.at_once) for purpose in PURPOSES}
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._large_of = Budget(_LARGE_OF_ONE)
@@ -178,9 +187,9 @@ class Http:
         return await asyncio.get_running_loop().run_in_executor(self._parsers, parse, body)
 
 
-def _session(purpose: Purpose, resolver: Resolver) -> aiohttp.ClientSession:
+def _session(purpose: Purpose, resolver: Resolver, is_closed: Callable[[str], bool]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=Connector(resolver, purpose.kept_seconds),
+        connector=Connector(resolver, purpose.kept_seconds, is_closed),
         headers={"User-Agent": _USER_AGENT},
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
@@ -240,4 +249,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
     number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EACCES:
+        return "nobody is asked at its address: it is local, a metadata service, or the cluster's own API"
     return os.strerror(number) if number else "no connection"

@@ -4,13 +4,24 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from eagleray.domain.facts.comparison import Comparison
-from eagleray.domain.facts.download import Download
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
 from eagleray.domain.facts.serve import ServeState
-from eagleray.peers import comparisons, downloads, held, node_metrics, probe, provider, raylet, router_stats
+from eagleray.peers import (
+    comparisons,
+    credentials,
+    held,
+    node_metrics,
+    probe,
+    progress,
+    provider,
+    raylet,
+    router_stats,
+)
 from eagleray.peers.channels import Channels
+from eagleray.peers.fence import Fence
 from eagleray.peers.gcs import DrainAnswer, Gcs
 from eagleray.peers.http import Http
 from eagleray.peers.places import Ports, RayHead
@@ -56,8 +67,8 @@ class PeerClient(Protocol):
         """Read what the replicas in a worker Pod use and do."""
         ...
 
-    async def download(self, owner: Hashable, ip: str) -> Download:
-        """Read how far the download in a Pod is."""
+    async def progress(self, owner: Hashable, ip: str) -> Progress:
+        """Read how far what takes long in a Pod is."""
         ...
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
@@ -66,6 +77,10 @@ class PeerClient(Protocol):
 
     async def comparisons(self, owner: Hashable, ip: str) -> tuple[Comparison, ...]:
         """Read what a router Pod's comparer found."""
+        ...
+
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        """Read what is wrong with what a router Pod mounts."""
         ...
 
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
@@ -98,11 +113,12 @@ class Peers:
 
     Args:
         ports: where they listen.
+        fence: what users may not have asked.
     """
 
-    def __init__(self, ports: Ports | None = None) -> None:
+    def __init__(self, ports: Ports | None = None, fence: Fence | None = None) -> None:
         self._ports = ports or Ports()
-        self._http = Http()
+        self._http = Http(fence)
         self._channels = Channels()
         self._serve = Serve(self._http, self._ports.dashboard)
         self._gcs = Gcs(self._channels, self._ports.gcs)
@@ -139,9 +155,9 @@ class Peers:
         """Read what the replicas in a worker Pod use and do."""
         return await node_metrics.node_use(self._http, owner, ip, self._ports.metrics)
 
-    async def download(self, owner: Hashable, ip: str) -> Download:
-        """Read how far the download in a Pod is."""
-        return await downloads.download(self._http, owner, ip, self._ports.fetch)
+    async def progress(self, owner: Hashable, ip: str) -> Progress:
+        """Read how far what takes long in a Pod is."""
+        return await progress.progress(self._http, owner, ip, self._ports.progress)
 
     async def router_stats(self, owner: Hashable, ip: str) -> RouterStats:
         """Read a router Pod's statistics."""
@@ -150,6 +166,10 @@ class Peers:
     async def comparisons(self, owner: Hashable, ip: str) -> tuple[Comparison, ...]:
         """Read what a router Pod's comparer found."""
         return await comparisons.comparisons(self._http, owner, ip, self._ports.ops)
+
+    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+        """Read what is wrong with what a router Pod mounts."""
+        return await credentials.credentials(self._http, owner, ip, self._ports.ops)
 
     async def held(self, owner: Hashable, ip: str) -> Mapping[str, int]:
         """Read how many requests wait at a router Pod, by the revision that they wait for."""
@@ -161,7 +181,7 @@ class Peers:
 
     async def probe(self, owner: Hashable, trial: Trial) -> None:
         """Send a revision's warm-up to every replica, then through every router Pod."""
-        await probe.probe(self._http, owner, trial, self._ports.http)
+        await probe.probe(self._http, owner, trial, self._ports)
 
     async def ask(self, owner: Hashable, query: ProviderQuery) -> float:
         """Ask a server that knows a figure."""

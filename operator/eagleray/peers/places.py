@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from eagleray.domain.facts.ports import FETCH, HEAD_DASHBOARD, HEAD_GCS, RAYLET
-from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT
+from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS, PROGRESS, RAYLET
+from eagleray.domain.facts.router_layout import HTTP_PORT, OPS_PORT, WARMUP_PORT
 from eagleray.resources.pod import METRICS_PORT
 
 
@@ -29,15 +29,17 @@ class Ports:
         gcs: a head's GCS.
         raylet: a node's raylet.
         metrics: a node's agent.
-        fetch: the download of a model.
+        progress: what tells how far it is.
         ops: a router's own.
         http: a router's, for requests of users.
+        warmup: a router's, for the operator's own where users must say who they are.
     """
 
     dashboard: int = HEAD_DASHBOARD
     gcs: int = HEAD_GCS
     raylet: int = RAYLET
     metrics: int = METRICS_PORT
-    fetch: int = FETCH
+    progress: int = PROGRESS
     ops: int = OPS_PORT
     http: int = HTTP_PORT
+    warmup: int = WARMUP_PORT

@@ -12,13 +12,15 @@ from eagleray.api.model import Model
 from eagleray.api.serving import WarmupRequest
 from eagleray.api.units import parse_duration
 from eagleray.domain.facts.ports import replica_ports
-from eagleray.domain.facts.router_layout import REVISION_HEADER
+from eagleray.domain.facts.router_layout import REVISION_HEADER, WARMUP_HEADER
 from eagleray.domain.goals.revision import Revision
 from eagleray.peers.address import http_url
 from eagleray.peers.errors import PeerError, UnreachableError
 from eagleray.peers.http import WARM_UP, Http, Request
+from eagleray.peers.places import Ports
 
 _T = TypeVar("_T")
+_P = TypeVar("_P")
 
 # Address and port.
 _Place: TypeAlias = tuple[str, int]
@@ -31,6 +33,19 @@ PROBE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """A router Pod that the operator asks.
+
+    Attributes:
+        ip: its address.
+        guarded: whether it has a door for the operator alone, as clients must say who they are at theirs.
+    """
+
+    ip: str
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What is tried.
 
@@ -40,7 +55,8 @@ class Trial:
         seconds: how long each may take.
         workers: addresses of its worker Pods.
         ports: where on each a replica may listen.
-        routers: addresses of the router Pods that must reach it.
+        routers: the router Pods that must reach it.
+        token: what opens the operator's door of those that are guarded.
     """
 
     revision: str
@@ -48,10 +64,11 @@ class Trial:
     seconds: float
     workers: tuple[str, ...]
     ports: tuple[int, ...]
-    routers: tuple[str, ...]
+    routers: tuple[Door, ...]
+    token: str = ""
 
 
-def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) -> Trial:
+def trial(revision: Revision, workers: Iterable[str], routers: Iterable[Door], token: str = "") -> Trial:
     """The trial of a revision: its warm-up, or else the cheapest request that a model or an app has."""
     template = revision.template
     path = f"/v2/models/{_first_model(revision, template.model)}" if template.model else HEALTH_PATH
@@ -62,7 +79,9 @@ def trial(revision: Revision, workers: Iterable[str], routers: Iterable[str]) ->
         seconds=min(parse_duration(wait) if wait else REQUEST_SECONDS, REQUEST_SECONDS),
         workers=tuple(workers),
         ports=replica_ports(revision.most_per_pod),
-        routers=tuple(routers),
+        # A router has only gRPC's calls for these, and has seen their replicas answer one.
+        routers=() if revision.calls else tuple(routers),
+        token=token,
     )
 
 
@@ -71,21 +90,21 @@ def _first_model(revision: Revision, model: Model) -> str:
     return model.models[0].name if model.models else revision.model
 
 
-async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> None:
+async def probe(http: Http, owner: Hashable, trial: Trial, ports: Ports) -> None:
     """Send the requests to every replica of an incarnation, then through every router Pod.
 
     Args:
         http: sends them.
         owner: the object whose budget it is.
         trial: what is tried.
-        router_port: where routers take requests.
+        ports: where routers take requests.
 
     Raises:
         PeerError: one of them was not answered as it should.
     """
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            await _Probe(http, owner, trial, router_port).run()
+            await _Probe(http, owner, trial, ports).run()
     except TimeoutError as e:
         message = f"the warm-up took more than {PROBE_SECONDS:g} s; send fewer or smaller requests"
         raise UnreachableError(message) from e
@@ -94,11 +113,11 @@ async def probe(http: Http, owner: Hashable, trial: Trial, router_port: int) -> 
 class _Probe:
     """One run of a trial."""
 
-    def __init__(self, http: Http, owner: Hashable, trial: Trial, router_port: int) -> None:
+    def __init__(self, http: Http, owner: Hashable, trial: Trial, ports: Ports) -> None:
         self._http = http
         self._owner = owner
         self._trial = trial
-        self._router_port = router_port
+        self._ports = ports
         # A request begins when the budget has room for it: replicas do not time out by waiting for each other.
         self._turns = asyncio.Semaphore(WARM_UP.at_once)
 
@@ -110,16 +129,16 @@ class _Probe:
         if not replicas:
             raise UnreachableError("no replica answers its health check")
         await self._each(replicas, self._ask_replica)
-        await self._each([(ip, self._router_port) for ip in trial.routers], self._ask_router)
+        await self._each(trial.routers, self._ask_router)
 
-    async def _each(self, places: Sequence[_Place], ask: Callable[[_Place], Awaitable[_T]]) -> list[_T]:
+    async def _each(self, places: Sequence[_P], ask: Callable[[_P], Awaitable[_T]]) -> list[_T]:
         """Ask all of them side by side; the first failure ends it.
 
         Raises:
             PeerError: the first failure.
         """
 
-        async def in_turn(place: _Place) -> _T:
+        async def in_turn(place: _P) -> _T:
             async with self._turns:
                 return await ask(place)
 
@@ -145,9 +164,12 @@ class _Probe:
         for request in self._trial.requests:
             await self._send(place, request, {}, quotes=True)
 
-    async def _ask_router(self, place: _Place) -> None:
+    async def _ask_router(self, door: Door) -> None:
+        asked, place = {REVISION_HEADER: self._trial.revision}, (door.ip, self._ports.http)
+        if door.guarded:
+            asked, place = {**asked, WARMUP_HEADER: self._trial.token}, (door.ip, self._ports.warmup)
         for request in self._trial.requests:
-            await self._send(place, request, {REVISION_HEADER: self._trial.revision}, quotes=False)
+            await self._send(place, request, asked, quotes=False)
 
     async def _send(self, place: _Place, warmup: WarmupRequest, headers: dict[str, str], *, quotes: bool) -> None:
         origin = http_url(*place, "/")

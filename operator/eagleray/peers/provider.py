@@ -29,6 +29,7 @@ async def ask(http: Http, owner: Hashable, query: ProviderQuery) -> float:
     """
     order = query.request()
     url = _url(order.url)
+    http.fence.check(url)
     request = Request(
         peer=url.host or "",
         url=url.update_query(order.params),
@@ -51,8 +52,8 @@ def _url(written: str) -> URL:
         raise RejectedError("the address of the server is no URL that begins with http:// or https://")
     if url.raw_user is not None or url.raw_password is not None:
         raise RejectedError(f"{host}: the address of the server has a user or password, which everybody could read")
-    if url.raw_fragment:
-        raise RejectedError(f"{host}: the address of the server has a fragment (#…); leave it out")
+    if url.raw_fragment or url.raw_query_string:
+        raise RejectedError(f"{host}: the address of the server has a query or fragment (?…, #…); leave it out")
     return url
 
 

@@ -17,6 +17,7 @@ from eagleray.router.bootstrap import ADMIN_CLUSTER, LATENCY_EDGES_MS
 from eagleray.router.compare import EXCHANGES_CLUSTER, REPORT_CLUSTER
 from eagleray.router.failover import BETWEEN
 from eagleray.router.hold import CHECKS_CLUSTER, HELD_CLUSTER
+from eagleray.router.made import CREDENTIALS_CLUSTER
 from eagleray.router.routes import STATS_PATH
 
 SECONDS: Final = 2.0
@@ -27,13 +28,16 @@ MOST_BINS: Final = 4096
 # for minutes, and the comparer sees by itself who answers.
 _FILTER: Final = (
     r"^(cluster\.[^.]+\.(version_text|membership_healthy|upstream_rq_(active|retry)"
-    r"|external\.upstream_rq_(completed|5xx|504|time))"
+    r"|external\.upstream_rq_(completed|5xx|504|time)|grpc\.(2|4|8|13|14|15))"
     r"|http\.(ingress|ops)\..+\.version_text|http\.ingress\.downstream_rq_active"
     r"|(cluster_manager|listener_manager)\..ds\.version_text)$"
 )
 # `detailed` gives every bin that is not empty: the other forms have no number of answers, no sum, and all empty bins.
 _QUERY: Final = {"format": "json", "histogram_buckets": "detailed", "filter": _FILTER}
-_OWN_CLUSTERS: Final = {ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER}
+_OWN_CLUSTERS: Final = {
+    *(ADMIN_CLUSTER, EXCHANGES_CLUSTER, REPORT_CLUSTER, CHECKS_CLUSTER, HELD_CLUSTER),
+    CREDENTIALS_CLUSTER,
+}
 _CLUSTER: Final = re.compile(r"cluster\.([^.]+)\.(.+)")
 _COUNTS: Final = {
     "membership_healthy": "healthy_endpoints",
@@ -42,6 +46,9 @@ _COUNTS: Final = {
     "external.upstream_rq_completed": "requests",
     "external.upstream_rq_5xx": "errors",
     "external.upstream_rq_504": "timeouts",
+    # Of calls that replicas answer themselves: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE,
+    # DATA_LOSS.
+    **{f"grpc.{status}": "failed_calls" for status in (2, 4, 8, 13, 14, 15)},
 }
 _VERSION: Final = "version_text"
 _TIME: Final = "external.upstream_rq_time"
@@ -122,6 +129,8 @@ class _Figures:
     def stats(self) -> RevisionStats:
         counts = {**self.counts}
         total = self.answers + counts.pop("timeouts", 0)
+        # A call that no replica answered is among both.
+        counts["errors"] = max(counts.get("errors", 0), counts.pop("failed_calls", 0))
         below = zip(map(float, LATENCY_EDGES_MS), accumulate(self.between_edges), strict=False)
         return RevisionStats(
             self.config_version,

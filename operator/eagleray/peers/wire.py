@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -11,8 +12,6 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType
-
-from eagleray.peers.address import is_refused
 
 # What an answer may have on top of its body: its head, answers before the answer, the sizes of its chunks.
 _OVERHEAD_BYTES: Final = 64 * 1024
@@ -33,11 +32,12 @@ class Connector(aiohttp.TCPConnector):
     Args:
         resolver: looks names up.
         kept_seconds: how long a connection waits for the next question; 0 where it is closed after each.
+        is_closed: whether nobody may be asked at an address.
     """
 
-    def __init__(self, resolver: AbstractResolver, kept_seconds: float) -> None:
+    def __init__(self, resolver: AbstractResolver, kept_seconds: float, is_closed: Callable[[str], bool]) -> None:
         how: dict[str, Any] = {"keepalive_timeout": kept_seconds} if kept_seconds else {"force_close": True}
-        super().__init__(limit=0, resolver=resolver, socket_factory=connection, **how)
+        super().__init__(limit=0, resolver=resolver, socket_factory=partial(connection, is_closed), **how)
         self._factory = partial(_handler, self._loop)
 
 
@@ -75,14 +75,18 @@ def _handler(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return _Handler(loop)
 
 
-def connection(info: AddrInfoType) -> socket.socket:
+def connection(is_closed: Callable[[str], bool], info: AddrInfoType) -> socket.socket:
     """A socket for an address, whatever name it came from.
+
+    Args:
+        is_closed: whether nobody may be asked there.
+        info: the address.
 
     Raises:
         OSError: nobody may be asked there.
     """
     family, kind, protocol, _, address = info
-    if is_refused(str(address[0]).partition("%")[0]):
+    if is_closed(str(address[0]).partition("%")[0]):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)

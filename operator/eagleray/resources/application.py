@@ -8,9 +8,8 @@ from eagleray.api.serving import Concurrency
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_duration, parse_quantity
 from eagleray.domain.actions.actions import PutApplication
-from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts import labels
-from eagleray.domain.facts.patience import UNKNOWN, Patience, patience_for
+from eagleray.domain.facts.patience import UNKNOWN, Patience
 from eagleray.domain.goals.groups import WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
@@ -60,8 +59,15 @@ def build_application(revision: Revision, put: PutApplication) -> dict[str, Any]
     return {
         "proxy_location": "HeadOnly",
         "http_options": {"host": "0.0.0.0", "port": 8000},  # noqa: S104 -- replicas bind to the same host
+        **_calls(template),
         "applications": [application],
     }
+
+
+def _calls(template: VersionTemplate) -> dict[str, Any]:
+    """What of gRPC each replica answers; Serve takes it when it starts, and never again."""
+    servicers = template.app.grpc_servicers if template.app else None
+    return {"grpc_options": {"grpc_servicer_functions": servicers}} if servicers else {}
 
 
 def model_args(revision: Revision, model: Model) -> dict[str, Any]:
@@ -135,7 +141,6 @@ def _patience(patience: Patience) -> dict[str, float]:
 
 
 _MODEL = {
-    **_patience(patience_for(DEFAULT_TIMEOUT_SECONDS)),
     "graceful_shutdown_wait_loop_s": 0.5,
     "health_check_period_s": HEALTH_CHECK_PERIOD_SECONDS,
 }

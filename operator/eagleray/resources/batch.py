@@ -16,7 +16,7 @@ from eagleray.resources.owner import dependent_on
 from eagleray.resources.placement import node_placement
 from eagleray.resources.pod import PodSettings, container, priority_class, restricted, scratch_mounts, scratch_volumes
 from eagleray.resources.sizes import BATCH_OVERHEAD, pod_resources
-from eagleray.resources.storage import ModelStorage, model_storage
+from eagleray.resources.storage import ModelStorage, literal, model_storage
 from eagleray.resources.worker import fetch_container
 
 BATCH_CONTAINER = "batch"
@@ -113,7 +113,7 @@ def _pod(revision: Revision, batch: Batch, settings: PodSettings) -> dict[str, A
         **node_placement(group.placement, settings.fleet, ()),
         "initContainers": [fetch_container(revision, group, settings, storage)],
         "containers": [_container(revision, group, batch, settings, storage)],
-        "volumes": [*scratch_volumes(), *storage.volumes, *volumes],
+        "volumes": [*scratch_volumes(settings), *storage.volumes, *volumes],
     }
 
 
@@ -130,7 +130,7 @@ def _container(
         BATCH_CONTAINER,
         settings,
         command=["python", "-m", "eagleray_serving.batch"],
-        args=[_literal(arg) for arg in _args(revision, group, batch)],
+        args=[literal(arg) for arg in _args(revision, group, batch)],
         envFrom=[{"secretRef": {"name": name}} for name in secrets],
         env=batch_env(revision, group),
         resources=pod_resources(group, BATCH_OVERHEAD),
@@ -145,11 +145,6 @@ def _args(revision: Revision, group: WorkerGroup, batch: Batch) -> Iterable[str]
     yield from ("--parallelism", str(group.replicas_per_pod), "--cpus", str(size.cpus), "--pvc-root", _CLAIMS)
     yield from (("--gpus", str(float(size.gpus))) if size.gpus else ())
     yield from batch.options
-
-
-def _literal(arg: str) -> str:
-    """An argument in which Kubernetes finds no variable to put in."""
-    return arg.replace("$(", "$$(")
 
 
 def _claims(batch: Batch) -> dict[str, bool]:

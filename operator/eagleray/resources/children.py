@@ -20,7 +20,9 @@ from eagleray.resources.router import (
     build_deployment,
     build_disruption_budget,
     build_service,
+    router_labels,
 )
+from eagleray.resources.router_credentials import build_router_secret
 from eagleray.resources.secret import build_auth_secret
 from eagleray.resources.service import build_revision_service
 
@@ -37,6 +39,7 @@ class RouterContext:
         image: the router image.
         owner: reference to the ModelDeployment.
         pods: the operator's settings for Pods.
+        token: the token by which the operator asks through the router.
     """
 
     config: RouterConfig
@@ -44,6 +47,7 @@ class RouterContext:
     image: str
     owner: dict[str, Any]
     pods: PodSettings
+    token: str = ""
 
     @property
     def bootstrap(self) -> str:
@@ -92,6 +96,11 @@ ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
     Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
 )
 """Owned by the ModelDeployment, in the order in which they are made."""
+
+ROUTER_TOKEN: Child[RouterContext] = Child(
+    "Secret", lambda c: build_router_secret(c.config, c.token, c.owner, router_labels(c.config))
+)
+"""Owned by the ModelDeployment, of a router that asks who asks; made, as `TOKEN`, whenever a Pod may need it."""
 
 RECORD: Child[RevisionContext] = Child("ControllerRevision", lambda c: build_controller_revision(c.revision, c.owner))
 """A revision's content, owned by the ModelDeployment; it owns what is in `REVISION_CHILDREN`."""

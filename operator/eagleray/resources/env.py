@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, health_seconds
-from eagleray.domain.facts.ports import REPLICA_FIRST, replica_ports
+from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.references import references_of
 from eagleray.domain.goals.revision import Revision
@@ -34,6 +34,9 @@ _LISTENING: Mapping[str, str] = {"RAY_SERVE_ENABLE_DIRECT_INGRESS": "1", "RAY_SE
 _COMMON: Mapping[str, str] = {
     "HOME": TMP,
     "TMPDIR": TMP,
+    # What a constructor writes there is told: docs/adr/0028-a-constructor-says-that-it-lives.md. On the head as well,
+    # where Serve imports applications.
+    "EAGLERAY_PROGRESS_FILE": f"{TMP}/progress",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
     "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": str(MIN_DRAIN_SECONDS),
@@ -159,7 +162,7 @@ def _fixed(revision: Revision) -> list[dict[str, Any]]:
         *_literals({"RAY_AUTH_MODE": "token"}),
         _token(revision),
         *_literals(_LISTENING),
-        *_literals(_port_range(revision)),
+        *_literals(_port_ranges(revision)),
     ]
 
 
@@ -169,10 +172,11 @@ def _place() -> list[dict[str, Any]]:
     return [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in paths.items()]
 
 
-def _port_range(revision: Revision) -> dict[str, str]:
-    """Ray leaves the upper end of the range out; the head hands the ports out, the workers bind them."""
-    end = REPLICA_FIRST + len(replica_ports(revision.most_per_pod))
+def _port_ranges(revision: Revision) -> dict[str, str]:
+    """Ray leaves the upper end of a range out; the head hands the ports out, the workers bind them."""
+    many = len(replica_ports(revision.most_per_pod))
     return {
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(REPLICA_FIRST),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(end),
+        f"RAY_SERVE_DIRECT_INGRESS_{end}_{kind}_PORT": str(port)
+        for kind, first in (("HTTP", REPLICA_FIRST), ("GRPC", CALLS_FIRST))
+        for end, port in (("MIN", first), ("MAX", first + many))
     }

@@ -21,9 +21,10 @@ from eagleray.resources.pod import (
     scratch_mounts,
     scratch_volumes,
 )
+from eagleray.resources.sizes import DISK, POD_DISK
 
 # Measured: 0.8 GiB at rest with one application, 1.2 GiB at most while it starts; below 1.5 GiB Serve's API hangs.
-_RESOURCES = {"requests": {"cpu": "250m", "memory": "1536Mi"}, "limits": {"memory": "2Gi"}}
+_RESOURCES = {"requests": {"cpu": "250m", "memory": "1536Mi", DISK: POD_DISK}, "limits": {"memory": "2Gi"}}
 _HEALTH = "/api/gcs_healthz"
 # The head ends soon: its workers go on serving without it.
 _GRACE_SECONDS = 15
@@ -79,7 +80,7 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         "subdomain": service_name(revision.name),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [ray],
-        "volumes": scratch_volumes(),
+        "volumes": scratch_volumes(pod),
         **_node_selector(revision),
         **_affinity(revision, pod),
         **priority_class(revision.template.placement),

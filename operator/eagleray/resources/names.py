@@ -9,6 +9,11 @@ def router_name(model: str) -> str:
     return f"{model}-router"
 
 
+def router_secret_name(model: str) -> str:
+    """Name the Secret with the token by which the operator asks through the router."""
+    return f"{router_name(model)}-auth"
+
+
 def service_name(revision: str) -> str:
     """Name the headless Service that gives the heads of the revision of this name their host names."""
     return revision

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 from eagleray.api.placement import Placement
+from eagleray.api.units import format_bytes
 from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts.ports import RAYLET
 from eagleray.domain.goals.fleet import Fleet
@@ -182,10 +183,14 @@ def locked_down(name: str, image: str, policy: str, **fields: Any) -> dict[str, 
     }
 
 
-def scratch_volumes() -> list[dict[str, Any]]:
-    """The writable volumes of a Ray Pod: its temporary folder and the object store."""
+def scratch_volumes(settings: PodSettings) -> list[dict[str, Any]]:
+    """The writable volumes of a Ray Pod: its temporary folder and the object store.
+
+    Args:
+        settings: the operator's; what an application downloads by itself lands in the temporary folder.
+    """
     return [
-        {"name": "tmp", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": format_bytes(settings.max_model_bytes)}},
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}},
     ]
 

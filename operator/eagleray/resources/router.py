@@ -26,6 +26,12 @@ from eagleray.resources.labels import model_labels
 from eagleray.resources.names import router_name
 from eagleray.resources.placement import prefer_lasting
 from eagleray.resources.pod import USER_ID, PodSettings, locked_down
+from eagleray.resources.router_credentials import (
+    credentials_container,
+    first_credentials,
+    made_mounts,
+    mounted_volumes,
+)
 
 REPLICAS = 2
 COMPARER = "comparer"
@@ -70,10 +76,14 @@ def build_service(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]
         "metadata": _metadata(config, config.name, owner),
         "spec": {
             "type": "ClusterIP",
-            "selector": _labels(config),
-            "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}],
+            "selector": router_labels(config),
+            "ports": [{**_service_port(config), "protocol": "TCP", "targetPort": "http"}],
         },
     }
+
+
+def _service_port(config: RouterConfig) -> dict[str, Any]:
+    return {"name": "https", "port": 443} if config.access.tls else {"name": "http", "port": 80}
 
 
 def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +94,7 @@ def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict
         "metadata": _metadata(config, router_name(config.name), owner),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": _labels(config)},
+            "selector": {"matchLabels": router_labels(config)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
@@ -100,7 +110,7 @@ def build_deployment(
     """
     template = {
         "metadata": {
-            "labels": _labels(config),
+            "labels": router_labels(config),
             "annotations": {BOOTSTRAP_ANNOTATION: hashlib.sha256(bootstrap.encode()).hexdigest()[:16]},
         },
         "spec": _pod(config, image, settings),
@@ -115,14 +125,15 @@ def build_deployment(
         "spec": {
             "replicas": REPLICAS,
             "revisionHistoryLimit": 1,
-            "selector": {"matchLabels": _labels(config)},
+            "selector": {"matchLabels": router_labels(config)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": template,
         },
     }
 
 
-def _labels(config: RouterConfig) -> dict[str, str]:
+def router_labels(config: RouterConfig) -> dict[str, str]:
+    """The labels of every child of a router."""
     return {**model_labels(config.name), names.ROLE: Role.ROUTER}
 
 
@@ -130,7 +141,7 @@ def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[st
     return {
         "name": name,
         "namespace": config.namespace,
-        "labels": _labels(config),
+        "labels": router_labels(config),
         "ownerReferences": [owner],
     }
 
@@ -141,7 +152,7 @@ def _drain_seconds(config: RouterConfig) -> int:
 
 
 def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
-    apart = {"labelSelector": {"matchLabels": _labels(config)}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"labelSelector": {"matchLabels": router_labels(config)}, "topologyKey": "kubernetes.io/hostname"}
     spec: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -162,9 +173,12 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
             _container(config, image, settings),
             *_comparer(config, image, settings),
             *_holder(config, image, settings),
+            *credentials_container(config, image, settings),
         ],
-        "volumes": [{"name": "config", "configMap": {"name": router_name(config.name)}}],
+        "volumes": [{"name": "config", "configMap": {"name": router_name(config.name)}}, *mounted_volumes(config)],
     }
+    if first := first_credentials(config, image, settings):
+        spec["initContainers"] = first
     if settings.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     return spec
@@ -190,7 +204,7 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
         },
         "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
-        "volumeMounts": [_CONFIG_MOUNT],
+        "volumeMounts": [_CONFIG_MOUNT, *made_mounts(config)],
     }
     return locked_down("envoy", image, settings.image_pull_policy, **fields)
 

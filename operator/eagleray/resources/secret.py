@@ -7,7 +7,7 @@ from typing import Any
 
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.labels import labels
-from eagleray.resources.names import secret_name
+from eagleray.resources.names import router_secret_name, secret_name
 
 TOKEN_KEY = "token"  # noqa: S105 -- the name of the entry, not a token
 
@@ -24,6 +24,11 @@ def auth_token(key: bytes, namespace: str, revision: str) -> str:
         64 hexadecimal digits: HMAC-SHA256 over namespace and name.
     """
     return hmac.new(key, f"{namespace}/{revision}".encode(), hashlib.sha256).hexdigest()
+
+
+def router_token(key: bytes, namespace: str, model: str) -> str:
+    """Derive the token by which the operator asks through a model's router, as `auth_token` does."""
+    return auth_token(key, namespace, router_secret_name(model))
 
 
 def build_auth_secret(revision: Revision, token: str, owner: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.sizes import limits_of, requests_of
 
 _MIB = 1024 * 1024
+DISK = "ephemeral-storage"
+POD_DISK = "1Gi"
+"""What a Ray Pod asks of its node's disk where nothing is said: Ray's logs, and a small model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ def pod_resources(group: WorkerGroup, overhead: Overhead = WORKER_OVERHEAD) -> d
     """Size a Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them."""
     count = group.replicas_per_pod
     requests, limits = requests_of(group), limits_of(group)
+    disk = {} if DISK in requests or DISK in limits else {DISK: POD_DISK}
     return {
-        "requests": {name: _total(name, value, count, overhead.cpu, overhead) for name, value in requests.items()},
+        "requests": {name: _total(name, value, count, overhead.cpu, overhead) for name, value in requests.items()}
+        | disk,
         "limits": {name: _total(name, value, count, overhead.cpu_limit, overhead) for name, value in limits.items()},
     }
 
@@ -47,4 +52,4 @@ def _total(name: str, value: str, count: int, cpus: Decimal, overhead: Overhead)
         return format_quantity(amount + cpus)
     if name == "memory":
         return format_bytes(amount + overhead.memory)
-    return format_bytes(amount) if name == "ephemeral-storage" else format_quantity(amount)
+    return format_bytes(amount) if name == DISK else format_quantity(amount)

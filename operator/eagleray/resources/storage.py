@@ -6,13 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eagleray.api.model import Model
-from eagleray.domain.facts.ports import FETCH
+from eagleray.api.units import format_bytes
+from eagleray.domain.facts.ports import PROGRESS
 
 MODEL_DIR = "/model"
 """Where each of several models is in a folder of its name."""
 MODEL_PATH = f"{MODEL_DIR}/model"
 FETCH_CONTAINER = "fetch"
 _VOLUME = "model"
+# An archive, and what is unpacked from it.
+_COPIES = 2
 _CLAIM_VOLUME = "claim"
 _CLAIM_DIR = "/mnt/pvc"
 _CACHE_VOLUME = "cache"
@@ -43,7 +46,8 @@ class ModelStorage:
 def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     """Decide how `model`, or each of its models, gets into its Pods.
 
-    `pvc://` is mounted and used in place, everything else lands in a volume of the Pod's own, or in that of a cache.
+    What has a checksum, and what is downloaded, lands in a volume of the Pod's own, which nobody else writes; a claim
+    is used in place without one. Only the init container has a cache.
 
     Args:
         model: the model.
@@ -52,26 +56,29 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
     Raises:
         ValueError: the model has no URI; the CRD refuses that.
     """
-    volumes: list[dict[str, Any]] = [{"name": _VOLUME, "emptyDir": {}}]
+    volumes: list[dict[str, Any]] = [{"name": _VOLUME, "emptyDir": {"sizeLimit": format_bytes(_COPIES * max_bytes)}}]
+    claims: list[dict[str, Any]] = []
     read: list[dict[str, Any]] = []
     places = [urlsplit(uri) for uri in model.uris]
+    in_place = {urlsplit(uri).netloc for uri, sha256 in model.pins if uri.startswith("pvc://") and not sha256}
     command = ["python", "-m", "eagleray_serving.fetch", *_wanted(model)]
-    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(FETCH)]
+    command += ["--max-bytes", str(max_bytes), "--to", MODEL_DIR, "--port", str(PROGRESS)]
     for number, claim in enumerate(dict.fromkeys(place.netloc for place in places if place.scheme == "pvc")):
         volume = f"{_CLAIM_VOLUME}-{number}" if number else _CLAIM_VOLUME
         volumes.append(_claim(volume, claim))
-        read.append({"name": volume, "mountPath": f"{_CLAIM_DIR}/{claim}", "readOnly": True})
-    written = list(read)
+        claims.append({"name": volume, "mountPath": f"{_CLAIM_DIR}/{claim}", "readOnly": True})
+        if claim in in_place:
+            read.append(claims[-1])
+    cache: list[dict[str, Any]] = []
     if model.cache:
         volumes.append(_claim(_CACHE_VOLUME, model.cache.claim_name))
-        written.append({"name": _CACHE_VOLUME, "mountPath": _CACHE_DIR})
-        read.append({"name": _CACHE_VOLUME, "mountPath": _CACHE_DIR, "readOnly": True})
+        cache.append({"name": _CACHE_VOLUME, "mountPath": _CACHE_DIR})
         command += ["--cache", _CACHE_DIR]
     return ModelStorage(
         volumes=tuple(volumes),
-        fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *written),
+        fetch_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR}, *claims, *cache),
         server_mounts=({"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": True}, *read),
-        command=tuple(command),
+        command=tuple(map(literal, command)),
         secrets=(model.credentials.secret_name,) if model.credentials else (),
         variables=(
             _registry_login(model.credentials.secret_name)
@@ -79,6 +86,11 @@ def model_storage(model: Model, max_bytes: int) -> ModelStorage:
             else ()
         ),
     )
+
+
+def literal(word: str) -> str:
+    """A word of a command in which Kubernetes finds no variable to put in."""
+    return word.replace("$(", "$$(")
 
 
 def _wanted(model: Model) -> list[str]:

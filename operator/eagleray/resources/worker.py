@@ -66,7 +66,7 @@ def build_worker_pod(revision: Revision, place: WorkerPlace, owner: dict[str, An
     spec: dict[str, Any] = {
         "terminationGracePeriodSeconds": drain_seconds(pod.request_timeout) + _END_SECONDS,
         "containers": [_ray(revision, group, incarnation, pod, storage)],
-        "volumes": [*scratch_volumes(), *(storage.volumes if storage else ())],
+        "volumes": [*scratch_volumes(pod), *(storage.volumes if storage else ())],
         **_placement(revision, group, pod),
     }
     first = [fetch_container(revision, group, pod, storage)] if storage else []

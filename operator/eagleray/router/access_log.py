@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from eagleray.domain.actions.access import Access
+from eagleray.domain.facts.router_layout import CLIENT_HEADER
+from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, expression
 from eagleray.router.xds import extension
 
 # Envoy wants a name under which the figure might be changed while it runs; nobody does.
@@ -35,6 +38,8 @@ def access_log(percent: float) -> dict[str, Any]:
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         # Who asked, also through the proxies that are trusted to say so.
         "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        # By the key or the token.
+        "client_name": f"%REQ({CLIENT_HEADER})%",
         "connection": "%CONNECTION_ID%",
         "request_id": "%REQ(X-REQUEST-ID)%",
     }
@@ -43,6 +48,23 @@ def access_log(percent: float) -> dict[str, Any]:
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
         log_format={"json_format": fields},
     ) | _filter(percent)
+
+
+def refused_log(access: Access) -> list[dict[str, Any]]:
+    """Counts the requests that are refused for who asks: `refused_requests`, by client and by Envoy's detail.
+
+    A client is one of the Secret's, or nobody: the names are bounded by it.
+    """
+    if not access.known_by:
+        return []
+    tags = [
+        {"name": "client", "value_format": f"%REQ({CLIENT_HEADER})%"},
+        {"name": "cause", "value_format": "%RESPONSE_CODE_DETAILS%"},
+    ]
+    counter = {"stat": {"name": "requests", "tags": tags}, "value_fixed": "1"}
+    message = "envoy.extensions.access_loggers.stats.v3.Config"
+    log = extension("envoy.access_loggers.stats", message, stat_prefix="refused", counters=[counter])
+    return [log | {"filter": expression(f"response.code_details in {list(REFUSED_FOR_WHO_ASKS)}")}]
 
 
 def _filter(percent: float) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.router.xds import extension, set_header
 
+BODY_LIMIT = "envoy.filters.http.body_size_limit"
+"""Name of the filter."""
 # Tells our own server how much it may read and unpack; as in eagleray_serving/bodies.py.
 MAX_BODY_HEADER = "x-eagleray-max-body-bytes"
 
@@ -15,7 +17,7 @@ def body_limit(config: RouterConfig) -> dict[str, Any]:
     It keeps none of it, so that the router's memory does not depend on what bodies have.
     """
     return extension(
-        "envoy.filters.http.body_size_limit",
+        BODY_LIMIT,
         "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit",
         max_request_bytes=str(config.max_request_bytes),
     )

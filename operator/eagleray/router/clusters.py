@@ -5,6 +5,7 @@ from typing import Any
 from eagleray.domain.actions.router_config import RouterTarget
 from eagleray.domain.facts.patience import CHECKS_IN_A_ROW, router_health_seconds
 from eagleray.domain.facts.router_layout import RouterLayout
+from eagleray.router.calls import call_health_check
 from eagleray.router.endpoints import endpoints_file
 from eagleray.router.failover import METADATA
 from eagleray.router.limits import MANY, limits
@@ -48,7 +49,7 @@ def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) 
         # Without the window of 0 s Envoy withholds a change of health from its workers for up to a second.
         common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
-        health_checks=[_health_check(router_health_seconds(request_timeout))],
+        health_checks=[_health_check(router_health_seconds(request_timeout), calls=target.calls)],
         outlier_detection=_outlier_detection(),
         # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
         circuit_breakers={"thresholds": [limits("HIGH", MANY), limits("DEFAULT", COPIES)]},
@@ -56,7 +57,9 @@ def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) 
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
         upstream_bind_config={"socket_options": [_tcp_user_timeout()]},
-        typed_extension_protocol_options={"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http()},
+        typed_extension_protocol_options={
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http(calls=target.calls)
+        },
     )
 
 
@@ -69,7 +72,7 @@ def _least_request() -> dict[str, Any]:
     )
 
 
-def _health_check(timeout: float) -> dict[str, Any]:
+def _health_check(timeout: float, *, calls: bool) -> dict[str, Any]:
     # A replica that computes where it answers health checks answers late, and is still the right one to ask; one that
     # answers none for longer than a request may take hangs (docs/adr/0031-a-replica-that-hangs.md). A dead one refuses
     # at once, and one whose node is gone is found out by TCP (`TCP_USER_TIMEOUT_MS`), whatever the timeout.
@@ -83,8 +86,8 @@ def _health_check(timeout: float) -> dict[str, Any]:
         "unhealthy_threshold": CHECKS_IN_A_ROW,
         "healthy_threshold": 1,
         "http_health_check": {
-            "path": HEALTH_PATH,
             "host": "eagleray-router",
+            **(call_health_check() if calls else {"path": HEALTH_PATH}),
             "retriable_statuses": [{"start": 503, "end": 504}],
         },
     }
@@ -118,9 +121,9 @@ def _tcp_user_timeout() -> dict[str, Any]:
     }
 
 
-def _http() -> dict[str, Any]:
+def _http(*, calls: bool) -> dict[str, Any]:
     return typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options={"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
-        explicit_http_config={"http_protocol_options": {}},
+        explicit_http_config={"http2_protocol_options" if calls else "http_protocol_options": {}},
     )

@@ -12,7 +12,8 @@ import orjson
 
 from eagleray.domain.actions.router_config import InvalidRouterConfigError, RouterConfig
 from eagleray.domain.actions.router_files import RouterFiles
-from eagleray.domain.facts.router_layout import HOLDS_FILE, IPV4_LISTENERS_FILE, RouterLayout
+from eagleray.domain.facts.router_layout import CREDENTIALS_FILE, HOLDS_FILE, IPV4_LISTENERS_FILE, RouterLayout
+from eagleray.router.access import credentials_order
 from eagleray.router.bootstrap import bootstrap
 from eagleray.router.cache import Cache
 from eagleray.router.clusters import cluster
@@ -21,6 +22,7 @@ from eagleray.router.endpoints import assignment, endpoints_file, endpoints_text
 from eagleray.router.failover import failovers
 from eagleray.router.hold import holder_clusters, holds_file
 from eagleray.router.listeners import listeners
+from eagleray.router.made import credentials_cluster
 from eagleray.router.routes import ops_routes, routes
 
 BOOTSTRAP = "bootstrap.json"
@@ -52,6 +54,7 @@ def _render(config: RouterConfig, layout: RouterLayout) -> RouterFiles:
     dynamic = _dynamic(config, layout)
     assignments = {endpoints_file(t): assignment(t) for t in config.targets}
     others = {HOLDS_FILE: holds_file(config)} if config.holds else {}
+    others |= {CREDENTIALS_FILE: credentials_order(config.access, layout)} if config.access.guarded else {}
     version = _hash(dynamic, assignments, others)
     dynamic[OPS] = [ops_routes(config, version)]
     whole = {
@@ -69,6 +72,7 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     targets = sorted(config.targets, key=lambda t: t.revision)
     beside = comparer_clusters(layout) if config.compares else []
     beside += holder_clusters(layout) if config.holds else []
+    beside += [credentials_cluster(layout)] if config.access.guarded else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout, layout.bind),

@@ -6,8 +6,11 @@ from eagleray.domain.actions.router_config import KIB, RouterConfig
 from eagleray.router.xds import extension
 
 WEBSOCKET = "websocket"
-# What says who asked, and by what URL, before the router did; RFC 7239 and what proxies really send.
-FORWARDED = "(?i)(x-forwarded-.*|forwarded|x-real-ip)"
+# What says who asked, and by what URL, before the router did; RFC 7239, what proxies really send, and names that
+# servers of the kind of WSGI take for these.
+FORWARDED = "(?i)(x[-_]forwarded[-_].*|forwarded|x[-_]real[-_]ip)"
+# Who the client is, which the router alone says: nothing that a client wrote there is matched, logged or sent on.
+CLIENT = "(?i)x[-_]eagleray[-_]client"
 # A connection whose other end vanished without a word is let go of after some two minutes of silence.
 _KEEPALIVE = {
     "SO_KEEPALIVE": (1, 9, 1),
@@ -49,10 +52,10 @@ def anything_but(word: str) -> str:
 
 
 def _forwarded(trusted_hops: int) -> dict[str, Any]:
-    if trusted_hops:
-        return {"xff_num_trusted_hops": trusted_hops}
     # Whoever asks is the client: Envoy then writes X-Forwarded-For and -Proto by itself.
-    forged = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": FORWARDED}}}}
+    forged = [] if trusted_hops else [FORWARDED]
+    mutations = [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": r}}}} for r in (CLIENT, *forged)]
     message = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
-    strip = extension("envoy.http.early_header_mutation.header_mutation", message, mutations=[forged])
-    return {"early_header_mutation_extensions": [strip]}
+    strip = extension("envoy.http.early_header_mutation.header_mutation", message, mutations=mutations)
+    hops = {"xff_num_trusted_hops": trusted_hops} if trusted_hops else {}
+    return {**hops, "early_header_mutation_extensions": [strip]}

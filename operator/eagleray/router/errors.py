@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
-from eagleray.router.xds import extension
+from eagleray.router.xds import extension, set_header
 
 # What whoever answers has to say.
 _SAID = "%LOCAL_REPLY_BODY%"
@@ -34,24 +34,35 @@ class Refusal:
         message: a sentence, as Envoy formats it, with what to do.
         details: Envoy's response code details that mean it; or
         flags: its response flags that do.
+        status: the status in place of Envoy's, or 0.
+        headers: what the answer has on top.
     """
 
     reason: str
     message: str
     details: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def mapper(self) -> dict[str, Any]:
+        """What is told, as Envoy's ResponseMapper."""
+        status = {"status_code": self.status} if self.status else {}
+        headers = {"headers_to_add": [set_header(*header) for header in self.headers]} if self.headers else {}
+        return {**_mapper(self.condition, _error(self.reason, self.message)), **status, **headers}
 
     @property
     def condition(self) -> dict[str, Any]:
         """Which answers these are, as Envoy's AccessLogFilter."""
-        told = [_expression(f"response.code_details in {list(self.details)}")] if self.details else []
+        told = [expression(f"response.code_details in {list(self.details)}")] if self.details else []
         told += [{"response_flag_filter": {"flags": [*self.flags]}}] if self.flags else []
         return told[0] if len(told) == 1 else {"or_filter": {"filters": told}}
 
 
 def refusals(config: RouterConfig) -> tuple[Refusal, ...]:
     """Every cause that Envoy has to refuse a request with this configuration; the first that is met counts."""
-    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_THE_ROUTER, *_OF_REPLICAS)
+    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_STRANGERS, *_OF_THE_ROUTER, *_OF_REPLICAS)
 
 
 def _of_sizes(config: RouterConfig) -> tuple[Refusal, ...]:
@@ -109,6 +120,34 @@ _OF_REQUESTS = (
     Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
     Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
 )
+_ASKED_FOR = (("www-authenticate", "Bearer"),)
+_OF_STRANGERS = (
+    Refusal(
+        "KeyMissing",
+        "the request has no key; send one as Authorization: Bearer, or as x-api-key",
+        details=("missing_api_key",),
+        headers=_ASKED_FOR,
+    ),
+    Refusal(
+        "KeyUnknown",
+        "the request's key is none that this model knows; ask those who keep its keys for one",
+        details=("unknown_api_key",),
+        headers=_ASKED_FOR,
+    ),
+    Refusal(
+        "NoKeys",
+        "this model asks for a key and knows none; the condition Degraded of its ModelDeployment says why",
+        details=("missing_credentials",),
+        status=503,
+    ),
+    Refusal(
+        "NoKeys",
+        "the router cannot read the keys that it is to ask for; its container credentials says why in its log",
+        flags=("NFCF",),
+        status=503,
+    ),
+)
+REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in _OF_STRANGERS for detail in refusal.details)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(
@@ -161,17 +200,17 @@ _OWN_ANSWERS = ((404, "NotFound"), (503, "NotReady"))
 def error_replies(config: RouterConfig) -> dict[str, Any]:
     """Envoy's LocalReplyConfig."""
     own = [_mapper(_own(status), _error(reason, _SAID)) for status, reason in _OWN_ANSWERS]
-    known = [_mapper(refusal.condition, _error(refusal.reason, refusal.message)) for refusal in refusals(config)]
+    known = [refusal.mapper for refusal in refusals(config)]
     unknown = f"the router refused the request (%RESPONSE_CODE_DETAILS%): {_SAID}"
     return {"mappers": [_mapper(_own(200), _ASLEEP), *own, *known], "body_format": _error("Refused", unknown)}
 
 
 def _own(status: int) -> dict[str, Any]:
-    return _expression(f"response.code_details == 'direct_response' && response.code == {status}")
+    return expression(f"response.code_details == 'direct_response' && response.code == {status}")
 
 
-def _expression(text: str) -> dict[str, Any]:
-    """A condition in Envoy's attributes (Common Expression Language)."""
+def expression(text: str) -> dict[str, Any]:
+    """A condition, as Envoy's AccessLogFilter, in Envoy's attributes (Common Expression Language)."""
     message = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
     return {"extension_filter": extension("envoy.access_loggers.extension_filters.cel", message, expression=text)}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from eagleray.api.traffic import Sticky
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror, RouterTarget, Share
+from eagleray.router.calls import passed_as_they_are
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
 from eagleray.router.failover import another_revision, asked
 from eagleray.router.hold import on_hold
@@ -92,8 +93,11 @@ def _clocks(config: RouterConfig, held: float) -> Way:
 
 
 def _share(target: RouterTarget, slots: int) -> Way:
-    waits = {"typed_per_filter_config": on_hold(target.revision)} if target.hold else {}
-    return {"name": asked(target), "weight": slots, **waits}
+    filters = {
+        **(on_hold(target.revision) if target.hold else {}),
+        **(passed_as_they_are() if target.calls else {}),
+    }
+    return {"name": asked(target), "weight": slots, **({"typed_per_filter_config": filters} if filters else {})}
 
 
 def _copies(config: RouterConfig, mirror: RouterMirror | None) -> list[Way]:

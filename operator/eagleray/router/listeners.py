@@ -1,24 +1,21 @@
-"""A router's listeners: the traffic of clients, the ops port, and the copies of a comparer."""
+"""A router's listeners: the traffic of clients, that of the operator, the ops port, and the copies of a comparer."""
 
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
-from eagleray.router.access_log import access_log
-from eagleray.router.bodies import body_limit
-from eagleray.router.calls import call_filters
-from eagleray.router.compare import COPIES_ROUTES, exchange_filter, unanswered_replies
-from eagleray.router.cors import cors_filter
+from eagleray.router.access import WARMUP, known_clients, known_operator
+from eagleray.router.access_log import access_log, refused_log
+from eagleray.router.compare import COPIES_ROUTES, unanswered_replies
 from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
-from eagleray.router.hold import hold_filter
+from eagleray.router.filters import Filters, copy_filters, no_user, ops_filters, request_filters, websocket_filters
 from eagleray.router.routes import OPS_ROUTES, ROUTES
-from eagleray.router.xds import address, extension, file_source, header_mutation, seconds, set_header, typed
+from eagleray.router.tls import transport_socket
+from eagleray.router.xds import address, file_source, seconds, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
-_OWN_HEADERS = "(?i)x-eagleray-.*"
 # The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
 _PATH_AS_IT_IS = {
     "normalize_path": False,
@@ -35,12 +32,25 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         layout: ports.
         bind: address of the public ones.
     """
-    copies = [_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout))] if config.compares else []
-    return [
-        _listener("http", _public(bind, layout.http_port), _traffic(config, layout)),
+    asked = _traffic(config, layout, ROUTES, known_clients(config, layout))
+    found = [
+        _secured(_listener("http", _public(bind, layout.http_port), asked), config, layout),
         _listener("ops", _public(bind, layout.ops_port), _ops(layout)),
-        *copies,
     ]
+    if config.compares:
+        found.append(_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout)))
+    if config.access.guarded:
+        warmup = _traffic(config, layout, WARMUP, [*known_operator(layout), no_user()])
+        found.append(_listener(WARMUP, _public(bind, layout.warmup_port), warmup))
+    return found
+
+
+def _secured(listener: dict[str, Any], config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
+    tls = config.access.tls
+    if tls is None:
+        return listener
+    socket = {"transport_socket": transport_socket(tls, layout)}
+    return {**listener, "filter_chains": [{**chain, **socket} for chain in listener["filter_chains"]]}
 
 
 def _public(bind: str, port: int) -> dict[str, Any]:
@@ -63,7 +73,7 @@ def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict
     )
 
 
-def _manager(layout: RouterLayout, name: str, file: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
+def _manager(layout: RouterLayout, routes: str, file: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON values
     defaults = {
         "use_remote_address": True,
         # No client is trusted with Envoy's own request headers (timeouts, retries); by default all private ones are.
@@ -72,26 +82,21 @@ def _manager(layout: RouterLayout, name: str, file: str, **fields: Any) -> dict[
     }
     return typed(
         _HCM,
-        stat_prefix=name,
         codec_type="AUTO",
-        rds={"route_config_name": name, "config_source": file_source(layout, file)},
+        rds={"route_config_name": routes, "config_source": file_source(layout, file)},
         **{**defaults, **fields},
     )
 
 
-def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
+def _traffic(config: RouterConfig, layout: RouterLayout, name: str, known: Filters) -> dict[str, Any]:
+    """What takes requests for replicas: its name in statistics, and the filters that know who asks."""
     timeout = config.request_timeout
-    strip, forward = (
-        _strip_own_headers(),
-        extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True),
-    )
-    hold = [hold_filter(config)] if config.holds else []
-    observe = [exchange_filter()] if config.compares else []
     idle = max(MIN_STREAM_IDLE_SECONDS, 2 * timeout, 2 * config.hold_timeout)
     return _manager(
         layout,
         ROUTES,
         "rds.json",
+        stat_prefix=name,
         # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
         stream_idle_timeout=seconds(idle if timeout else 0),
         **_PATH_AS_IT_IS,
@@ -104,15 +109,15 @@ def _traffic(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "initial_stream_window_size": 256 * 1024,
             "initial_connection_window_size": 1024 * 1024,
         },
-        http_filters=[cors_filter(), *call_filters(), strip, body_limit(config), *hold, *observe, forward],
-        upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": [strip, *hold, forward]}],
+        http_filters=request_filters(config, known),
+        upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": websocket_filters(config, known)}],
         local_reply_config=error_replies(config),
-        access_log=[access_log(config.logged_percent)],
+        access_log=[access_log(config.logged_percent), *refused_log(config.access)],
     )
 
 
 def _ops(layout: RouterLayout) -> dict[str, Any]:
-    return _manager(layout, OPS_ROUTES, "ops.json", http_filters=[extension("envoy.filters.http.router", _ROUTER)])
+    return _manager(layout, OPS_ROUTES, "ops.json", stat_prefix=OPS_ROUTES, http_filters=ops_filters())
 
 
 def _copies(layout: RouterLayout) -> dict[str, Any]:
@@ -120,22 +125,12 @@ def _copies(layout: RouterLayout) -> dict[str, Any]:
         layout,
         COPIES_ROUTES,
         "copies.json",
+        stat_prefix=COPIES_ROUTES,
         # The comparer repeats what Envoy has said of the client.
         use_remote_address=False,
         skip_xff_append=True,
         server_header_transformation="PASS_THROUGH",
         **_PATH_AS_IT_IS,
-        http_filters=[_no_user(), extension("envoy.filters.http.router", _ROUTER, suppress_envoy_headers=True)],
+        http_filters=copy_filters(),
         local_reply_config=unanswered_replies(),
     )
-
-
-def _no_user() -> dict[str, Any]:
-    """Has a copy counted apart from the requests of users, as Envoy does with copies of its own."""
-    return header_mutation(request_mutations=[{"append": set_header("x-envoy-internal", "true")}])
-
-
-def _strip_own_headers() -> dict[str, Any]:
-    """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
-    ours = {"key_matcher": {"safe_regex": {"regex": _OWN_HEADERS}}}
-    return header_mutation(request_mutations=[{"remove_on_match": ours}])

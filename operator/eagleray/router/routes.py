@@ -12,6 +12,7 @@ from eagleray.router.cors import cors_policy, for_pages, preflights
 from eagleray.router.failover import ANSWERED_BY, METADATA
 from eagleray.router.forward import Audience, any_attempt, forward
 from eagleray.router.hold import held_route
+from eagleray.router.made import credentials_route
 from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, merged, set_header, typed
 
 ROUTES = "ingress"
@@ -37,7 +38,7 @@ def routes(config: RouterConfig) -> dict[str, Any]:
 
 
 def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
-    """What is reachable on the ops port: readiness, statistics, the version, and what a comparer found.
+    """What is reachable on the ops port: readiness, statistics, the version, and what programs beside Envoy found.
 
     Nothing else of Envoy's admin interface is.
     """
@@ -53,6 +54,8 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
         table += report_routes()
     if config.holds:
         table.append(held_route())
+    if config.access.guarded:
+        table.append(credentials_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
 

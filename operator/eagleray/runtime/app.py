@@ -25,8 +25,9 @@ from eagleray.kube.lease import Lease
 from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
 from eagleray.kube.written import Written
+from eagleray.peers.fence import Fence
 from eagleray.peers.peers import Peers
-from eagleray.runtime.garbage import collect_everything, give_back, set_aside
+from eagleray.runtime.garbage import by_the_clock, tidy
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
@@ -75,11 +76,10 @@ async def run(settings: Settings, make_reconciler: MakeReconciler, *, version: s
     queue = WorkQueue(metrics=metrics)
     with ExitStack() as servers:
         _serve(servers, settings, health, metrics)
-        servers.enter_context(set_aside())
+        servers.enter_context(by_the_clock())
         beside = [
             asyncio.create_task(_beat(queue, health, metrics), name="heartbeat"),
-            asyncio.create_task(collect_everything(), name="garbage"),
-            asyncio.create_task(give_back(), name="give-back"),
+            asyncio.create_task(tidy(), name="garbage"),
         ]
         agent = f"eagleray-operator/{version}"
         try:
@@ -219,7 +219,7 @@ class Operator:
             store=self._store,
             settings=await self._engine_settings(),
             nodes=self._nodes,
-            peers=Peers(),
+            peers=Peers(fence=Fence(self._settings.allowed_servers, self._client.address)),
             now=lambda: datetime.now(UTC),
             pace=Throttle().pace,
             add=self._queue.add,
@@ -230,7 +230,9 @@ class Operator:
         s = self._settings
         return EngineSettings(
             router_image=s.router_image,
-            installation=Installation(s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent),
+            installation=Installation(
+                s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent, s.allowed_servers
+            ),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,
             instance=s.pod_name,

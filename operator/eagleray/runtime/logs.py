@@ -7,6 +7,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from eagleray.domain.facts.text import strip_ansi
+
 # kopf reports every handler's success at INFO, which is one line per watch event.
 _QUIET = {
     "kopf.objects": logging.WARNING,
@@ -18,6 +20,19 @@ _QUIET = {
 def _rename(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     message = event.pop("event")
     return {"ts": event.pop("timestamp"), "level": event.pop("level"), "msg": message, **event}
+
+
+def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Strip what a terminal acts on: lines quote peers, users and the API server."""
+    return {name: _cleaned(value) for name, value in event.items()}
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, dict):
+        return {strip_ansi(str(name)): _cleaned(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(part) for part in value]
+    return value if isinstance(value, int | float | None) else strip_ansi(str(value))
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:
@@ -46,7 +61,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
             _rename,
-            structlog.processors.JSONRenderer(default=str),
+            _clean,
+            structlog.processors.JSONRenderer(),
         ],
     )
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -12,6 +12,7 @@ from eagleray.api.model import FRAMEWORKS
 from eagleray.api.units import parse_quantity
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour
+from eagleray.domain.goals.servers import Servers
 
 PREFIX = "EAGLERAY_"
 MAX_DRAIN_SECONDS = 20.0
@@ -22,6 +23,11 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 def _split(text: object) -> object:
     return tuple(dict.fromkeys(part for p in text.split(",") if (part := p.strip()))) if isinstance(text, str) else text
+
+
+def _servers(text: object) -> object:
+    urls = _split(text)
+    return Servers.read(urls) if isinstance(urls, tuple) else urls
 
 
 def _images() -> dict[str, str]:
@@ -69,6 +75,8 @@ class Settings(BaseSettings):
     """What labels, taints and conditions of nodes mean, as JSON."""
     require_sha256: bool = False
     """Whether every model that is fetched must be named by its checksum."""
+    allowed_servers: Annotated[Servers, NoDecode, BeforeValidator(_servers)] = Servers()
+    """URLs of servers that analysis and autoscaling may ask; empty for any."""
     max_model_size: Annotated[int, BeforeValidator(parse_quantity), Field(ge=1)] = MAX_MODEL_BYTES
     """The most that a model may have, as it is downloaded and unpacked; a quantity."""
     request_log_percent: Annotated[float, Field(ge=0, le=100)] = 100.0

@@ -55,12 +55,12 @@ def _turn(sides: dict[str, Side], model: Fitted, found: Found) -> None:
     some = {label: bodies.way(label, side, models.rows(SOME)) for label, side in sides.items()}
     # MLServer and plain Ray Serve have no binary tensors.
     many = {label: bodies.binary_way(sides[label], models.rows(MANY)) for label in (OURS, KSERVE)}
-    alone = _ask(one, latency=5, throughput=2)
+    alone = ask(one, latency=5, throughput=2)
     _append(found.one, alone["latency_ms"])
     for label, rate in alone["throughput"].items():
         found.rates[label].append(rate["rps"])
-    _append(found.some, _ask(some, latency=4)["latency_ms"])
-    _append(found.many, _ask(many, latency=1)["latency_ms"])
+    _append(found.some, ask(some, latency=4)["latency_ms"])
+    _append(found.many, ask(many, latency=1)["latency_ms"])
     found.bare.append(_bare(model, models.rows(MANY)))
 
 
@@ -69,8 +69,13 @@ def _append(into: Latencies, latency: dict[str, dict[str, float]]) -> None:
         into[label].append(each)
 
 
-def _ask(ways: dict[str, Any], **rounds: int) -> dict[str, Any]:
-    """What client/speed.py finds in a process of its own."""
+def ask(ways: dict[str, Any], **rounds: int) -> dict[str, Any]:
+    """What client/speed.py finds in a process of its own.
+
+    Args:
+        ways: what it is asked, by label.
+        rounds: how often each of its measurements is made.
+    """
     words = [sys.executable, str(CLIENT), *(f"{name}={count}" for name, count in rounds.items())]
     out = subprocess.run(words, input=json.dumps(ways), text=True, stdout=subprocess.PIPE, check=True, timeout=600)
     found: dict[str, Any] = json.loads(out.stdout)

@@ -66,14 +66,14 @@ def _ours(until_end: ExitStack, model: Fitted, folder: Path) -> Side:
     }
     words: Words = [sys.executable, HERE / "ray_ours.py", model.framework, model.folder, str(proxy)]
     program = until_end.enter_context(running(words, folder / "ours.log", DIRECT | ports))
-    return _ready(program, port, "/v2/models/m/ready", V2)
+    return ready(program, port, "/v2/models/m/ready", V2)
 
 
 def _plain(until_end: ExitStack, model: Fitted, folder: Path) -> Side:
     (port,) = free_ports(1)
     words: Words = [sys.executable, HERE / "ray_plain.py", model.file, str(port)]
     program = until_end.enter_context(running(words, folder / "plain.log"))
-    return _ready(program, port, "/-/healthz", "/")
+    return ready(program, port, "/-/healthz", "/")
 
 
 def _mlserver(until_end: ExitStack, model: Fitted, folder: Path) -> Side:
@@ -91,18 +91,24 @@ def _mlserver(until_end: ExitStack, model: Fitted, folder: Path) -> Side:
     (settings / "model-settings.json").write_text(json.dumps(served))
     words: Words = [venv.apart("mlserver").parent / "mlserver", "start", settings]
     program = until_end.enter_context(running(words, folder / "mlserver.log", ONE_THREAD))
-    return _ready(program, ports["http_port"], "/v2/models/m/ready", V2)
+    return ready(program, ports["http_port"], "/v2/models/m/ready", V2)
 
 
 def _kserve(until_end: ExitStack, model: Fitted, folder: Path) -> Side:
     (port,) = free_ports(1)
     words: Words = [venv.apart("kserve-server"), HERE / "kserve_sdk.py", model.file, str(port)]
     program = until_end.enter_context(running(words, folder / "kserve.log", ONE_THREAD))
-    return _ready(program, port, "/v2/models/m/ready", V2)
+    return ready(program, port, "/v2/models/m/ready", V2)
 
 
-def _ready(program: Running, port: int, path: str, asked: str) -> Side:
+def ready(program: Running, port: int, path: str, asked: str) -> Side:
     """The side, when it says that it is ready.
+
+    Args:
+        program: what was started.
+        port: where it listens.
+        path: where it is asked whether it is ready.
+        asked: where its model is asked.
 
     Raises:
         TimeoutError: It did not in time.

@@ -6,8 +6,10 @@
 import asyncio
 import ctypes
 import hashlib
+import importlib
 import itertools
 import json
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -85,6 +87,19 @@ class Configured:
     def __call__(self) -> str:
         """What they make."""
         return " ".join(self.words)
+
+
+# An interpreter of the image's with a package that the others lack (Dockerfile).
+APART = {"py_executable": "/opt/apart/bin/python", "env_vars": {"APART": "a variable of its own"}}
+
+
+@serve.deployment(ray_actor_options={**PART, "runtime_env": APART})
+class Apart:
+    """Runs in an environment of its own."""
+
+    def __call__(self) -> list[str]:
+        """What is there and nowhere else."""
+        return [importlib.import_module("apart").WHAT, os.environ["APART"]]
 
 
 @serve.deployment(ray_actor_options=PART)
@@ -203,6 +218,11 @@ class Gallery:
         """What `user_config` makes."""
         return await self.parts["configured"].remote()
 
+    @api.get("/apart")
+    async def apart(self) -> Any:
+        """What an environment of its own has."""
+        return await self.parts["apart"].remote()
+
     @api.post("/v1/chat/completions")
     async def chat(self, body: dict[str, Any]) -> Any:
         """As OpenAI's clients ask for it, streamed or whole."""
@@ -248,6 +268,7 @@ app = Gallery.bind(
     batched=Batched.bind(),
     multiplexed=Multiplexed.bind(),
     configured=Configured.bind(),
+    apart=Apart.bind(),
     speaker=Speaker.bind(),
 )
 # It would scale itself under `serve run`.

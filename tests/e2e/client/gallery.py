@@ -52,6 +52,11 @@ async def user_config(ask: Ask) -> None:
     assert await get(ask, "/greeting") == "hello hello"
 
 
+async def runtime_env(ask: Ask) -> None:
+    """A deployment has a package and a variable that the others lack."""
+    assert await get(ask, "/apart") == ["a package of its own", "a variable of its own"]
+
+
 async def mounted_router(ask: Ask) -> None:
     """Prefix, path parameter and dependency of FastAPI."""
     assert await get(ask, "/numbers/21/double", authorization="Bearer me") == {"result": 42, "for": "me"}
@@ -124,7 +129,7 @@ async def told(topic: Topic, ask: Ask) -> str:
 
 async def run(url: str, stream_seconds: int) -> dict[str, str]:
     """Ask all of them, side by side."""
-    topics: list[Topic] = [composition, batches, multiplexed, user_config, mounted_router]
+    topics: list[Topic] = [composition, batches, multiplexed, user_config, runtime_env, mounted_router]
     topics += [stream, broken_stream, websocket, chat]
     named = {topic.__name__: topic for topic in topics} | {"long_stream": long_stream(stream_seconds)}
     async with aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS)) as ask:

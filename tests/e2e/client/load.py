@@ -10,6 +10,7 @@ wrongly, or not answered at all.
 import argparse
 import asyncio
 import json
+import ssl
 import sys
 import threading
 import time
@@ -73,6 +74,12 @@ class Call:
     expected: Any
     timeout: float
     headers: dict[str, str]
+    ca: str = ""
+
+    def session(self) -> aiohttp.ClientSession:
+        """Connections of its own."""
+        context = ssl.create_default_context(cafile=self.ca) if self.ca else True
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
 
     async def send(self, session: aiohttp.ClientSession, seen: Seen, connection: str) -> None:
         """Send one and note what comes of it."""
@@ -117,7 +124,7 @@ class Load:
     async def run(self, stop: asyncio.Event, limit: float) -> dict[str, Any]:
         """Send until `stop` is set or `limit` seconds are over."""
         began, start, sent = time.time(), time.monotonic(), 0
-        sessions = [aiohttp.ClientSession() for _ in range(SESSIONS)]
+        sessions = [self._call.session() for _ in range(SESSIONS)]
         try:
             while not stop.is_set() and time.monotonic() - start < limit:
                 await self._turn(start + sent / self._rate)
@@ -145,7 +152,7 @@ class Load:
         task.add_done_callback(self._tasks.discard)
 
     async def _fresh(self) -> None:
-        async with aiohttp.ClientSession() as session:
+        async with self._call.session() as session:
             await self._call.send(session, self._seen, "fresh")
 
     def _announce(self) -> None:
@@ -162,6 +169,7 @@ async def main() -> None:
     parser.add_argument("--rate", type=float, default=20.0, help="requests per second")
     parser.add_argument("--at-once", type=int, default=0, help="requests under way; 0: as many as the rate brings")
     parser.add_argument("--body", required=True, help="JSON")
+    parser.add_argument("--ca", default="", help="file of the authority whose certificates are believed")
     parser.add_argument("--header", action="append", default=[], help="name=value")
     parser.add_argument("--expected", help="JSON that every answer must equal")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds for one request")
@@ -177,7 +185,7 @@ async def main() -> None:
     threading.Thread(target=wait_for_end, daemon=True).start()
     expected = json.loads(args.expected) if args.expected else None
     headers = dict(header.split("=", 1) for header in args.header)
-    call = Call(args.url, args.body.encode(), expected, args.timeout, headers)
+    call = Call(args.url, args.body.encode(), expected, args.timeout, headers, args.ca)
     result = await Load(call, args.rate, args.at_once, args.fresh_every).run(stop, args.limit)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()

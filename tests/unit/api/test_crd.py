@@ -44,7 +44,7 @@ WORKING = {
 }
 LATER = {
     *("app.runtimeEnv", "volumes", "volumeMounts", "head"),
-    *("workers.podTemplate", "router.replicas", "router.tls", "versions[].requestTimeout"),
+    *("workers.podTemplate", "router.replicas", "versions[].requestTimeout"),
 }
 
 

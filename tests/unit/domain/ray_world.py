@@ -32,6 +32,7 @@ class RayWorld:
         stays: Pods that do not end when they are deleted.
         deploys: whether Serve takes applications.
         app_status: what Serve says of every application.
+        constructing: revisions whose replicas' constructors do not return.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class RayWorld:
         self.stays: set[str] = set()
         self.deploys = True
         self.app_status = AppStatus.RUNNING
+        self.constructing: set[str] = set()
         self._placed = 0
 
     def kill(self, name: str) -> None:
@@ -152,6 +154,8 @@ class RayWorld:
 
     def _deployment(self, head: str, name: str, target: int) -> ServeDeployment:
         placed = {r: pod for r, (d, pod) in self.replicas[head].items() if d == name}
-        replicas = tuple(Replica(r, ReplicaState.RUNNING, pod, self.now) for r, pod in placed.items())
+        starts = self.pods[head].revision in self.constructing
+        state = ReplicaState.STARTING if starts else ReplicaState.RUNNING
+        replicas = tuple(Replica(r, state, pod, START if starts else self.now) for r, pod in placed.items())
         ingress = self.ingress in {"", name}
         return ServeDeployment(name, DeploymentStatus.HEALTHY, "", target, is_ingress=ingress, replicas=replicas)

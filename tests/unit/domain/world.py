@@ -38,7 +38,7 @@ from unit.domain.requests import Requests
 
 if TYPE_CHECKING:
     from eagleray.api.spec import ModelDeploymentSpec
-    from eagleray.domain.facts.download import Download
+    from eagleray.domain.facts.progress import Progress
 
 __all__ = ["START", "World", "model"]
 
@@ -65,7 +65,7 @@ class World(RayWorld):
         self.generation = 0
         self.status = State()
         self.use: dict[str, NodeUse] = {}
-        self.downloads: dict[str, Download] = {}
+        self.progress: dict[str, Progress] = {}
         self.services: set[str] = set()
         self.annotations: dict[str, str] = {}
         self.traffic = Requests()
@@ -119,7 +119,7 @@ class World(RayWorld):
             samples=self.samples,
             readings=dict(self.readings),
             use=dict(self.use),
-            downloads=dict(self.downloads),
+            progress=dict(self.progress),
             serve={h.name: self._serve(h) for h in up},
             nodes={name: NodeState(name, b"", NodeStatus.DEAD) for name in self.draining},
             routers=tuple(self._router(f"r{i}", seen) for i in range(2)),

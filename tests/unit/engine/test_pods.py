@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -6,10 +8,19 @@ from hypothesis import strategies as st
 
 from eagleray.api.template import VersionTemplate
 from eagleray.domain.facts.pods import Pod, Role
+from eagleray.domain.facts.serve import (
+    Application,
+    AppStatus,
+    DeploymentStatus,
+    Replica,
+    ReplicaState,
+    ServeDeployment,
+    ServeState,
+)
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.revision import Revision
 from eagleray.engine.nodes import NodeBook
-from eagleray.engine.observe import fetching
+from eagleray.engine.observe import telling
 from eagleray.engine.pods import Identity, ray_identity, read_pod
 from eagleray.resources.names import head_name, worker_name
 
@@ -180,7 +191,11 @@ def test_an_init_container_that_is_restarted_is_a_sidecar() -> None:
     assert found.prepares == "fetch"
 
 
-def test_one_pod_of_each_revision_tells_of_its_download() -> None:
+def served(replica: Replica) -> ServeDeployment:
+    return ServeDeployment("D", DeploymentStatus.UPDATING, replicas=(replica,))
+
+
+def test_one_pod_of_each_revision_tells_of_its_download_or_constructor() -> None:
     fetch: dict[str, Any] = {"fetch": {"running": {}}}
 
     def named(name: str, uid: str, states: dict[str, Any], **status: Any) -> Pod:
@@ -202,4 +217,10 @@ def test_one_pod_of_each_revision_tells_of_its_download() -> None:
         named("m-b-1-w0-1", "6", {"references": {"running": {}}}),
         named("m-c-1-w0-0", "7", fetch),
     ]
-    assert fetching(pods) == (("3", "10.0.0.3"), ("7", "10.0.0.7"))
+    assert telling(pods, []) == (("3", "10.0.0.3"), ("7", "10.0.0.7"))
+    replica = Replica("r", ReplicaState.STARTING, "m-b-1-w0-1", datetime.now(UTC))
+    starting = ServeState((Application("m", AppStatus.DEPLOYING, deployments=(served(replica),)),))
+    assert telling(pods, [starting]) == (("3", "10.0.0.3"), ("6", "10.0.0.6"), ("7", "10.0.0.7"))
+    returned = served(replace(replica, state=ReplicaState.RUNNING))
+    running = ServeState((Application("m", AppStatus.RUNNING, deployments=(returned,)),))
+    assert telling(pods, [running]) == telling(pods, [])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions.actions import Polling
-from eagleray.domain.facts.download import Download
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.router_stats import RevisionStats, RouterStats
 from eagleray.domain.facts.serve import Application, AppStatus, ServeState
 from eagleray.engine.answers import RouterAnswer
@@ -36,7 +36,7 @@ class Peers:
     hangs: set[str] = field(default_factory=set)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     unprotected: str = ""
-    downloaded: Download = field(default_factory=lambda: Download(1, 10))
+    told: Progress = field(default_factory=lambda: Progress(1, 10))
     routers: list[str] = field(default_factory=list)
 
     async def _asked(self, what: str) -> None:
@@ -53,9 +53,9 @@ class Peers:
         await self._asked("serve")
         return self.state
 
-    async def download(self, owner: Key, ip: str) -> Download:  # noqa: ARG002
-        await self._asked("download")
-        return self.downloaded
+    async def progress(self, owner: Key, ip: str) -> Progress:  # noqa: ARG002
+        await self._asked("progress")
+        return self.told
 
     async def router_stats(self, owner: Key, ip: str) -> RouterStats:  # noqa: ARG002
         await self._asked("router")
@@ -272,16 +272,16 @@ def test_whose_answers_are_not_asked_for_any_more_are_forgotten() -> None:
 def test_a_download_is_asked_four_times_a_minute_whatever_else_moves_and_its_news_are_heard() -> None:
     async def main() -> None:
         bench = Bench()
-        bench.follow(0.5, whom=Subjects(fetching=(("w", "10.0.2.1"),)))
+        bench.follow(0.5, whom=Subjects(telling=(("w", "10.0.2.1"),)))
         await asyncio.sleep(31)
-        assert 3 <= len(bench.peers.times("download")) <= 4
+        assert 3 <= len(bench.peers.times("progress")) <= 4
         assert len(bench.heard) == 1
-        bench.peers.downloaded = Download(2, 10)
+        bench.peers.told = Progress(2, 10)
         await asyncio.sleep(15)
         assert len(bench.heard) == 2
-        assert bench.poller.answers.downloads == {"w": Download(2, 10)}
+        assert bench.poller.answers.progress == {"w": Progress(2, 10)}
         bench.follow(0.5, whom=Subjects())
-        assert bench.poller.answers.downloads == {}
+        assert bench.poller.answers.progress == {}
         await bench.poller.close()
 
     run(main())

@@ -243,3 +243,16 @@ async def test_outside_a_cluster_the_kubeconfig_is_used(
         credentials = await client.credentials()
     assert server.headers[0]["authorization"] == "Bearer t0"
     assert (credentials.server, credentials.token) == (url, "t0")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("https://10.96.0.1:443", "10.96.0.1"),
+        ("https://[fd00::1]:443", "fd00::1"),
+        ("https://api.example.com:6443", ""),
+    ],
+)
+async def test_its_address_is_known_where_it_is_asked_by_one(host: str, address: str) -> None:
+    async with ApiServer(Configuration(host=host)) as client:
+        assert client.address == address

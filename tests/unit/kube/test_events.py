@@ -114,3 +114,9 @@ async def test_a_refused_event_fails_nothing(verb: str) -> None:
         await recorder(kube).record(MD, "Normal", "Ready", "m")
     kube.fail[verb] = [ForbiddenError("no")]
     await r.record(MD, "Normal", "Ready", "m")
+
+
+async def test_a_note_has_nothing_that_a_terminal_acts_on() -> None:
+    kube = FakeKube()
+    await recorder(kube).record(MD, "Warning", "Crash", "it said \x1b]0;title\x07\u202eno\x1b[2J\nmore")
+    assert [event["note"] for event in kube.objects.values()] == ["it said no more"]

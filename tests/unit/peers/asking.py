@@ -6,10 +6,18 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eagleray.peers.address import http_url
+from eagleray.peers.fence import Fence
 from eagleray.peers.http import Request
 from eagleray.peers.shape import loads, mapping
 
 LOOPBACK = "127.0.0.1"
+
+
+class OnLoopback(Fence):
+    """Keeps all from users but what tests listen at."""
+
+    def is_closed(self, address: str) -> bool:
+        return address != LOOPBACK and super().is_closed(address)
 
 
 def request(port: int, path: str = "/", seconds: float = 30.0, *, quotes: bool = False) -> Request:

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from eagleray.peers.address import grpc_target, http_url
+from eagleray.peers.address import grpc_target, http_url, is_refused, plain
 from eagleray.peers.errors import HostileError
 from eagleray.peers.wire import connection
 
@@ -38,6 +38,8 @@ def test_pods_are_named_by_their_address(ip: str, url: str, target: str) -> None
         "fd00::7%eth0",
         "169.254.169.254",
         "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
         "fe80::1",
         "224.0.0.1",
         "ff02::1",
@@ -56,4 +58,18 @@ def test_nothing_else_is_asked(ip: str) -> None:
 def test_a_name_that_leads_there_is_not_followed_either(ip: str) -> None:
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with pytest.raises(PermissionError):
-        connection((family, socket.SOCK_STREAM, 0, "", (ip, 80)))
+        connection(is_refused, (family, socket.SOCK_STREAM, 0, "", (ip, 80)))
+
+
+@pytest.mark.parametrize(
+    ("written", "reached"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("fd00::7", "fd00::7"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("64:ff9b::7f00:1", "127.0.0.1"),
+        ("2002:7f00:1::", "127.0.0.1"),
+    ],
+)
+def test_an_address_that_stands_for_another_is_that(written: str, reached: str) -> None:
+    assert str(plain(written)) == reached

@@ -88,7 +88,7 @@ class Ray:
 async def ray() -> AsyncIterator[tuple[Ray, Peers]]:
     servicer = Ray()
     raylet = "ray.rpc.NodeManagerService"
-    async with serving(GCS, servicer.handlers()) as gcs_at, serving(raylet, servicer.handlers()) as raylet_at:
+    async with serving({GCS: servicer.handlers()}) as gcs_at, serving({raylet: servicer.handlers()}) as raylet_at:
         ports = Ports(gcs=int(gcs_at.split(":")[1]), raylet=int(raylet_at.split(":")[1]))
         peers = Peers(ports)
         yield servicer, peers
@@ -149,7 +149,7 @@ async def test_heads_have_addresses_of_the_sixth_version_too() -> None:
 
 
 async def test_not_a_gcs() -> None:
-    async with serving("another.Service", {}) as address:
+    async with serving({"another.Service": {}}) as address:
         peers = Peers(Ports(gcs=int(address.split(":")[1])))
         with pytest.raises(RejectedError, match="UNIMPLEMENTED"):
             await peers.node_states("ns/m", HEAD)
@@ -190,7 +190,7 @@ async def test_a_head_that_hangs_costs_its_own_object_only(ray: tuple[Ray, Peers
         while hanging.calls < channels._AT_ONCE:  # noqa: ASYNC110 -- the server is another library's
             await asyncio.sleep(0.01)
     well = Ray()
-    async with serving(GCS, well.handlers()) as address:
+    async with serving({GCS: well.handlers()}) as address:
         others = Channels()
         process = RayProcess("GCS", GCS, HEAD.ip, int(address.split(":")[1]), TOKEN)
         reply = await others.call(
@@ -211,7 +211,7 @@ async def test_a_head_that_hangs_costs_its_own_object_only(ray: tuple[Ray, Peers
 async def test_channels_are_kept_bounded_and_let_go_with_their_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels, "MOST_CHANNELS", 3)
     servicer = Ray()
-    async with serving(GCS, servicer.handlers()) as address:
+    async with serving({GCS: servicer.handlers()}) as address:
         kept = Channels()
 
         async def ask(owner: str) -> None:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from eagleray.domain.facts.providers.prometheus import PrometheusQuery
 from eagleray.domain.facts.providers.web import WebQuery
 from eagleray.peers.comparisons import parse_comparisons
-from eagleray.peers.downloads import parse_download
 from eagleray.peers.held import parse_held
 from eagleray.peers.node_metrics import parse_node_use
+from eagleray.peers.progress import parse_progress
 from eagleray.peers.provider import parse_value
 from eagleray.peers.router_stats import parse_router_stats
 from eagleray.peers.serve_details import parse_serve_details
@@ -34,7 +34,7 @@ JSON_ANSWERS: dict[str, tuple[Callable[[bytes], object], Any]] = {
     "router": (parse_router_stats, json.loads(answer())),
     "comparer": (parse_comparisons, json.loads(report())),
     "holder": (parse_held, {"held": {"m-a": 3}}),
-    "download": (parse_download, {"done": 5, "total": 10, "rate": 1.5, "still": 0.0}),
+    "progress": (parse_progress, {"done": 5, "total": 10, "rate": 1.5, "still": 0.0, "said": "a"}),
     "prometheus": (PROMETHEUS, {"data": {"resultType": "vector", "result": [{"value": [1.0, "0.25"]}]}}),
     "scalar": (PROMETHEUS, {"data": {"resultType": "scalar", "result": [1.0, "0.25"]}}),
     "web": (WEB, {"data": {"score": 0.5}}),

@@ -19,13 +19,13 @@ from eagleray.peers.errors import PeerError
 from eagleray.peers.http import WARM_UP
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports, RayHead
-from eagleray.peers.probe import HEALTH_PATH, REQUEST_SECONDS, Trial, trial
+from eagleray.peers.probe import HEALTH_PATH, REQUEST_SECONDS, Door, Trial, trial
 from fakes.hostile import WAYS, Hostile
 from fakes.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 PREDICT = WarmupRequest(path="/v1/predict?rows=1", headers={"x-a": "b", "Accept-Encoding": "gzip"}, body=[1])
-TRIAL = Trial(revision="m-a", requests=(PREDICT,), seconds=30, workers=(LOOPBACK,), ports=(), routers=(LOOPBACK,))
+TRIAL = Trial(revision="m-a", requests=(PREDICT,), seconds=30, workers=(LOOPBACK,), ports=(), routers=(Door(LOOPBACK),))
 
 
 @dataclass
@@ -194,9 +194,14 @@ def revision(**template: Any) -> Revision:
     ],
 )
 def test_without_a_warm_up_the_cheapest_request_is_tried(template: dict[str, Any], path: str) -> None:
-    tried = trial(revision(**template), ["10.0.0.1"], ["10.0.0.2"])
+    tried = trial(revision(**template), ["10.0.0.1"], [Door("10.0.0.2")])
     assert [(r.path, r.verb) for r in tried.requests] == [(path, "GET")]
-    assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), ("10.0.0.2",), 30000)
+    assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), (Door("10.0.0.2"),), 30000)
+
+
+def test_replicas_of_a_grpc_service_are_tried_by_http_and_not_through_routers() -> None:
+    tried = trial(revision(app={"importPath": "a:b", "grpcServicers": ["a:c"]}), ["10.0.0.1"], [Door("10.0.0.2")])
+    assert (tried.workers, tried.routers, tried.ports[0]) == (("10.0.0.1",), (), 30000)
 
 
 @pytest.mark.parametrize(("timeout", "seconds"), [(None, REQUEST_SECONDS), ("24h", REQUEST_SECONDS), ("2s", 2.0)])

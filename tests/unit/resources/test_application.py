@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions.actions import PutApplication
-from eagleray.domain.facts.patience import SERVES_OWN, Patience, patience_for
+from eagleray.domain.facts.patience import Patience, patience_for
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.application import build_application
 
@@ -88,6 +88,13 @@ def test_app_is_left_as_it_is(make_revision: MakeRevision) -> None:
     ]
 
 
+def test_servicers_of_an_app_are_told_when_serve_starts(make_revision: MakeRevision) -> None:
+    app = {"importPath": "a:b", "grpcServicers": ["a_pb2_grpc:add_A_to_server"]}
+    body = build_application(make_revision(app=app), put({"app": 1}))
+    assert body["grpc_options"] == {"grpc_servicer_functions": ["a_pb2_grpc:add_A_to_server"]}
+    assert "grpc_options" not in build_application(make_revision(app={"importPath": "a:b"}), put({"app": 1}))
+
+
 def test_deployments_that_share_their_pods_are_told_what_is_ours_alone(make_revision: MakeRevision) -> None:
     revision = make_revision(app={"importPath": "square.app:build"})
     patience = {"Front": Patience(305, 150), "Back": Patience(health=150)}
@@ -105,11 +112,8 @@ def test_deployments_that_share_their_pods_are_told_what_is_ours_alone(make_revi
 
 
 def test_a_model_is_told_from_the_first_how_long_to_wait(make_revision: MakeRevision) -> None:
-    first = deployment(build_application(make_revision(), put({"Model": 1})))
-    assert (first["graceful_shutdown_timeout_s"], first["health_check_timeout_s"]) == (65, SERVES_OWN.health)
-    later = deployment(build_application(make_revision(), put({"Model": 1}, Model=patience_for(300))))
-    assert (later["graceful_shutdown_timeout_s"], later["health_check_timeout_s"]) == (305, 150)
-    assert later.keys() == first.keys()
+    told = deployment(build_application(make_revision(), put({"Model": 1}, Model=patience_for(300))))
+    assert (told["graceful_shutdown_timeout_s"], told["health_check_timeout_s"]) == (305, 150)
 
 
 @pytest.mark.parametrize(

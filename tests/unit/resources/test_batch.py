@@ -93,7 +93,7 @@ def test_copies_of_the_model_and_what_ray_needs(job: MakeJob) -> None:
     resources = {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"memory": "2Gi", "nvidia.com/gpu": 1}}
     found = answering(job(resources=resources, parallelism=2))
     assert found["resources"] == {
-        "requests": {"cpu": "4250m", "memory": "3584Mi", "nvidia.com/gpu": "2"},
+        "requests": {"cpu": "4250m", "memory": "3584Mi", "nvidia.com/gpu": "2", "ephemeral-storage": "1Gi"},
         "limits": {"memory": "5632Mi", "nvidia.com/gpu": "2"},
     }
     args = found["args"]

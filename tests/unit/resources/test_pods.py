@@ -82,6 +82,21 @@ def test_pods_pass_the_restricted_policy(kind: str, request: pytest.FixtureReque
 
 
 @pytest.mark.parametrize("kind", ["head", "worker"])
+def test_what_a_pod_writes_to_its_node_is_asked_for_and_has_an_end(kind: str, request: pytest.FixtureRequest) -> None:
+    spec = request.getfixturevalue(kind)()["spec"]
+    assert all("sizeLimit" in v["emptyDir"] for v in spec["volumes"] if "emptyDir" in v)
+    assert all("ephemeral-storage" in c["resources"]["requests"] for c in spec["containers"])
+
+
+def test_what_is_said_of_disk_room_is_what_is_asked_for(worker: Callable[..., Any]) -> None:
+    limited = ray(worker(resources={"limits": {"ephemeral-storage": "500Mi"}}))["resources"]
+    assert limited["limits"]["ephemeral-storage"] == "500Mi"
+    assert limited["requests"].get("ephemeral-storage", "500Mi") == "500Mi"
+    asked = ray(worker(resources={"requests": {"ephemeral-storage": "40Gi"}}))["resources"]
+    assert asked["requests"]["ephemeral-storage"] == "40Gi"
+
+
+@pytest.mark.parametrize("kind", ["head", "worker"])
 def test_every_mount_has_its_volume(kind: str, request: pytest.FixtureRequest) -> None:
     spec = request.getfixturevalue(kind)()["spec"]
     volumes = {v["name"] for v in spec["volumes"]}
@@ -138,7 +153,7 @@ def test_exactly_replicas_per_pod_fit(
     assert int(args["num-cpus"]) == per_pod * options["num_cpus"]
     assert int(args["num-gpus"]) == per_pod * options.get("num_gpus", 0)
     assert int(args["memory"]) == per_pod * options["memory"]
-    assert ray(pod)["resources"]["requests"] == requests
+    assert ray(pod)["resources"]["requests"] == requests | {"ephemeral-storage": "1Gi"}
 
 
 def test_devices_are_limited_where_they_are_requested(worker: Callable[..., Any]) -> None:
@@ -153,14 +168,12 @@ def test_credentials_are_of_the_download_alone(worker: Callable[..., Any]) -> No
     assert "keys-of-s3" not in str(spec["containers"])
 
 
-def test_only_the_download_writes_into_a_cache(worker: Callable[..., Any]) -> None:
+def test_only_the_download_has_a_cache(worker: Callable[..., Any]) -> None:
     model = {"framework": "sklearn", "uri": "s3://models/churn", "sha256": "0" * 64, "cache": {"claimName": "kept"}}
     spec = worker(model=model)["spec"]
-    mounts = [
-        {m["name"]: m.get("readOnly", False) for m in c["volumeMounts"]}
-        for c in (*spec["initContainers"], *spec["containers"])
-    ]
-    assert [found["cache"] for found in mounts] == [False, True]
+    fetch, ray_mounts = ({m["name"] for m in c["volumeMounts"]} for c in (*spec["initContainers"], *spec["containers"]))
+    assert "cache" in fetch
+    assert "cache" not in ray_mounts, "the model is a copy in the volume of the Pod"
     assert {"name": "cache", "persistentVolumeClaim": {"claimName": "kept"}} in spec["volumes"]
     assert spec["initContainers"][0]["command"][-2:] == ["--cache", "/mnt/cache"]
 

@@ -1,13 +1,21 @@
 """The command of Ray containers: with the Ray that it knows it is shorter, with any other it is `ray start`."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from eagleray.domain.facts.ports import PROGRESS
+from eagleray.domain.facts.progress import STALLED_SECONDS, Progress
+from eagleray.peers.progress import parse_progress
 from eagleray.resources.pod import ray_start
+from eagleray.resources.ray_start import PROGRESS_PORT, tell
 
 
 def run(path: Path, *args: str) -> str:
@@ -29,3 +37,41 @@ def test_any_other_ray_starts_as_it_means_to(tmp_path: Path, module: str) -> Non
 def test_the_ray_that_is_pinned_is_the_one_that_it_knows(tmp_path: Path) -> None:
     (tmp_path / "ray").write_text("not a program")
     assert run(tmp_path, "--help").startswith("Usage: ray start")
+
+
+def listening(file: Path) -> int:
+    """A port at which it is told what `file` says."""
+    with socket.create_server(("", 0)) as free:
+        port = int(free.getsockname()[1])
+    threading.Thread(target=tell, args=(str(file), port), daemon=True).start()
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            continue
+        return port
+    raise AssertionError("nobody listens")
+
+
+def asked(port: int) -> Progress:
+    """What the operator reads there."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=10) as response:
+        return parse_progress(response.read())
+
+
+def test_what_a_constructor_writes_is_told_and_whoever_is_silent_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+    assert PROGRESS_PORT == PROGRESS
+    file = tmp_path / "progress"
+    port = listening(file)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        asked(port)
+    file.write_text("shard 3 of 12\nand more")
+    with socket.create_connection(("127.0.0.1", port)):
+        assert str(asked(port)) == "shard 3 of 12"
+    file.write_bytes(b"\xff" * 10_000)
+    assert len(asked(port).said or "") == 200
+    file.write_text("")
+    assert str(asked(port)) == "it says that it lives"
+    past = file.stat().st_mtime - STALLED_SECONDS
+    os.utime(file, (past, past))
+    assert asked(port).stalled

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from eagleray.api.model import Credentials, Model, NamedModel
+from eagleray.api.model import Credentials, Model, ModelCache, NamedModel
 from eagleray.resources.storage import model_storage
 
 SHA = "0" * 64
@@ -16,7 +16,6 @@ FETCH = ("python", "-m", "eagleray_serving.fetch")
     "uri",
     [
         "https://models.example.com/churn.pkl",
-        "http://models/churn",
         "s3://models/churn/1",
         "file:///models/churn",
     ],
@@ -40,6 +39,15 @@ def test_a_claim_is_mounted_for_reading_by_both_containers() -> None:
     assert {"name": "claim", "persistentVolumeClaim": {"claimName": "models"}} in storage.volumes
 
 
+def test_what_has_a_checksum_is_read_by_the_init_container_alone() -> None:
+    cached = Model(framework="sklearn", uri="s3://models/churn", sha256=SHA, cache=ModelCache(claim_name="kept"))
+    for model in (Model(framework="sklearn", uri="pvc://models/churn/1", sha256=SHA), cached):
+        storage = model_storage(model, MOST)
+        assert len(storage.fetch_mounts) == 2
+        assert storage.server_mounts == ({"name": "model", "mountPath": "/model", "readOnly": True},)
+    assert model_storage(cached, MOST).fetch_mounts[1] == {"name": "cache", "mountPath": "/mnt/cache"}
+
+
 def test_the_server_only_reads() -> None:
     storage = model_storage(Model(framework="sklearn", uri="pvc://models/churn/1"), MOST)
     assert all(m["readOnly"] for m in storage.server_mounts)
@@ -61,12 +69,13 @@ def test_several_models_are_fetched_by_name_and_each_claim_is_mounted_once() -> 
         NamedModel(name="b", uri="s3://models/b", sha256=SHA),
         NamedModel(name="c", uri="pvc://models/c/1"),
         NamedModel(name="d", uri="pvc://others/d"),
+        NamedModel(name="e", uri="pvc://checked/e", sha256=SHA),
     ]
     storage = model_storage(Model(framework="sklearn", models=models), MOST)
-    wanted = [json.loads(word) for word in storage.command[4:12:2]]
+    wanted = [json.loads(word) for word in storage.command[4:14:2]]
     assert storage.command == (
         *FETCH,
-        *storage.command[3:11],
+        *storage.command[3:13],
         "--max-bytes",
         "1000",
         "--to",
@@ -74,10 +83,20 @@ def test_several_models_are_fetched_by_name_and_each_claim_is_mounted_once() -> 
         "--port",
         "8078",
     )
-    assert storage.command[3:11:2] == ("--model",) * 4
+    assert storage.command[3:13:2] == ("--model",) * 5
     assert wanted[:2] == [
         {"name": "a", "uri": "pvc://models/a/1"},
         {"name": "b", "uri": "s3://models/b", "sha256": SHA},
     ]
     assert [mount["mountPath"] for mount in storage.server_mounts] == ["/model", "/mnt/pvc/models", "/mnt/pvc/others"]
-    assert len({volume["name"] for volume in storage.volumes}) == 3
+    assert len({volume["name"] for volume in storage.volumes}) == 4
+
+
+def test_kubernetes_puts_no_variable_into_a_uri() -> None:
+    storage = model_storage(Model(framework="sklearn", uri="https://models/$(AWS_SECRET_ACCESS_KEY)"), MOST)
+    assert storage.command[4] == "https://models/$$(AWS_SECRET_ACCESS_KEY)"
+
+
+def test_the_volume_of_a_model_has_room_for_an_archive_and_what_is_in_it() -> None:
+    storage = model_storage(Model(framework="sklearn", uri="s3://models/m"), 2**30)
+    assert storage.volumes[0] == {"name": "model", "emptyDir": {"sizeLimit": "2Gi"}}

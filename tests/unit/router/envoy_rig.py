@@ -23,6 +23,7 @@ from eagleray.peers.places import Ports
 from eagleray.resources.router import ENVOY_ARGS, START_ARGS
 from eagleray.router.config import rendered
 from fakes.ports import free_port
+from unit.router.mounts import Mounts
 from unit.router.replica import Replica
 
 ENVOY = Path(sys.executable).parent / "envoy"
@@ -66,12 +67,22 @@ class Router:
         self, folder: Path, session: aiohttp.ClientSession, bind: str = "127.0.0.1", launcher: Sequence[str] = ()
     ) -> None:
         self.folder = folder / "config"
-        self.layout = RouterLayout(str(self.folder), bind, *(free_port() for _ in range(8)))
+        self.layout = RouterLayout(
+            str(self.folder),
+            bind,
+            *(free_port() for _ in range(8)),
+            warmup_port=free_port(),
+            credentials_port=free_port(),
+            mounted_dir=str(folder / "mounted"),
+            credentials_dir=str(folder / "made"),
+        )
+        self.mounts = Mounts(self.layout)
         self.url = f"http://127.0.0.1:{self.layout.http_port}"
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"
         self._errors = folder / "envoy.log"
-        self.peers = Peers(Ports(ops=self.layout.ops_port, http=self.layout.http_port))
+        ports = Ports(ops=self.layout.ops_port, http=self.layout.http_port, warmup=self.layout.warmup_port)
+        self.peers = Peers(ports)
         self._session = session
         self._launcher = launcher
         self._generation = itertools.count()
@@ -111,6 +122,8 @@ class Router:
 
     async def start(self, config: RouterConfig) -> None:
         self.write(config)
+        if config.access.guarded:
+            await self.mounts.start()
         flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in (*START_ARGS, *ENVOY_ARGS)]
         command = [*self._launcher, sys.executable, str(START), *flags]
         path = {**os.environ, "PATH": f"{ENVOY.parent}{os.pathsep}{os.environ['PATH']}"}
@@ -142,6 +155,7 @@ class Router:
         if self.process and self.process.returncode is None:
             self.process.terminate()
             await self.process.wait()
+        await self.mounts.stop()
 
     async def stats(self) -> RouterStats:
         return await self.peers.router_stats("m", "127.0.0.1")
@@ -198,10 +212,17 @@ class Rig:
         self._stack.push_async_callback(replica.stop)
         return replica
 
-    async def router(self, config: RouterConfig, **options: Any) -> Router:
+    async def router(
+        self,
+        config: RouterConfig,
+        mounted: Mapping[str, Mapping[str, str] | Mapping[str, str | bytes]] | None = None,
+        **options: Any,
+    ) -> Router:
         folder = self._folder / f"router-{next(self._routers)}"
         folder.mkdir()
         router = Router(folder, self.session, **options)
+        for name, entries in (mounted or {}).items():
+            router.mounts.put(name, entries)
         self._stack.push_async_callback(router.stop)
         await router.start(config)
         return router

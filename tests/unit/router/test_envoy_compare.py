@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -187,13 +186,9 @@ async def test_users_notice_nothing_of_a_comparer_that_does_not_work(
             await router.ask(json=1)
             await until_seen(rig, router, 1)
             process.send_signal(signal.SIGKILL if what == "killed" else signal.SIGSTOP)
-        slowest = 0.0
         for _ in range(10):
-            started_at = time.monotonic()
             answers = await router.ask_all([{"json": "y" * 100_000}] * 20)
-            slowest = max(slowest, time.monotonic() - started_at)
             assert {(a.status, a.revision, len(a.body)) for a in answers} == {(200, "m-a", 500_019)}
-    assert slowest < 2  # no timeout is among them
     assert (await router.stats()).of("m-a").errors == 0
 
 

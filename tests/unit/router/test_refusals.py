@@ -37,7 +37,6 @@ NEVER_FLAGS = {
     "RLSE": UNUSED,
     "IH": UNUSED,
     "RFCF": UNUSED,
-    "NFCF": UNUSED,
     "DT": UNUSED,
     "UMSDR": UNUSED,
     "DF": "no cluster is found by DNS",
@@ -68,6 +67,8 @@ NEVER_DETAILS = {
     "low_version": "HTTP/1.0 is taken",
     "request_headers_failed_strict_check": UNUSED,
     "maintenance_mode": UNUSED,
+    "missing_key_sources": UNUSED,
+    "client_not_allowed": UNUSED,
     "drop_overload": UNUSED,
     "unconditional_drop_overload": UNUSED,
     "upstream_per_try_timeout": UNUSED,
@@ -99,6 +100,7 @@ filter_chain_not_found downstream_remote_disconnect downstream_local_disconnect 
 downstream_header_timeout admin_filter_response internal_redirect filter_removed_required_request_headers
 filter_removed_required_response_headers rejecting_because_detection_failed filter_added_invalid_request_data
 filter_added_invalid_response_data early_connect_data ext_authz_denied ext_authz_error cors_response
+missing_api_key unknown_api_key missing_credentials missing_key_sources client_not_allowed
 """
 CORE_DETAILS = NAMES.split()
 # Those of HTTP/2 are left out: with them a stream is reset, which tells nothing.

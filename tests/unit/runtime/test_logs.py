@@ -64,3 +64,13 @@ def test_an_exception_stays_on_one_line(stream: io.StringIO) -> None:
 def test_lower_levels_are_not_written(stream: io.StringIO) -> None:
     structlog.get_logger("eagleray.x").debug("details")
     assert lines(stream) == []
+
+
+@pytest.mark.parametrize("given", ["a\x1b]0;title\x07\u202e\x9b2Jb", Exception("a\x1b[2J\u2066b")])
+def test_no_line_has_what_a_terminal_acts_on(stream: io.StringIO, given: object) -> None:
+    structlog.get_logger("eagleray.x").info(str(given), error=given, inside={"some": [given]}, count=1, none=None)
+    logging.getLogger("kopf.reactor").warning("said %s", given)
+    first, second = lines(stream)
+    assert (first["msg"], first["error"], first["inside"]) == ("ab", "ab", {"some": ["ab"]})
+    assert (first["count"], first["none"]) == (1, None)
+    assert second["msg"] == "said ab"

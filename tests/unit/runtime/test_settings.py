@@ -33,6 +33,7 @@ def test_everything_is_read(environment: pytest.MonkeyPatch) -> None:
         "IMAGE_PULL_SECRETS": "s1,s2",
         "NODES": '{"spotTaints": ["spot"]}',
         "REQUIRE_SHA256": "true",
+        "ALLOWED_SERVERS": "http://prometheus.monitoring:9090, https://judge.shop,",
         "MAX_MODEL_SIZE": "5Gi",
         "REQUEST_LOG_PERCENT": "0.5",
         "CONCURRENCY": "4",
@@ -61,6 +62,9 @@ def test_everything_is_read(environment: pytest.MonkeyPatch) -> None:
         "image_pull_secrets": ("s1", "s2"),
         "nodes": Fleet(spotTaints=["spot"]).model_dump(),
         "require_sha256": True,
+        "allowed_servers": {
+            "allowed": frozenset({("http", "prometheus.monitoring", 9090), ("https", "judge.shop", 443)})
+        },
         "max_model_size": 5 * 2**30,
         "request_log_percent": 0.5,
         "concurrency": 4,
@@ -87,6 +91,11 @@ def test_what_is_empty_keeps_its_default(environment: pytest.MonkeyPatch, name: 
         ("NODES", '{"spotLabel": {}}', "EAGLERAY_NODES: spotLabel: Extra inputs are not permitted"),
         ("NODES", "{", "EAGLERAY_NODES: this is no JSON: Expecting property name"),
         ("REQUIRE_SHA256", "perhaps", "EAGLERAY_REQUIRE_SHA256: Input should be a valid boolean"),
+        (
+            "ALLOWED_SERVERS",
+            "prometheus:9090",
+            "EAGLERAY_ALLOWED_SERVERS: .*'prometheus:9090' is no URL that begins with",
+        ),
         ("MAX_MODEL_SIZE", "much", "EAGLERAY_MAX_MODEL_SIZE: .*'much' is not a quantity"),
         ("MAX_MODEL_SIZE", "0", "EAGLERAY_MAX_MODEL_SIZE: Input should be greater than or equal to 1"),
         ("HEALTH_PORT", "70000", "EAGLERAY_HEALTH_PORT: Input should be less than or equal to 65535"),

@@ -43,6 +43,7 @@ class Site(HttpServer):
         asked: path and credentials of each request for those.
         files: files by path.
         ranges: the range of each request for those.
+        redirects: where else it is, by path.
         content: makes what is at `/asked` when it is asked for.
     """
 
@@ -51,6 +52,7 @@ class Site(HttpServer):
         self.asked: list[tuple[str, str | None]] = []
         self.files: dict[str, File] = {}
         self.ranges: list[str | None] = []
+        self.redirects: dict[str, str] = {}
         self.content: Callable[[], bytes] = bytes
         super().__init__(_Handler, site=self)
 
@@ -65,6 +67,9 @@ class _Handler(QuietHandler):
         if self.path == "/asked":
             body = self.site.content()
             self.answer(200, body, {"Content-Length": str(len(body))})
+            return
+        if elsewhere := self.site.redirects.get(self.path):
+            self.answer(302, b"", {"Location": elsewhere, "Content-Length": "0"})
             return
         self.site.asked.append((self.path, self.headers.get("Authorization")))
         answers = self.site.answers.get(self.path.partition("?")[0], [(404, b"")])

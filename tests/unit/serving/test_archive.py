@@ -79,3 +79,33 @@ def test_a_zip_that_is_refused(tmp_path: Path, name: str, mode: int) -> None:
         archive.unpack(path, "m.zip", tmp_path / "out", max_bytes=1000)
     assert caught.value.reason is Reason.ARCHIVE_REFUSED
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def as_folder(info: tarfile.TarInfo) -> None:
+    info.type, info.size = tarfile.DIRTYPE, 0
+
+
+@pytest.mark.parametrize("change", [as_folder, lambda _info: None], ids=["folders", "files"])
+def test_what_an_archive_holds_is_counted_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[tarfile.TarInfo], None]
+) -> None:
+    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    packed = tmp_path / "m.tar.gz"
+    for count, refused in ((3, False), (4, True)):
+        packed.write_bytes(tar_of(*((f"m{n}", b"") for n in range(count)), change=change))
+        if not refused:
+            archive.unpack(packed, packed.name, tmp_path / "out", max_bytes=1000)
+            continue
+        with pytest.raises(FetchError, match="more than 3 files and folders"):
+            archive.unpack(packed, packed.name, tmp_path / "more", max_bytes=1000)
+
+
+@pytest.mark.parametrize("below", ["d/", "./"])
+def test_folders_in_folders_have_a_bound(tmp_path: Path, below: str) -> None:
+    packed = tmp_path / "m.tar.gz"
+    packed.write_bytes(tar_of((below * archive.MAX_DEPTH + "m", b"x")))
+    if below == "./":
+        archive.unpack(packed, packed.name, tmp_path / "out", max_bytes=1000)
+        return
+    with pytest.raises(FetchError, match="in more than 64 folders"):
+        archive.unpack(packed, packed.name, tmp_path / "out", max_bytes=1000)

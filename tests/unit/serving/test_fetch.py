@@ -8,17 +8,17 @@ import pytest
 from eagleray_serving.fetch import __main__ as command
 from eagleray_serving.fetch import checksum
 from eagleray_serving.fetch.errors import Reason
-from unit.serving.fetch_rig import CONTENT, SHA, Run, Site
+from unit.serving.fetch_rig import CONTENT, Run, Site
 
 
-def test_a_claim_is_used_in_place(run: Run) -> None:
+def test_a_claim_is_used_in_place_without_a_checksum(run: Run) -> None:
     folder = run.pvc / "models" / "churn" / "1"
     folder.mkdir(parents=True)
     (folder / "model.joblib").write_bytes(CONTENT)
-    assert run("pvc://models/churn/1", "--sha256", SHA) == 0
+    assert run("pvc://models/churn/1") == 0
     assert run.model.is_symlink()
     assert (run.model / "model.joblib").read_bytes() == CONTENT
-    assert run("pvc://models/churn/1/model.joblib", "--sha256", SHA.upper()) == 0
+    assert run("pvc://models/churn/1/model.joblib") == 0
     assert (run.model / "model.joblib").is_symlink()
     assert (run.model / "model.joblib").read_bytes() == CONTENT
 

@@ -14,6 +14,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from eagleray_serving.fetch import stores
 from eagleray_serving.fetch.errors import FetchError, TransientError
 from eagleray_serving.fetch.retry import with_retries
 from eagleray_serving.fetch.stores import StoreDownload
@@ -72,6 +73,12 @@ def test_objects_and_prefixes(tmp_path: Path, store: Any) -> None:
     with pytest.raises(FetchError, match=r"more than 1.0 MiB; the operator's models.maxSize"):
         StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "large", 2**20, filesystem=store).attempt()
     assert not (tmp_path / "large").exists()
+
+
+def test_the_number_of_objects_has_a_bound(tmp_path: Path, store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "MAX_FILES", 1)
+    with pytest.raises(FetchError, match="more than 1 objects; name the folder of one model"):
+        StoreDownload(parse_uri("s3://bucket/m/"), tmp_path / "folder", MANY, filesystem=store).attempt()
 
 
 def test_it_goes_on_where_it_broke_off(tmp_path: Path, store: Any) -> None:

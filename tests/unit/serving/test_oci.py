@@ -7,6 +7,7 @@ import pytest
 
 from eagleray_serving.fetch import retry
 from eagleray_serving.fetch.errors import Reason
+from eagleray_serving.fetch.registry import is_of_domain
 from fakes.oci import EMPTY, TAR, Behaviour, OciRegistry, Stored, artifact, image, index, stored, tar
 from unit.serving.fetch_rig import CONTENT, SHA, Run
 
@@ -16,7 +17,7 @@ TITLE = "org.opencontainers.image.title"
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[OciRegistry]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("OCI_PLAIN_HTTP", "true")
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.0)
     opened = OciRegistry()
@@ -115,6 +116,7 @@ def test_credentials(
     if how == "variables":
         monkeypatch.setenv("OCI_USERNAME", "me")
         monkeypatch.setenv("OCI_PASSWORD", "secret")
+        monkeypatch.setenv("OCI_REGISTRY", registry.address)
     else:
         entry = CONFIG if how == "username" else {"auth": "bWU6c2VjcmV0"}
         others = {"other.example": {"auth": "eA=="}}
@@ -146,10 +148,11 @@ def test_who_may_not_read_it_is_told_how_to_be_let_in(
     if password:
         monkeypatch.setenv("OCI_USERNAME", "me")
         monkeypatch.setenv("OCI_PASSWORD", password)
+        monkeypatch.setenv("OCI_REGISTRY", registry.address)
     assert run(registry.put("v1", MODEL)) == 1
     assert run.reason == Reason.DOWNLOAD_FAILED
     assert "401" in run.message
-    assert "model.credentials, with OCI_USERNAME and OCI_PASSWORD" in run.message
+    assert "model.credentials, with OCI_USERNAME, OCI_PASSWORD and OCI_REGISTRY" in run.message
 
 
 def test_a_password_is_not_sent_without_tls_for_a_registry_that_has_it(
@@ -187,7 +190,7 @@ def test_what_is_refused(run: Run, registry: OciRegistry, what: Stored, reason: 
 
 
 def test_what_is_not_there_is_said_at_once(run: Run, registry: OciRegistry) -> None:
-    assert run(registry.uri("v2")) == 1
+    assert run(registry.uri("v2"), "--sha256", SHA) == 1
     assert "no such repository, tag or digest" in run.message
     assert len(registry.asked) == 1
 
@@ -199,7 +202,6 @@ def test_what_is_not_there_is_said_at_once(run: Run, registry: OciRegistry) -> N
         "oci://host/",
         "oci://host/Models",
         "oci://host/m@sha256:abc",
-        "oci://me:x@host/m",
         "oci://host/m?x=1",
     ],
 )
@@ -207,4 +209,67 @@ def test_a_uri_that_names_nothing(run: Run, uri: str) -> None:
     assert run(uri) == 1
     assert run.reason == Reason.UNSUPPORTED_URI
     assert "write oci://<registry>/<repository>:<tag>" in run.message
-    assert "me:x" not in run.message
+
+
+def test_a_password_is_for_the_registry_that_its_secret_names(
+    run: Run, registry: OciRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = registry.put("v1", MODEL)
+    registry.behaviour = Behaviour(challenge="Basic", login=LOGIN)
+    monkeypatch.setenv("OCI_USERNAME", "me")
+    monkeypatch.setenv("OCI_PASSWORD", "secret")
+    assert run(uri) == 1
+    assert f"write OCI_REGISTRY={registry.address} into it" in run.message
+    monkeypatch.setenv("OCI_REGISTRY", "ghcr.io")
+    assert run(uri) == 1
+    assert "401" in run.message
+    assert {asked.authorization for asked in registry.asked} == {None}
+
+
+@pytest.mark.parametrize("how", ["variables", "auth"])
+def test_a_password_goes_to_no_token_server_of_others(
+    run: Run, registry: OciRegistry, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    other = OciRegistry()
+    realm = f"http://localhost:{other.address.rpartition(':')[2]}/token"
+    registry.behaviour = Behaviour(challenge="Bearer", login=LOGIN, realm=realm)
+    if how == "variables":
+        for name, value in {"USERNAME": "me", "PASSWORD": "secret", "REGISTRY": registry.address}.items():
+            monkeypatch.setenv(f"OCI_{name}", value)
+    else:
+        monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps({"auths": {registry.address: CONFIG}}))
+    assert run(registry.put("v1", MODEL)) == 1
+    assert "asks for the password to be sent to localhost, which is not of its domain; it is not sent" in run.message
+    assert other.asked == []
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("realm", "registry", "own"),
+    [
+        ("ghcr.io", "ghcr.io", True),
+        ("auth.docker.io", "registry-1.docker.io", True),
+        ("gitlab.com", "registry.gitlab.com", True),
+        ("api.digitalocean.com", "registry.digitalocean.com", True),
+        ("evil.com", "registry.gitlab.com", False),
+        ("evilgitlab.com", "registry.gitlab.com", False),
+        ("evil.io", "ghcr.io", False),
+        ("io", "ghcr.io", False),
+        ("10.0.0.8", "10.0.0.7", False),
+        ("1.0.0.7", "10.0.0.7", False),
+        ("localhost", "127.0.0.1", False),
+        ("", "ghcr.io", False),
+    ],
+)
+def test_whose_token_server_it_is(realm: str, registry: str, *, own: bool) -> None:
+    assert is_of_domain(realm, registry) is own
+
+
+def test_what_comes_without_tls_needs_a_digest_or_a_checksum(run: Run, registry: OciRegistry) -> None:
+    registry.put("v1", MODEL)
+    assert run(registry.uri("v1")) == 1
+    assert run.reason == Reason.UNSUPPORTED_URI
+    assert "name it by its digest (…@sha256:…), or write model.sha256" in run.message
+    assert registry.asked == []
+    assert run(registry.uri("v1"), "--sha256", SHA) == 0
+    assert run(registry.uri(MODEL.digest)) == 0

@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -21,6 +22,7 @@ CALLS = {
     r"\bsquare(_manifest)?\(": "square",
     r"\bpredictor\(": "autoscaled-predictor",
 }
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("tests", "operator"))}
 FRAMEWORKS = ("lightgbm", "xgboost", "onnx")
 
 
@@ -111,10 +113,9 @@ def test_workers_keep_to_the_groups(small_suite: Path) -> None:
     """As pytest and pytest-xdist run it; one of pytest-xdist's own ways to group tests did nothing, silently."""
     files = [str(small_suite / f"{module}.py") for module in modules.of_phase("beside")]
     options = [word for word in suite.command("beside", 2, []) if not word.endswith(".py") and word != suite.CHART]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("tests", "operator"))}
     here = ["-c", os.devnull, f"--rootdir={small_suite.parent}", "--import-mode=importlib", "-p", "no:cacheprovider"]
     command = [*options, "-p", "e2e.sharing", *here, *files]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=300)
     ran = re.findall(r"\[(gw\d)\] .* PASSED (\S+)", done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     workers = defaultdict(set)
@@ -126,3 +127,20 @@ def test_workers_keep_to_the_groups(small_suite: Path) -> None:
     elsewhere = [place for place in modules.ELSEWHERE.values() if place.phase != "beside"]
     own = [m for m in modules.MODULES.values() if m.place.phase == "beside"]
     assert len(ran) == 3 * len(own) + len(modules.ELSEWHERE) - len(elsewhere)
+
+
+def test_whoever_stops_the_suite_stops_its_pytest(tmp_path: Path) -> None:
+    told = tmp_path / "stopped"
+    pytest_like = (
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(told)!r}).touch(), sys.exit(1)))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(600)"
+    )
+    suite_like = f"import sys; from e2e.__main__ import run; sys.exit(run([sys.executable, '-c', {pytest_like!r}]))"
+    call = [sys.executable, "-c", suite_like]
+    with subprocess.Popen(call, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        process.terminate()
+    assert (process.returncode, told.exists()) == (suite.INTERRUPTED, True)

@@ -117,8 +117,8 @@ REPORTS = (
         "a download that takes longer than the deadline is given up, and begins anew",
         ("kserve/kserve#3795", "rh-aiservices-bu/ai-on-openshift#100"),
         (
-            "unit/domain/version/test_downloads::test_it_has_no_deadline_and_says_how_far_it_is",
-            "unit/domain/version/test_downloads::test_ten_gibibytes_over_a_slow_link_take_over_with_every_default",
+            "unit/domain/version/test_progress::test_it_has_no_deadline_and_says_how_far_it_is",
+            "unit/domain/version/test_progress::test_ten_gibibytes_over_a_slow_link_take_over_with_the_default_deadline",
             "unit/serving/test_told::test_what_has_begun_waits_for_minutes_and_goes_on",
             "unit/serving/test_web_download::test_a_broken_download_goes_on_where_it_broke_off",
             "e2e/test_download::test_it_is_waited_for_while_it_moves_and_goes_on_where_it_broke_off",

@@ -19,6 +19,7 @@ from eagleray_serving.batch.part import Work, columns_of
 from eagleray_serving.batch.run import Pool, Run
 from eagleray_serving.errors import ServingError, first_line
 from eagleray_serving.fetch.progress import say
+from eagleray_serving.text import visible
 
 BATCH_ROWS: Final = 1024
 REFUSED: Final = 2
@@ -31,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="eagleray-batch-") as scratch:
             counts = _run(args, Path(scratch)).predict()
     except ServingError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(f"Error: {visible(str(error))}\n")
         return REFUSED
     except Exception as error:  # noqa: BLE001 - whatever it is, the Job tries again
-        traceback.print_exc()
+        sys.stderr.writelines(f"{visible(line)}\n" for line in traceback.format_exc().splitlines())
         sys.stderr.write(f"Error: {type(error).__name__}: {first_line(error)}; finished parts are kept\n")
         return 1
     refused = f", of which {counts.refused} were refused" if counts.refused else ""

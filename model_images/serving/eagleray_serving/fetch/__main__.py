@@ -1,8 +1,8 @@
 """``python -m eagleray_serving.fetch``: the model at a URI becomes ``<to>/model``; of several, ``<to>/<name>/model``.
 
-pvc:// and file:// become a link, other URIs a copy, or a link to what a cache keeps of them; an archive becomes the
-folder that it holds. On failure
-the termination log gets ``{"reason": ..., "message": ...}`` for the operator to show, and the exit status is 1.
+What has a checksum is a copy, which is compared with it; without one pvc:// and file:// become a link. An archive
+becomes the folder that it holds. On failure the termination log gets ``{"reason": ..., "message": ...}`` for the
+operator to show, and the exit status is 1.
 """
 
 import argparse
@@ -17,16 +17,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eagleray_serving.fetch import archive, cache, checksum
+from eagleray_serving.fetch.copying import Copy, Place
 from eagleray_serving.fetch.errors import FetchError, Reason
 from eagleray_serving.fetch.files import remove
 from eagleray_serving.fetch.oci import OciDownload
 from eagleray_serving.fetch.progress import say, size
+from eagleray_serving.fetch.registry import check_pinned
 from eagleray_serving.fetch.retry import with_retries
 from eagleray_serving.fetch.several import Wanted, fetch_all, parse_wanted
 from eagleray_serving.fetch.stores import StoreDownload
 from eagleray_serving.fetch.told import Downloads, listen
-from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, ModelUri, parse_uri
+from eagleray_serving.fetch.uri import HTTP, LOCAL, OCI, PVC, ModelUri, parse_uri
 from eagleray_serving.fetch.web import WebDownload
+from eagleray_serving.text import visible
 
 _MAX_MESSAGE = 2000
 _TERMINATED = 128 + signal.SIGTERM
@@ -86,19 +89,36 @@ def fetch(uri: ModelUri, to: Path, options: Options) -> Path:
 
 
 def _source(uri: ModelUri, part: Path, options: Options) -> Path:
-    """What is at the URI, with the checksum that is demanded: in place, in the cache, or downloaded to `part`."""
-    sha256 = options.sha256
-    if uri.scheme in LOCAL:
-        source = _local(uri, options.pvc_root)
-    elif options.cache is not None and sha256 is not None:
-        return cache.kept(options.cache, sha256, uri.shown, lambda to: _download(uri, to, options))
+    """What is at the URI: in place, or brought to `part`."""
+    if options.sha256 is not None:
+        _bring_checked(uri, part, options.sha256, options)
+    elif uri.scheme in LOCAL:
+        return _local(uri, options.pvc_root)
     else:
         _download(uri, part, options)
-        source = part
-    if sha256 is not None:
-        checksum.check(source, sha256, uri.shown)
+    return part
+
+
+def _bring_checked(uri: ModelUri, part: Path, sha256: str, options: Options) -> None:
+    """Bring to `part`, where nobody else writes, what has the checksum there."""
+
+    def copy(root: Path, path: Path, shown: str) -> None:
+        Copy(Place(root, path, shown), part, options.max_bytes, options.downloads).checked(sha256)
+
+    if uri.scheme in LOCAL:
+        copy(options.pvc_root if uri.scheme == PVC else Path("/"), _local(uri, options.pvc_root), uri.shown)
+    elif volume := options.cache:
+        cache.bring(
+            volume,
+            sha256,
+            uri.shown,
+            lambda to: _download(uri, to, options),
+            lambda path, shown: copy(volume, path, f"{uri.shown}: {shown}"),
+        )
+    else:
+        _download(uri, part, options)
+        checksum.compare(checksum.of(part), sha256, uri.shown)
         say("the sha256 is right")
-    return source
 
 
 def _put(source: Path, target: Path, part: Path) -> None:
@@ -133,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             _fetch(parse_uri(args.uri), args.to, options)
     except FetchError as error:
-        report = json.dumps({"reason": error.reason, "message": error.message[:_MAX_MESSAGE]})
+        report = json.dumps({"reason": error.reason, "message": visible(error.message)[:_MAX_MESSAGE]})
         sys.stderr.write(f"{report}\n")
         args.termination_log.write_text(report)
         return 1
@@ -179,6 +199,8 @@ def _local(uri: ModelUri, pvc_root: Path) -> Path:
 
 
 def _download(uri: ModelUri, to: Path, options: Options) -> None:
+    if uri.scheme == OCI and options.sha256 is None:
+        check_pinned(uri, os.environ)
     kind = OciDownload if uri.scheme == OCI else WebDownload if uri.scheme in HTTP else StoreDownload
     with_retries(kind(uri, to, options.max_bytes, options.downloads), uri.shown)
 

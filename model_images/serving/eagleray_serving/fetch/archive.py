@@ -17,6 +17,7 @@ from eagleray_serving.fetch.progress import Progress, size
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SUFFIXES = (*TAR_SUFFIXES, ".zip")
 MAX_FILES = 100_000
+MAX_DEPTH = 64
 
 _Member = tuple[str, int, Callable[[], IO[bytes]] | None]
 
@@ -64,15 +65,13 @@ def unpack(archive: Path, name: str, to: Path, *, max_bytes: int, below: str = "
 
 def _write(members: Iterable[_Member], to: Path, max_bytes: int) -> int:
     progress = Progress("unpacked", None)
-    files = 0
-    for name, length, open_member in members:
+    for count, (name, length, open_member) in enumerate(members):
+        if count >= MAX_FILES:
+            raise _refused(f"the archive holds more than {MAX_FILES} files and folders")
         target = to / checked(name)
         if open_member is None:
             target.mkdir(parents=True, exist_ok=True)
             continue
-        files += 1
-        if files > MAX_FILES:
-            raise _refused(f"the archive holds more than {MAX_FILES} files")
         if progress.done + length > max_bytes:
             raise _refused(f"the archive unpacks to more than {size(max_bytes)}")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,11 +86,13 @@ def checked(name: str) -> PurePosixPath:
     """The path of a file inside a folder that somebody else names.
 
     Raises:
-        FetchError: ArchiveRefused, when it points outside.
+        FetchError: ArchiveRefused, when it points outside, or deeper than any model is.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
         raise _refused(f"member '{name}' points outside the archive")
+    if len(path.parts) > MAX_DEPTH:
+        raise _refused(f"member '{name[:200]}…' is in more than {MAX_DEPTH} folders")
     return path
 
 

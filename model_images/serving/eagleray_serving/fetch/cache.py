@@ -5,6 +5,7 @@ A Pod that ends before leaves its part under a name by which one other takes it 
 """
 
 import hashlib
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -18,57 +19,64 @@ from eagleray_serving.fetch.progress import say, size
 FOLDER = "eagleray-models"
 """Folder of the volume; nothing but downloads is in it."""
 
+_DOWNLOADED = "what was downloaded"
 _PART = ".part-"
 _LEFT = ".left-"
 _ABANDONED_SECONDS = 24 * 3600.0
 
 
-def kept(volume: Path, sha256: str, shown: str, download: Callable[[Path], None]) -> Path:
-    """The file or folder with a checksum: as it was kept, or downloaded now and kept.
+def bring(
+    volume: Path,
+    sha256: str,
+    place: str,
+    download: Callable[[Path], None],
+    copy: Callable[[Path, str], None],
+) -> None:
+    """Copy what has a checksum out of the cache: as it was kept, or downloaded now and kept.
+
+    Other Pods write there too: what counts is the copy, which is compared with the checksum.
 
     Args:
         volume: Where the volume is mounted.
         sha256: The checksum, see ``checksum``.
-        shown: The URI, for messages.
+        place: Where it comes from: only what came from there is gone on with.
         download: Brings it to a path, and goes on with what is there.
+        copy: Copies and compares what is at a path, which it is told how to call in messages.
 
     Raises:
-        FetchError: As `download`; or what it brought has another checksum, and is not kept.
+        FetchError: As `download` and `copy`; what was downloaded has another checksum, and is not kept.
     """
     folder = volume / FOLDER
     folder.mkdir(exist_ok=True)
     _forget_abandoned(folder)
-    name = checksum.check_form(sha256)
-    found = folder / name
-    if found.exists() and _is_whole(found, name):
-        say(f"{shown} is in the cache")
-        return found
+    found = folder / checksum.check_form(sha256)
+    if os.path.lexists(found) and _is_copied(found, copy):
+        return
     part = folder / f"{_PART}{uuid.uuid4().hex}"
-    left = f"{_LEFT}{hashlib.sha256(f'{name} {shown}'.encode()).hexdigest()}-"
+    left = f"{_LEFT}{hashlib.sha256(f'{found.name} {place}'.encode()).hexdigest()}-"
     try:
         went_on = _take_over(part, left)
-        _bring(part, name, shown, download, went_on=went_on)
+        _bring(part, download, copy, went_on=went_on)
         _keep(part, found)
     except (GaveUpError, SystemExit):
         _leave(part, left)
         raise
     finally:
         remove(part)
-    return found
 
 
-def _bring(part: Path, sha256: str, shown: str, download: Callable[[Path], None], *, went_on: bool) -> None:
-    """The checksum is what proves a part that another Pod began, whatever is at the URI by now."""
+def _bring(part: Path, download: Callable[[Path], None], copy: Callable[[Path, str], None], *, went_on: bool) -> None:
+    """The checksum is what proves a part that another Pod began, whatever is at its place by now."""
     download(part)
     try:
-        checksum.check(part, sha256, shown)
+        copy(part, _DOWNLOADED)
     except FetchError as error:
         if not went_on:
             raise
         say(f"{error.message}; it went on with what a Pod before had left, and is downloaded anew")
         remove(part)
         download(part)
-        checksum.check(part, sha256, shown)
+        copy(part, _DOWNLOADED)
 
 
 def _take_over(part: Path, left: str) -> bool:
@@ -94,9 +102,9 @@ def _leave(part: Path, left: str) -> None:
         part.rename(part.with_name(f"{left}{uuid.uuid4().hex}"))
 
 
-def _is_whole(found: Path, sha256: str) -> bool:
+def _is_copied(found: Path, copy: Callable[[Path, str], None]) -> bool:
     try:
-        checksum.check(found, sha256, "what the cache has")
+        copy(found, "what the cache has")
     except FetchError as error:
         say(f"{error.message}; it is downloaded again")
         remove(found)

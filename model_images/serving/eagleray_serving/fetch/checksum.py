@@ -8,6 +8,7 @@ one file it is that file's. Of a larger folder it is that of the list of its fil
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from eagleray_serving.fetch.errors import FetchError, Reason
@@ -27,13 +28,12 @@ def check_form(sha256: str) -> str:
     return sha256.lower()
 
 
-def check(path: Path, expected: str, shown: str) -> None:
-    """Compare a file or folder with its checksum.
+def compare(found: str, expected: str, shown: str) -> None:
+    """Compare a checksum with the one that is demanded.
 
     Raises:
         FetchError: ChecksumMismatch, with both values.
     """
-    found = of(path)
     if found != check_form(expected):
         raise FetchError(
             Reason.CHECKSUM_MISMATCH,
@@ -48,11 +48,25 @@ def of(path: Path) -> str:
         return _of_file(path, Progress("hashed", path.stat().st_size))
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.is_symlink())
     progress = Progress("hashed", sum(file.stat().st_size for file in files))
-    if len(files) == 1:
-        return _of_file(files[0], progress)
-    names = sorted((file.relative_to(path).as_posix().encode(), file) for file in files)
-    listing = b"".join(_of_file(file, progress).encode() + b"  " + name + b"\n" for name, file in names)
-    return hashlib.sha256(listing).hexdigest()
+    return of_files({file.relative_to(path).as_posix(): _of_file(file, progress) for file in files})
+
+
+def of_files(checksums: Mapping[str, str]) -> str:
+    """The checksum of a folder.
+
+    Args:
+        checksums: Those of its files, by their path in it.
+
+    Raises:
+        FetchError: ChecksumMismatch, when the names of files make no list.
+    """
+    if odd := next((name for name in checksums if "\n" in name), None):
+        # In the list it would pass for the lines of other files.
+        raise FetchError(Reason.CHECKSUM_MISMATCH, f"the name of file {odd!r} has a line break; give it another")
+    if len(checksums) == 1:
+        return next(iter(checksums.values()))
+    lines = sorted((name.encode(errors="surrogateescape"), found) for name, found in checksums.items())
+    return hashlib.sha256(b"".join(found.encode() + b"  " + name + b"\n" for name, found in lines)).hexdigest()
 
 
 def _of_file(path: Path, progress: Progress) -> str:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from eagleray_serving.fetch import archive, checksum
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.files import remove
+from eagleray_serving.fetch.login import REGISTRY
 from eagleray_serving.fetch.over_http import PARTIAL, HttpDownload
 from eagleray_serving.fetch.registry import PLAIN_HTTP, Registry, reference
 from eagleray_serving.fetch.told import Downloads
@@ -69,7 +70,7 @@ class OciDownload(HttpDownload):
     """
 
     advice: ClassVar = {
-        401: "it lets in who has the right Secret in model.credentials, with OCI_USERNAME and OCI_PASSWORD or of type "
+        401: f"it lets in who has the right Secret in model.credentials, with {REGISTRY} or of type "
         "kubernetes.io/dockerconfigjson",
         403: "the registry refuses access; check the Secret that model.credentials names",
         404: "there is no such repository, tag or digest; check spec.model.uri",

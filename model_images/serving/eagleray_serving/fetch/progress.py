@@ -4,13 +4,15 @@ import sys
 import time
 from collections.abc import Callable
 
+from eagleray_serving.text import visible
+
 _STEP_PERCENT = 10
 _STEP_SECONDS = 5.0
 
 
 def say(line: str) -> None:
-    """Write one line to the log at once."""
-    sys.stdout.write(f"{line}\n")
+    """Write one line to the log at once; it may quote whoever is asked."""
+    sys.stdout.write(f"{visible(line)}\n")
     sys.stdout.flush()
 
 

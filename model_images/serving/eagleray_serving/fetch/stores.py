@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from eagleray_serving.fetch.archive import MAX_FILES
 from eagleray_serving.fetch.download import Download
 from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
 from eagleray_serving.fetch.files import remove
@@ -95,6 +96,8 @@ class StoreDownload(Download):
         found = find(self._filesystem, path)
         if not found:
             raise FileNotFoundError(path)
+        if len(found) > MAX_FILES:
+            raise self._failed(f"there are more than {MAX_FILES} objects; name the folder of one model, or an archive")
         root = self._filesystem._strip_protocol(path)  # noqa: SLF001 - fsspec's own name for it, part of its interface to callers
         targets = {name: self._target(PurePosixPath(name).relative_to(root)) for name in found}
         versions = {name: version_of(info) for name, info in found.items()}

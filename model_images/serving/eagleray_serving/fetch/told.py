@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from eagleray_serving.fetch.progress import say
 
-PATH = "/download"
+PATH = "/progress"
 _WINDOW_SECONDS = 30.0
 _SAMPLE_SECONDS = 1.0
 # One that connects and says nothing keeps others waiting no longer than this.
@@ -39,7 +39,7 @@ class Downloads:
     """All downloads of a process, some side by side; any thread may note and ask.
 
     Args:
-        expected: How many there are to be.
+        expected: How many there are to be at least; what a cache keeps is copied after it was downloaded.
         clock: Seconds that only grow.
     """
 
@@ -76,7 +76,7 @@ class Downloads:
         with self._lock:
             parts, now = list(self._parts.values()), self._clock()
             totals = [part.total for part in parts if part.total is not None]
-            whole = len(totals) == len(parts) == self._expected
+            whole = len(totals) == len(parts) >= self._expected
             since, before = next((s for s in self._samples if now - s[0] <= _WINDOW_SECONDS), (now, self._brought))
             return {
                 "done": sum(part.done for part in parts),

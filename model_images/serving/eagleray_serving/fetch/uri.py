@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from eagleray_serving.fetch.errors import FetchError, Reason
 
-LOCAL = ("pvc", "file")
+PVC = "pvc"
+LOCAL = (PVC, "file")
 HTTP = ("http", "https")
 OBJECT_STORES = ("s3", "gs", "az", "hf")
 OCI = "oci"
@@ -27,7 +28,7 @@ class ModelUri:
     """A URI that can be fetched.
 
     Args:
-        text: The URI as the user wrote it; may hold credentials.
+        text: The URI as the user wrote it; its query may hold a signature.
         scheme: One of ``SCHEMES``.
     """
 
@@ -36,7 +37,7 @@ class ModelUri:
 
     @property
     def shown(self) -> str:
-        """The URI without user, password, query and fragment: fit for logs and conditions."""
+        """The URI without query and fragment: fit for logs and conditions."""
         parts = urlsplit(self.text)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
@@ -71,6 +72,12 @@ def parse_uri(text: str) -> ModelUri:
     except ValueError as error:
         raise FetchError(Reason.UNSUPPORTED_URI, f"the model's uri is not a URI: {error}") from None
     uri = ModelUri(text, parts.scheme)
+    if "@" in parts.netloc:
+        raise FetchError(
+            Reason.UNSUPPORTED_URI,
+            f"{uri.shown}: everybody could read a user and a password in a uri; write them into the Secret that "
+            "model.credentials names",
+        )
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise FetchError(Reason.UNSUPPORTED_URI, f"{uri.shown}: the scheme must be one of {known}")

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eagleray.api.traffic import Sticky, TrafficRule
+from eagleray.domain.actions.access import Access
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
@@ -66,6 +67,7 @@ class RouterTarget:
         hold: how requests to it wait while it starts, or None where they do not.
         fallback: the revision of the same version that is asked for its share while none of its own replicas answers
             its health check; "" for none.
+        calls: whether its replicas answer gRPC calls by HTTP/2 there, and nothing else.
     """
 
     revision: str
@@ -75,6 +77,7 @@ class RouterTarget:
     model: bool = False
     hold: Hold | None = None
     fallback: str = ""
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class RouterConfig:
         hold_timeout: the longest that a request may wait, in seconds; 0 without a holder.
         ignored: paths, and beginnings of a `User-Agent`, of requests by which nobody asks for a prediction.
         logged_percent: share of the requests that were answered well that get a line in the log.
+        access: who is let in.
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
@@ -205,6 +209,7 @@ class RouterConfig:
     hold_timeout: float = 0.0
     ignored: tuple[str, ...] = ()
     logged_percent: float = 100.0
+    access: Access = field(default_factory=Access)
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""

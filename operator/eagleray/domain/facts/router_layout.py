@@ -20,8 +20,21 @@ REPORT_PORT = 9905
 # On loopback, and only in routers that hold: whether a request may pass, how many wait.
 CHECKS_PORT = 9906
 HELD_PORT = 9907
+# Only in routers that let nobody in unknown: the operator's requests, by its own token …
+WARMUP_PORT = 9908
+WARMUP_HEADER = "x-warmup-token"
+# … and on loopback what is wrong with what is mounted.
+CREDENTIALS_PORT = 9909
+# What router Pods mount of others, each in a folder of its own, what Envoy reads of it, and how one becomes the other.
+MOUNTED_DIR = "/etc/eagleray/mounted"
+CREDENTIALS_DIR = "/etc/eagleray/credentials"
+CREDENTIALS_FILE = "credentials.json"
+KEYS, CERTIFICATE, CLIENT_CA = MOUNTS = "keys", "certificate", "client-ca"
+"""Folders of what is mounted, and names of what is made of it."""
 REVISION_HEADER = "x-eagleray-revision"
 VERSION_HEADER = "x-eagleray-version"
+CLIENT_HEADER = "x-eagleray-client"
+"""What tells a replica who asks, by the key or the token; clients cannot set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,10 @@ class RouterLayout:
         checks_port: the holder, which lets requests pass.
         held_port: the holder, for how many wait.
         bind_ipv4: `bind` where the kernel knows no IPv6.
+        warmup_port: requests of the operator where clients must say who they are.
+        credentials_port: the program that turns what is mounted into Envoy's files, for what is wrong with it.
+        mounted_dir: folder of the folders that are mounted.
+        credentials_dir: folder of the files that are made of them.
     """
 
     config_dir: str = CONFIG_DIR
@@ -53,3 +70,7 @@ class RouterLayout:
     checks_port: int = CHECKS_PORT
     held_port: int = HELD_PORT
     bind_ipv4: str = field(default="0.0.0.0", kw_only=True)  # noqa: S104 -- a Pod is reached by its own address
+    warmup_port: int = field(default=WARMUP_PORT, kw_only=True)
+    credentials_port: int = field(default=CREDENTIALS_PORT, kw_only=True)
+    mounted_dir: str = field(default=MOUNTED_DIR, kw_only=True)
+    credentials_dir: str = field(default=CREDENTIALS_DIR, kw_only=True)

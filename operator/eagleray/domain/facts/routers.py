@@ -21,6 +21,8 @@ class RouterPod:
         comparisons: what its comparer found, by revision; empty where it has none or that does not answer.
         held: requests that wait there, by the revision that they wait for.
         uid: the Pod's uid, the precondition of its deletion.
+        credentials: what is wrong with what it mounts; empty also where that cannot be asked.
+        guarded: whether it has a door of the operator's own, where it is asked for a token.
         notice: why its node, which takes no more Pods, is about to go; "" while it is not.
     """
 
@@ -33,3 +35,5 @@ class RouterPod:
     held: Mapping[str, int] = field(default_factory=dict)
     uid: str = ""
     notice: str = ""
+    credentials: tuple[str, ...] = ()
+    guarded: bool = False

@@ -1,6 +1,6 @@
 """What Ray Serve says of its applications: what decisions need of its `ServeInstanceDetails`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -142,5 +142,11 @@ class ServeState:
 
     def occupied_pods(self) -> frozenset[str]:
         """The Pods that hold a replica, whatever its state."""
-        replicas = (r for a in self.applications for d in a.deployments for r in d.replicas)
-        return frozenset(r.pod for r in replicas if r.pod)
+        return frozenset(r.pod for r in self._replicas() if r.pod)
+
+    def starting_pods(self) -> frozenset[str]:
+        """The Pods where a constructor runs."""
+        return frozenset(r.pod for r in self._replicas() if r.pod and r.starting)
+
+    def _replicas(self) -> Iterator[Replica]:
+        return (r for a in self.applications for d in a.deployments for r in d.replicas)

@@ -9,6 +9,7 @@ from eagleray.api.template import VersionTemplate
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.groups import groups_of
+from eagleray.domain.goals.servers import Servers
 
 BASE_IMAGE = "base"
 MAX_MODEL_BYTES = 32 * 2**30
@@ -27,6 +28,7 @@ class Installation:
         require_sha256: whether every model that is fetched must be named by its checksum.
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         logged_percent: share of the requests that were answered well that routers log.
+        servers: those that know figures, as far as they may be asked.
     """
 
     images: Mapping[str, str]
@@ -34,6 +36,7 @@ class Installation:
     require_sha256: bool = False
     max_model_bytes: int = MAX_MODEL_BYTES
     logged_percent: float = 100.0
+    servers: Servers = field(default_factory=Servers)
 
     def check(self, template: VersionTemplate) -> None:
         """Refuse what this installation does not serve.

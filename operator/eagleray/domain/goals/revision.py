@@ -51,6 +51,11 @@ class Revision:
         return groups_of(self.template)
 
     @property
+    def calls(self) -> bool:
+        """Whether its replicas answer gRPC calls, at ports of their own, and nothing else."""
+        return self.template.app is not None and bool(self.template.app.grpc_servicers)
+
+    @property
     def most_per_pod(self) -> int:
         """The most replicas that share one worker Pod."""
         return max(group.replicas_per_pod for group in self.groups)

@@ -9,14 +9,16 @@ from eagleray.domain.facts.pods import Pod
 from eagleray.domain.facts.problem import PeerTrouble, Problem
 from eagleray.domain.facts.serve import Application, AppStatus, ServeDeployment, ServeState
 from eagleray.domain.facts.serve_failures import classify_deploy_failure, failure_line
-from eagleray.domain.goals.groups import Counts, named_deployments
+from eagleray.domain.goals.groups import Counts, WorkerGroup, named_deployments
 from eagleray.domain.goals.revision import Revision
+from eagleray.domain.revision.capacity import within_joined
 from eagleray.domain.revision.ray_cluster import RayCluster
 from eagleray.domain.revision.slow_start import slow_start, slow_wakes
 
 # Until then it is no news that a head's REST API does not answer yet.
 SLOW_HEAD_SECONDS = 60.0
 
+_Aim = tuple[ServeDeployment, int]
 _BROKEN = {AppStatus.DEPLOY_FAILED, AppStatus.UNHEALTHY}
 
 
@@ -130,8 +132,8 @@ def _of(
     actions: tuple[Action, ...] = ()
     head = cluster.head.name if cluster.head else ""
     if application.status is not AppStatus.DELETING:
-        changed = ((d, n) for d, n in aims if d.target_num_replicas != n)
-        actions = tuple(SetReplicas(revision.name, head, d.name, n) for d, n in changed)
+        asked = aims if named else _spread(aims, revision.groups[0], cluster)
+        actions = tuple(SetReplicas(revision.name, head, d.name, n) for d, n in asked if d.target_num_replicas != n)
     lacking = next(((d, n) for d, n in [*aims, *_least(application)] if d.running < n), None)
     unnamed = _unnamed(application, counts) if named else None
     slow = slow_start(application.deployments, revision, cluster, now)
@@ -147,9 +149,7 @@ def _of(
     )
 
 
-def _running(
-    application: Application, revision: Revision, aims: list[tuple[ServeDeployment, int]], *, named: bool
-) -> dict[str, int]:
+def _running(application: Application, revision: Revision, aims: list[_Aim], *, named: bool) -> dict[str, int]:
     """Replicas that run, by worker group; of an application that lacks one of its parts, none can answer."""
     if named:
         return {d.name: d.running for d, _ in aims}
@@ -158,18 +158,20 @@ def _running(
     return {revision.groups[0].name: ingress.running if whole else 0}
 
 
-def _least(application: Application) -> list[tuple[ServeDeployment, int]]:
+def _least(application: Application) -> list[_Aim]:
     """What each deployment needs at least, so that the application can answer."""
     return [(d, min(1, d.target_num_replicas)) for d in application.deployments]
 
 
-def _aims(
-    application: Application, ingress: ServeDeployment, counts: Counts, *, named: bool
-) -> list[tuple[ServeDeployment, int]]:
+def _aims(application: Application, ingress: ServeDeployment, counts: Counts, *, named: bool) -> list[_Aim]:
     """The deployments that are scaled, each with its number; of a group that all share, the one that answers."""
     if not named:
         return [(ingress, next(iter(counts.values())))]
     return [(d, counts[d.name]) for d in application.deployments if d.name in counts]
+
+
+def _spread(aims: list[_Aim], group: WorkerGroup, cluster: RayCluster) -> list[_Aim]:
+    return [(d, within_joined(d, n, group, cluster.group(group.name))) for d, n in aims]
 
 
 def _unnamed(application: Application, counts: Counts) -> Problem | None:

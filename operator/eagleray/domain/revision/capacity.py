@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from eagleray.domain.actions.actions import Action, DeletePod, DrainNode
 from eagleray.domain.facts.pods import Pod
 from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus
-from eagleray.domain.facts.serve import ServeState
+from eagleray.domain.facts.serve import ServeDeployment, ServeState
 from eagleray.domain.goals.groups import Counts, WorkerGroup
+from eagleray.domain.goals.sizes import replica_size
 
 _GONE = {NodeStatus.DRAINING, NodeStatus.DEAD}
 
@@ -44,6 +45,26 @@ def with_room(
         placed -= max(0, needed - len(own)) if refused else 0
         room[group.name] = max(min(1, wanted), min(wanted, placed * group.replicas_per_pod))
     return room
+
+
+def within_joined(deployment: ServeDeployment, wanted: int, group: WorkerGroup, workers: Sequence[Pod]) -> int:
+    """How many replicas a deployment may have that shares its Pods with others, with the Pods that Ray knows by now.
+
+    Where more of them fit into a Pod than it is meant for, Ray would put those for a Pod that is about to join into the
+    others, and it would stay empty. It spreads them over those that have joined.
+
+    Args:
+        deployment: the deployment; what it has already stays.
+        wanted: replicas that it is to have.
+        group: its worker group.
+        workers: live workers of that group.
+    """
+    room = replica_size(group).amounts(group.replicas_per_pod)
+    more = group.replicas_per_pod + 1
+    if any(amount * more > room.get(name, 0) for name, amount in deployment.needs.items()):
+        return wanted
+    joined = sum(worker.ready for worker in workers) * group.replicas_per_pod
+    return min(wanted, max(1, joined, deployment.target_num_replicas))
 
 
 def free_indexes(taken: set[int], count: int) -> list[int]:

@@ -6,7 +6,7 @@ incarnation with workers of its own, and the old workers stay in the router unti
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
@@ -14,6 +14,7 @@ from eagleray.domain.actions.actions import Action, CreateHead, CreateWorker, De
 from eagleray.domain.facts.pod_health import pod_problem
 from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.problem import Problem
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.ray_nodes import NodeState
 from eagleray.domain.facts.serve import ServeState
 from eagleray.domain.goals.groups import Counts
@@ -39,6 +40,7 @@ class RayCluster:
         previous: live workers of earlier incarnations.
         pods: every Pod of the revision, whatever its state, but those that are overdue.
         overdue: Pods that should have gone; they hold their names.
+        progress: by live Pod, how far what takes long there is, as far as one tells.
     """
 
     incarnation: int
@@ -47,12 +49,18 @@ class RayCluster:
     previous: tuple[Pod, ...]
     pods: tuple[Pod, ...]
     overdue: tuple[Pod, ...] = ()
+    progress: Mapping[str, Progress] = field(default_factory=dict)
 
     @property
     def preparing(self) -> tuple[Pod, ...]:
         """The live Pods of which an init container runs."""
         live = ((self.head,) if self.head else ()) + self.workers
         return tuple(p for p in live if p.prepares)
+
+    @property
+    def moves(self) -> bool:
+        """Whether an init container runs, or a constructor says that it lives: progress, however long it takes."""
+        return bool(self.preparing or self.progress) and not any(p.stalled for p in self.progress.values())
 
     @property
     def started_workers(self) -> int:
@@ -89,6 +97,9 @@ def sort_out(revision: str, observed: Observed, last_incarnation: int) -> RayClu
     newest = max((p.incarnation for p in (*own, *overdue)), default=-1)
     current = head.incarnation if head else max(newest, last_incarnation) + 1
     live = [p for p in own if p.role is Role.WORKER and p.live]
+    state = observed.serve.get(head.name) if head else None
+    constructing = state.starting_pods() if state else frozenset()
+    busy = [p.name for p in live if p.prepares or p.name in constructing]
     return RayCluster(
         incarnation=current,
         head=head,
@@ -96,6 +107,7 @@ def sort_out(revision: str, observed: Observed, last_incarnation: int) -> RayClu
         previous=tuple(p for p in live if p.incarnation < current),
         pods=own,
         overdue=overdue,
+        progress={name: observed.progress[name] for name in busy if name in observed.progress},
     )
 
 

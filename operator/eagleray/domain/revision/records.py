@@ -16,7 +16,7 @@ def new_record(revision: Revision, now: datetime) -> RevisionState:
         version=revision.version,
         hash=revision.name.rsplit("-", 1)[-1],
         image=revision.image,
-        uri=revision.template.model.uri if revision.template.model else None,
+        uri=revision.template.model.shown if revision.template.model else None,
         created_at=now,
     )
 

@@ -53,8 +53,7 @@ def view_revision(revision: Revision, scale: Scale, observed: Observed, now: dat
         serves=serves(revision.name, observed),
         record=replace(record, image=image, incarnation=_incarnation(cluster, record), failure=retry.failure),
         problem=_problem(pods.problem, app.problem, outcome),
-        waiting=_preparing(cluster, observed) or app.waiting,
-        stalled=any(told.stalled for pod in cluster.preparing if (told := observed.downloads.get(pod.name))),
+        waiting=_taking_long(cluster) or app.waiting,
         actions=(_ensure(revision, scale.groups), *pods.actions, *left, *app.actions, *retry.actions),
         wakes=(*pods.wakes, *app.wakes, *retry.wakes, *overdue_wakes(cluster.pods)),
         room=room,
@@ -75,15 +74,16 @@ def _problem(pods: Problem | None, app: Problem | None, outcome: PartOutcome | N
     return pods or ((refused or app) if slow else (app or refused))
 
 
-def _preparing(cluster: RayCluster, observed: Observed) -> str:
-    """What Pods wait for that are not started yet, as one tells that can."""
-    told = [pod for pod in cluster.preparing if pod.name in observed.downloads]
+def _taking_long(cluster: RayCluster) -> str:
+    """What takes long in a Pod, an init container or a constructor, in the words of one that tells how far it is."""
+    told = [pod for pod in cluster.workers if pod.name in cluster.progress]
     pod = next(iter((*told, *cluster.preparing)), None)
     if pod is None:
         return ""
-    far = f": {observed.downloads[pod.name]}" if told else ""
-    what = "downloads the model" if pod.prepares == FETCH_CONTAINER else "runs before the others"
-    return f"Pod {pod.name}: container {pod.prepares} {what}{far}"
+    far = f": {cluster.progress[pod.name]}" if told else ""
+    of_init = "downloads the model" if pod.prepares == FETCH_CONTAINER else "runs before the others"
+    what = f"container {pod.prepares} {of_init}" if pod.prepares else "a constructor runs"
+    return f"Pod {pod.name}: {what}{far}"
 
 
 def _unreadable(

@@ -29,7 +29,6 @@ class RevisionView:
         waiting: what is still to come, or "".
         actions: what to do for it.
         wakes: when its rules that read the clock want the next look.
-        stalled: whether the download that its Pods wait for brings nothing any more.
         room: replicas of each worker group that there is room for.
         asleep: whether it is to have no Pods at all.
     """
@@ -45,7 +44,6 @@ class RevisionView:
     waiting: str
     actions: tuple[Action, ...]
     wakes: tuple[Wake, ...] = ()
-    stalled: bool = False
     room: Counts = field(default_factory=dict)
     asleep: bool = False
 
@@ -78,11 +76,6 @@ class RevisionView:
     def unreadable(self) -> bool:
         """Whether nobody can read its content."""
         return self.problem is not None and self.problem.reason is Reason.REVISION_UNREADABLE
-
-    @property
-    def prepares(self) -> bool:
-        """Whether an init container of it runs: what it downloads is progress, however long it takes."""
-        return bool(self.cluster.preparing) and not self.stalled
 
     @property
     def answered(self) -> bool:

@@ -8,6 +8,7 @@ from eagleray.api.conditions import Reason
 from eagleray.api.units import format_bytes
 from eagleray.domain.actions.actions import Wake
 from eagleray.domain.facts.problem import Problem
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.serve import Replica, ServeDeployment
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
@@ -28,6 +29,8 @@ def slow_start(
 ) -> Problem | None:
     """What holds up the first of the replicas that have been starting for long; None where none has.
 
+    One whose constructor says that it lives is none of them.
+
     Args:
         deployments: those of its application.
         revision: the revision.
@@ -35,7 +38,8 @@ def slow_start(
         now: the time.
     """
     for deployment in deployments:
-        slow = [r for r in deployment.replicas if r.starting and r.started_before(now, SLOW_START_SECONDS)]
+        starting = [r for r in deployment.replicas if r.starting and r.started_before(now, SLOW_START_SECONDS)]
+        slow = [r for r in starting if (told := _told(r, cluster)) is None or told.stalled]
         if slow:
             first = min(slow, key=lambda r: (bool(r.pod), r.replica_id))
             since = f"replica {first.replica_id} of {deployment.name} has been starting since"
@@ -59,7 +63,8 @@ def _why(
     cluster: RayCluster,
 ) -> str:
     if replica.pod:
-        return f"its constructor has not returned in Pod {replica.pod}"
+        told = _told(replica, cluster)
+        return f"its constructor has not returned in Pod {replica.pod}" + (f": {told}" if told else "")
     group = next((g for g in revision.groups if g.name == deployment.name), revision.groups[0])
     shared = [deployment] if group.name == deployment.name else deployments
     pods = len(cluster.group(group.name))
@@ -68,6 +73,11 @@ def _why(
     if not lacking or not pods:
         return "its constructor has not returned, or no node has room for it"
     return _no_room(deployment, lacking, there, pods) + _remedy(lacking)
+
+
+def _told(replica: Replica, cluster: RayCluster) -> Progress | None:
+    """What a constructor says of itself; one Pod is asked, and tells for all."""
+    return next(iter(cluster.progress.values()), None) if replica.pod else None
 
 
 def _sum(deployments: Iterable[ServeDeployment]) -> dict[str, float]:

@@ -22,12 +22,13 @@ def be_patient(view: RevisionView, request_timeout: float, observed: Observed) -
         request_timeout: longest time for one request, in seconds.
         observed: what was seen.
     """
+    wanted = patience_for(request_timeout)
+    view = _from_the_first(view, wanted)
     head = view.cluster.head
     state = observed.serve.get(head.name) if head else None
     application = state.application(view.revision.model) if state else None
     if head is None or application is None or not view.room or view.app.actions:
         return view
-    wanted = patience_for(request_timeout)
     if application.status is not AppStatus.RUNNING or not any(_differs(d, wanted) for d in application.deployments):
         return view
     numbers = _numbers(view, application)
@@ -36,6 +37,15 @@ def be_patient(view: RevisionView, request_timeout: float, observed: Observed) -
     told = {d.name: _ours(d, wanted) for d in application.deployments}
     put = PutApplication(view.revision.name, head.name, numbers, told)
     return replace(view, actions=(*view.actions, put))
+
+
+def _from_the_first(view: RevisionView, wanted: Patience) -> RevisionView:
+    """Have the first PUT say it where the deployments are ours: their names are known, and they choose no time."""
+    if not view.revision.template.model:
+        return view
+    told = {group.name: wanted for group in view.revision.groups}
+    puts = (replace(a, patience=told) if isinstance(a, PutApplication) else a for a in view.actions)
+    return replace(view, actions=tuple(puts))
 
 
 def _differs(deployment: ServeDeployment, wanted: Patience) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from eagleray.domain.facts.download import Download
 from eagleray.domain.facts.pods import Pod
 from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.problem import PartOutcome, PeerTrouble
+from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import Readings
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.routers import RouterPod
@@ -37,7 +37,7 @@ class Observed:
         samples: what the routers said at this look and at those before, the latest last.
         readings: what others answered last.
         use: by worker Pod, what its replicas use and do; asked for only where that is a metric.
-        downloads: by worker Pod, how far the download of its model is; of one Pod of each revision at most.
+        progress: by worker Pod, how far its download, or a constructor there, is; of one Pod of each revision at most.
         outcomes: by part of the plan, how the last try to do it ended, where it did not end well.
         created_at: when the object was created; older Pods were left to it by one of its name. None where unknown.
         overdue: Pods that should have gone; `set_apart` takes them out of `pods`.
@@ -58,7 +58,7 @@ class Observed:
     samples: tuple[Sample, ...] = ()
     readings: Readings = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
-    downloads: Mapping[str, Download] = field(default_factory=dict)
+    progress: Mapping[str, Progress] = field(default_factory=dict)
     outcomes: Mapping[str, PartOutcome] = field(default_factory=dict)
     created_at: datetime | None = None
     overdue: tuple[Pod, ...] = ()

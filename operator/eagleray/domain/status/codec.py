@@ -1,8 +1,8 @@
 """Between what is remembered and the status on the object: the one place that reads and writes it.
 
 The schema of the CRD is the table that both ways follow, so that whatever is written is accepted, and whatever another
-version of the operator has written, or anybody, can be read: texts are cut, numbers clamped, lists shortened, and what
-is none of these is left out.
+version of the operator has written, or anybody, can be read: texts are cleaned and cut, numbers clamped, lists
+shortened, and what is none of these is left out.
 """
 
 import math
@@ -30,6 +30,7 @@ from eagleray.api.status import (
     ShareStatus,
     VersionStatus,
 )
+from eagleray.domain.facts.text import clean
 from eagleray.domain.state.model import MirrorState, ShareState, State, VersionState
 from eagleray.domain.state.revision import FailureState, RevisionState, StartState
 from eagleray.domain.state.rollout import FigureState, RolloutState
@@ -144,9 +145,7 @@ def _fit_text(value: Json, schema: Schema, _: str) -> Json:
         return None
     if schema.get("format") == "date-time":
         return _moment(value)
-    text = value.encode("utf-8", "replace").decode()
-    most = schema.get("maxLength", LARGEST)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return clean(value, schema.get("maxLength", LARGEST))
 
 
 def _fit_number(value: Json, schema: Schema, _: str) -> Json:

@@ -16,6 +16,7 @@ from eagleray.domain.version.version_view import Versions, VersionView
 _NEED_A_PERSON = {
     Reason.CHECKSUM_MISMATCH,
     Reason.CONSTRUCTOR_FAILED,
+    Reason.CREDENTIALS_MISSING,
     Reason.DEPLOY_FAILED,
     Reason.DEPLOYMENT_NOT_NAMED,
     Reason.DOWNLOAD_FAILED,

@@ -16,6 +16,7 @@ from eagleray.domain.state.observed import Observed
 from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
+from eagleray.domain.status.exposure import exposed_verdicts, missing_credentials
 from eagleray.domain.status.mirror import mirror_status
 from eagleray.domain.status.references import references_verdicts
 from eagleray.domain.status.scaling import scaling_verdicts
@@ -61,19 +62,25 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         leaving=sum(len(gone.pods) for gone in decided.leaving),
         overdue=observed.overdue,
         router=_failed(ROUTER_PART, observed),
+        credentials=missing_credentials(observed.routers),
         leaver=next((p for gone in decided.leaving if (p := _failed(gone.record.name, observed))), None),
         refused=desired.refused,
         suspended=bool(desired.spec.suspend),
     )
     scaling = [record for version in versions for record in version.scaling]
-    verdicts = conditions.judge(standing) | scaling_verdicts(scaling) | references_verdicts(versions)
+    verdicts = {
+        **conditions.judge(standing),
+        **scaling_verdicts(scaling),
+        **references_verdicts(versions),
+        **exposed_verdicts(router.access),
+    }
     told = tuple(_version(v, decided.weights[v.lane.name]) for v in versions)
     wanted = sum(wanted_replicas(v) for v in versions if not v.departing)
     ready = sum(v.ready_replicas for v in told)
     state = State(
         observed_generation=desired.generation,
         conditions=write_conditions(verdicts, observed.status.conditions, desired.generation, now),
-        url=f"http://{desired.name}.{desired.namespace}.svc",
+        url=f"{'https' if router.access.tls else 'http'}://{desired.name}.{desired.namespace}.svc",
         replicas=sum(v.replicas for v in told),
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",

@@ -16,6 +16,7 @@ class Standing:
         leaving: how many Pods are still to go.
         overdue: Pods that should have gone.
         router: what is wrong with its router, or None.
+        credentials: what its routers lack of that by which clients are known, or None.
         leaver: what keeps a revision from leaving, or None.
         refused: what spec asks for and is not given, and why; or "".
         suspended: whether spec takes everything down.
@@ -25,6 +26,7 @@ class Standing:
     leaving: int = 0
     overdue: tuple[Pod, ...] = ()
     router: Problem | None = None
+    credentials: Problem | None = None
     leaver: Problem | None = None
     refused: str = ""
     suspended: bool = False
@@ -32,7 +34,7 @@ class Standing:
     @property
     def problem(self) -> Problem | None:
         """The problem to name, after what was refused."""
-        return self.router or _worst(self.versions) or self.leaver
+        return self.router or _worst(self.versions) or self.credentials or self.leaver
 
 
 def _worst(versions: Versions) -> Problem | None:

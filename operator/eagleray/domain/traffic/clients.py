@@ -8,7 +8,7 @@ from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 REQUEST_ID_HEADER = "x-request-id"
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 # A browser asks before it sends JSON or a token: without these no page could ask a model.
-HEADERS = ("authorization", "content-type", REQUEST_ID_HEADER, REVISION_HEADER, VERSION_HEADER)
+HEADERS = ("authorization", "content-type", "x-api-key", REQUEST_ID_HEADER, REVISION_HEADER, VERSION_HEADER)
 EXPOSED = (REQUEST_ID_HEADER, REVISION_HEADER, VERSION_HEADER)
 MAX_AGE = "10m"
 

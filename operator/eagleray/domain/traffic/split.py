@@ -20,11 +20,12 @@ from eagleray.domain.actions.router_config import (
     Share,
 )
 from eagleray.domain.facts.pods import Pod, Role
-from eagleray.domain.facts.ports import replica_ports
+from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.shares import apportion
 from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
+from eagleray.domain.traffic.access import access
 from eagleray.domain.traffic.clients import cors
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
@@ -84,6 +85,7 @@ def route(
         hold_timeout=max(map(hold_seconds, idles), default=0.0),
         ignored=tuple(dict.fromkeys(each for idle in idles for each in idle.ignore or ())),
         logged_percent=desired.logged_percent,
+        access=access(router),
     )
 
 
@@ -198,7 +200,8 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
         revision=revision.name,
         version=revision.version,
         addresses=tuple(sorted(addresses)),
-        ports=replica_ports(revision.most_per_pod),
+        ports=replica_ports(revision.most_per_pod, CALLS_FIRST if revision.calls else REPLICA_FIRST),
+        calls=revision.calls,
         model=revision.template.model is not None,
     )
 

@@ -103,7 +103,7 @@ def parse(
     outcomes = [
         lanes.resolve(lane, shared.get(lane.name, lane.replicas or 0), as_is=asked.as_is) for lane in asked.lanes
     ]
-    refusals = [asked.refused, *(outcome.refused for outcome in outcomes)]
+    refusals = [asked.refused, installation.servers.refusal(asked.spec), *(outcome.refused for outcome in outcomes)]
     return Desired(
         name=meta["name"],
         namespace=meta["namespace"],

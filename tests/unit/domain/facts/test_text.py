@@ -1,5 +1,8 @@
 """Words of others: nothing of them may act on a terminal."""
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -50,3 +53,16 @@ def test_nothing_that_a_terminal_acts_on_survives(text: str, limit: int) -> None
         assert len(shown) <= limit
     assert all(c.isprintable() or c in "\n\t" for c in strip_ansi(text))
     assert clean(clean(text)) == clean(text)
+
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI", "BN", "B", "S"}
+
+
+def test_of_all_of_unicode_nothing_passes_that_controls_or_formats() -> None:
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    for passed in (clean(f"{c}{everything}{c}", sys.maxsize) for c in "\x1b\x9b a"):
+        found = {c for c in passed if unicodedata.category(c) in UNSEEN or unicodedata.bidirectional(c) in TURNING}
+        assert not found
+        assert len(passed) > 100_000, "what is seen stays"
+    assert {c for c in strip_ansi(everything) if unicodedata.category(c) in UNSEEN} == {"\n", "\t"}

@@ -19,8 +19,9 @@ from eagleray.domain.facts.serve import (
     ServeDeployment,
     ServeState,
 )
+from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.revision.backoff import delay, note
-from eagleray.domain.revision.capacity import free_indexes, give_up, pods_needed, surplus
+from eagleray.domain.revision.capacity import free_indexes, give_up, pods_needed, surplus, within_joined
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = Pod("h", "uh", "r", Role.HEAD, 1, 0, "Running", NOW, started=True)
@@ -87,3 +88,26 @@ def test_pods_that_fail_together_are_one_failure() -> None:
     later = note(first, problem, NOW + timedelta(seconds=20))
     assert (later.count, later.at) == (2, NOW + timedelta(seconds=20))
     assert note(later, problem, NOW + timedelta(hours=1)).count == 3, "only being well makes it forgotten"
+
+
+@pytest.mark.parametrize(
+    ("cpus", "target", "joined", "wanted", "found"),
+    [
+        # A whole CPU each: Ray itself waits for the next Pod.
+        (1.0, 1, 1, 3, 3),
+        (0.5, 1, 1, 3, 1),
+        (0.5, 1, 2, 3, 2),
+        (0.5, 2, 3, 3, 3),
+        (0.0, 1, 0, 2, 1),
+        # What it has stays: a Pod that is not ready for a moment takes none away.
+        (0.5, 3, 1, 3, 3),
+        (0.5, 3, 3, 1, 1),
+        (0.5, 1, 1, 0, 0),
+    ],
+)
+def test_replicas_of_which_several_fit_into_a_pod_come_when_the_next_has_joined(
+    cpus: float, target: int, joined: int, wanted: int, found: int
+) -> None:
+    deployment = ServeDeployment("D", DeploymentStatus.HEALTHY, target_num_replicas=target, needs={"CPU": cpus})
+    pods = tuple(replace(pod, ready=n < joined) for n, pod in enumerate(workers(3)))
+    assert within_joined(deployment, wanted, WorkerGroup("app", 1), pods) == found

@@ -80,6 +80,12 @@ def test_all_deployments_are_told_and_only_the_one_that_answers_has_its_number_f
     assert put.replicas == {"Front": 2}
 
 
+def test_our_own_server_is_told_once_with_its_first_application() -> None:
+    world = World(replicas=2, requestTimeout="5m")
+    put = [action for _ in range(120) for action in world.step().actions if isinstance(action, PutApplication)]
+    assert [each.patience for each in put] == [{"Model": LONG}]
+
+
 @pytest.mark.parametrize("status", [status for status in AppStatus if status is not AppStatus.RUNNING])
 def test_serve_is_told_nothing_while_it_is_at_something_else(status: AppStatus) -> None:
     assert puts(FRONT, status=status) == []

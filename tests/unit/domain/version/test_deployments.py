@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eagleray.domain.actions.actions import SetReplicas
+from eagleray.domain.facts.ports import CALLS_FIRST, replica_ports
 from eagleray.domain.facts.ray_nodes import NodeUse
 from unit.domain.world import World
 
@@ -184,3 +185,12 @@ def test_it_sleeps_and_wakes_as_a_whole() -> None:
     world.run(40)
     assert not world.traffic.failed
     assert groups(world) == {"Front": 1, "Scorer": 1}
+
+
+def test_routers_ask_replicas_of_a_grpc_service_at_the_ports_where_they_take_calls() -> None:
+    world = World(app={"importPath": "a:b", "grpcServicers": ["a_pb2_grpc:add_A_to_server"]})
+    world.run(40)
+    assert world.router is not None
+    (target,) = world.router.targets
+    assert (target.calls, target.ports) == (True, replica_ports(1, CALLS_FIRST))
+    assert max(replica_ports(64)) < CALLS_FIRST

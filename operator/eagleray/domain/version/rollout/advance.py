@@ -88,7 +88,7 @@ def _clocks(record: RolloutState, situation: Situation) -> RolloutState:
     lost = record.weight > 0 and record.waiting_since is None and view.serves is False
     return replace(
         record,
-        waiting_since=(since or situation.now) if waits and not unseen and not view.prepares else None,
+        waiting_since=(since or situation.now) if waits and not unseen and not view.cluster.moves else None,
         weight_changed_at=changed,
         interruptions=record.interruptions + lost,
         replicas=view.scale.replicas,

@@ -1,0 +1,61 @@
+"""Whom the routers of one ModelDeployment let in, by what they know them, and what keeps others from listening."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """What router Pods mount of the object's namespace.
+
+    Attributes:
+        kind: what it is.
+        name: its name.
+    """
+
+    kind: Literal["Secret", "ConfigMap"]
+    name: str
+
+    def __str__(self) -> str:
+        """Kind and name, for people."""
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS towards clients.
+
+    Attributes:
+        certificate: the certificate and its key.
+        min_version: the oldest version that is spoken.
+        client_ca: the authorities whose certificates clients must have, or None where they need none.
+    """
+
+    certificate: Mounted
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    client_ca: Mounted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask; whoever reaches the router where nothing is said.
+
+    Attributes:
+        keys: a key for each client, or None where nobody is known by a key.
+        tls: TLS towards clients, or None.
+    """
+
+    keys: Mounted | None = None
+    tls: Tls | None = None
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """By what clients are known, for people; nothing where whoever reaches the router may ask."""
+        ca = self.tls.client_ca if self.tls else None
+        told = [f"the keys in {self.keys}"] if self.keys else []
+        return (*told, f"certificates of {ca}") if ca else tuple(told)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether router Pods mount what belongs to others; the operator's own requests then have a door of theirs."""
+        return self.keys is not None or self.tls is not None

@@ -1,0 +1,1 @@
+"""What each switch of Ray Serve costs and brings, for an application and for our own server."""
