@@ -77,6 +77,7 @@ MODULES = {
     "test_batch": _beside("store"),
     "test_own_apps": _beside("own-apps", "monitored", "churn-app"),
     "test_environment": _beside("environment", APPS),
+    "test_pod_fields": _beside("policies", APPS),
     "test_gallery": _beside("gallery", APPS, TORCH_APPS),
     "test_placement": _beside("placement", APPS),
     "test_zero": _killed("zero", APPS),

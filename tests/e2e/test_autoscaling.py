@@ -188,12 +188,12 @@ def test_a_silent_metric_scales_nothing_down_and_is_named(lanes: Served, when: W
     """Its server is down; and its word counts again when it is back."""
     figure = {"type": "Prometheus", "target": 1, "query": "sum(queue)"}
     with lanes.client.figures() as figures:
-        figures.say("4")
+        figures.say("2")
         when.changed(lanes.md, scaling(1, 6, {**figure, "server": figures.url}))
-        answering(lanes, 4, 4, "b")
+        answering(lanes, 2, 2, "b")
         figures.say("")
         eventually("what it answers is named", partial(inactive, lanes, "answered 500"), within=60)
-        assert record(lanes, "b")["changes"][0]["to"] == 4, "nothing was scaled down"
+        assert record(lanes, "b")["changes"][0]["to"] == 2, "nothing was scaled down"
         figures.say("1")
         answering(lanes, 1, 1, "b")
     assert lanes.md.condition("ScalingActive")["status"] == "True"

@@ -65,30 +65,3 @@ def test_back_to_what_it_was(square: Served, when: When, then: Then) -> None:
     assert square.md.stable_revision() == before
     assert square.md.live_pods("worker") == workers
     then.no_request_failed(load.result)
-
-
-def test_a_revision_that_never_becomes_healthy(square: Served, when: When, then: Then) -> None:
-    """The old one keeps serving, and status says why the new one does not."""
-    serving = square.md.stable_revision()
-    workers = square.md.live_pods("worker")
-
-    with when.loaded(square) as load:
-        when.changed(square.md, {"app": {"importPath": "square:nothing_of_that_name"}})
-        then.condition(
-            square.md,
-            "Degraded",
-            "True",
-            reasons={"ImportFailed", "DeployFailed"},
-            saying="nothing_of_that_name",
-            within=120,
-        )
-        ready = square.md.condition("Ready")
-        assert ready["status"] == "True", ready
-        assert square.md.stable_revision() == serving
-        assert set(workers) <= set(square.md.live_pods("worker"))
-        when.changed(square.md, {"app": {"importPath": "square:app"}})
-        then.settled(square.md)
-
-    assert square.md.stable_revision() == serving
-    assert set(load.result.revisions) == {serving}
-    then.no_request_failed(load.result, at_least=200)

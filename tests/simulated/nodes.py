@@ -27,7 +27,9 @@ class Machine:
         lost: whether nobody reaches it any more; its Pods may still run.
     """
 
-    room: Mapping[str, str] = field(default_factory=lambda: {"cpu": "64", "memory": "256Gi", "pods": "110"})
+    room: Mapping[str, str] = field(
+        default_factory=lambda: {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "110"}
+    )
     labels: Mapping[str, str] = field(default_factory=dict)
     lost: bool = False
 

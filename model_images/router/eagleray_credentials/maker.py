@@ -1,5 +1,6 @@
 """Envoy's files, made of what is mounted by the order of the operator."""
 
+import contextlib
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eagleray_credentials.fetched import Fetched, urls_of
 from eagleray_credentials.sources import Found, read
 
 _log = logging.getLogger(__name__)
@@ -30,13 +32,20 @@ class Maker:
         self._order = order
         self._made = made
         self._written: dict[str, str] = {}
+        self._fetched = Fetched()
         self.problems: tuple[str, ...] = ()
+
+    async def fetch(self) -> None:
+        """Fetch what is at a URL and due."""
+        with contextlib.suppress(FileNotFoundError):  # it is being replaced, and read the next time
+            await self._fetched.fetch(urls_of(json.loads(self._order.read_text())["sources"]))
 
     def make(self) -> None:
         """Bring every file up to date; what is being replaced just now is read the next time."""
+        folders = self._fetched.folders
         try:
             order = json.loads(self._order.read_text())
-            found = {name: read(name, source) for name, source in order["sources"].items()}
+            found = {name: read(name, source, folders) for name, source in order["sources"].items()}
         except FileNotFoundError:
             return
         self._tell([problem for source in found.values() for problem in source.problems])

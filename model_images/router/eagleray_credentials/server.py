@@ -1,7 +1,6 @@
 """Looks at what is mounted from time to time, and says on loopback what is wrong with it."""
 
 import asyncio
-import contextlib
 
 from aiohttp import web
 
@@ -26,28 +25,33 @@ class Server:
         app = web.Application()
         app.router.add_get(PATH, self._problems)
         self._web = web.AppRunner(app, access_log=None)
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Make the files, and open the door."""
         self._maker.make()
         await self._web.setup()
         await web.TCPSite(self._web, _LOOPBACK, self._port).start()
-        self._watch = asyncio.create_task(self._again())
-        self._watch.add_done_callback(_ended)
+        self._tasks = [asyncio.create_task(each) for each in (self._again(), self._fetch())]
+        for task in self._tasks:
+            task.add_done_callback(_ended)
 
     async def stop(self) -> None:
         """Close it; the files stay, as Envoy may still read them."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._web.cleanup()
 
     async def _again(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             self._maker.make()
+
+    async def _fetch(self) -> None:
+        while True:
+            await self._maker.fetch()
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _problems(self, _: web.Request) -> web.Response:
         return web.json_response({"problems": self._maker.problems})

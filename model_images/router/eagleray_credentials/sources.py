@@ -1,8 +1,11 @@
 """What is mounted: read, and checked for what Envoy would refuse or anybody could guess."""
 
+import base64
 import contextlib
+import json
 import os
 import re
+import secrets
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +21,10 @@ _TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 TOKEN_VARIABLE = "EAGLERAY_WARMUP_TOKEN"  # noqa: S105 -- the name of the variable
 _CERTIFICATE_ENTRIES = "tls.crt and tls.key"
 Folder = Mapping[str, bytes]
+MAX_JWKS = 256 * 1024
+# Envoy takes no set without a key: one that nobody has, by which nothing can be signed.
+_NOBODYS = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+NO_KEYS = json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": _NOBODYS}]})
 _SWAPPED = "..data"
 
 
@@ -47,17 +54,19 @@ def contents(folder: str) -> Folder:
     return {file.name: file.read_bytes() for file in sorted(place.iterdir()) if file.is_file()}
 
 
-def read(name: str, source: Mapping[str, str]) -> Found:
+def read(name: str, source: Mapping[str, str], fetched: Mapping[str, Folder]) -> Found:
     """Read a source as its order describes it.
 
     Args:
         name: the source's name, under which templates ask for it.
-        source: `kind`, a word of `KINDS`; `what`, a word for people; `folder`, where it is mounted.
+        source: `kind`, a word of `KINDS`; `what`, a word for people; `folder`, where it is mounted, or `uri`, which
+            others fetch.
+        fetched: the folder that stands for what was fetched of a URL, by URL.
 
     Raises:
         FileNotFoundError: it is being replaced.
     """
-    folder = contents(source["folder"]) if "folder" in source else {}
+    folder = contents(source["folder"]) if "folder" in source else fetched.get(source.get("uri", ""), {})
     return KINDS[source["kind"]](name, folder, source["what"])
 
 
@@ -134,6 +143,27 @@ def _client_ca(name: str, folder: Folder, what: str) -> Found:
     return Found({name: text})
 
 
+def _jwks(name: str, folder: Folder, what: str) -> Found:
+    """An issuer's public keys; without any that can be used none of its tokens is let in, and others' are."""
+    text = folder.get("jwks.json", b"")
+    if not text:
+        return Found({name: NO_KEYS}, (f"{what} has no jwks.json: no token of this issuer is let in",))
+    if wrong := wrong_jwks(text):
+        return Found({name: NO_KEYS}, (f"{what}: {wrong}: no token of this issuer is let in",))
+    return Found({name: text.decode()})
+
+
+def wrong_jwks(text: bytes) -> str:
+    """What is wrong with a JSON Web Key Set; "" where nothing is."""
+    if len(text) > MAX_JWKS:
+        return f"the keys are more than {MAX_JWKS} bytes"
+    try:
+        keys = json.loads(text)["keys"]
+        return "" if keys and all(isinstance(key["kty"], str) for key in keys) else "there is no key"
+    except (ValueError, KeyError, TypeError):
+        return "it is no JSON Web Key Set"
+
+
 def _words(error: Exception) -> str:
     """What OpenSSL says, which quotes nothing of what it read."""
     return (error.reason or "unreadable") if isinstance(error, ssl.SSLError) else "not text"
@@ -144,4 +174,5 @@ KINDS: Mapping[str, Callable[[str, Folder, str], Found]] = {
     "keys": _keys,
     "certificate": _certificate,
     "client-ca": _client_ca,
+    "jwks": _jwks,
 }

@@ -4,9 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, Rule, matches
+from eagleray.api.base import ApiModel, Rule, map_list, matches
 
 SECRET_NAME = matches(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write a name in the object's namespace, such as churn-keys")
+JWKS_URI = matches(
+    r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\s#@]*)?$",
+    "write a URL without a user and a fragment, such as https://idp.example.com/jwks.json",
+)
+CLAIM = matches(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "write the name of a claim, such as sub or email")
+PUBLIC_PATH = matches(r"^/[A-Za-z0-9._~/-]*$", "write a whole path without a query, such as /v2/health/live")
 SecretName = Annotated[str, Field(max_length=253), SECRET_NAME]
 
 
@@ -18,17 +24,53 @@ class RouterApiKeys(ApiModel):
     Pods alone; keys that are added, changed or removed there count within two minutes."""
 
 
-class RouterAuth(ApiModel):
-    """Who may ask."""
+class Jwks(ApiModel):
+    """Where the public keys of an issuer are (JSON Web Key Set)."""
 
     cel_rules = (
         Rule(
-            "has(self.apiKeys)",
-            "write apiKeys, by which clients are known, or leave auth out to let everybody in",
-            python=lambda auth: auth.api_keys is not None,
+            "[has(self.uri), has(self.secretName), has(self.configMapName)].exists_one(given, given)",
+            "write exactly one of uri, and secretName or configMapName, whose entry jwks.json has the issuer's keys",
+            python=lambda jwks: sum(v is not None for v in (jwks.uri, jwks.secret_name, jwks.config_map_name)) == 1,
         ),
     )
 
+    uri: Annotated[str, Field(max_length=2048), JWKS_URI] | None = None
+    """URL that router Pods read every five minutes; no redirect is followed."""
+    secret_name: SecretName | None = None
+    """Secret that has them."""
+    config_map_name: SecretName | None = None
+    """ConfigMap that has them."""
+
+
+class RouterJwt(ApiModel):
+    """An issuer of tokens (JWT) by which clients are known."""
+
+    issuer: str = Field(min_length=1, max_length=2048)
+    """The tokens' `iss`."""
+    audiences: list[Annotated[str, Field(min_length=1, max_length=2048)]] = Field(min_length=1, max_length=16)
+    """The tokens' `aud`; one of them is enough."""
+    jwks: Jwks
+    """The issuer's public keys."""
+    client: Annotated[str, Field(max_length=256), CLAIM] | None = None
+    """Claim that names the client to replicas and logs; `sub` where it is left out."""
+
+
+class RouterAuth(ApiModel):
+    """Who may ask; whoever is known in one of the ways is let in."""
+
+    cel_rules = (
+        Rule(
+            "has(self.apiKeys) || has(self.jwt)",
+            "write apiKeys or jwt, by which clients are known, or leave auth out to let everybody in",
+            python=lambda auth: auth.api_keys is not None or auth.jwt is not None,
+        ),
+    )
+
+    jwt: Annotated[list[RouterJwt] | None, map_list("issuer")] = Field(None, min_length=1, max_length=8)
+    """Issuers whose tokens are let in, as `Authorization: Bearer <token>`; a token must say when it expires."""
+    public: list[Annotated[str, Field(max_length=1024), PUBLIC_PATH]] | None = Field(None, min_length=1, max_length=16)
+    """Paths that anybody may ask, each as a whole."""
     api_keys: RouterApiKeys | None = None
     """Keys that are let in, as `Authorization: Bearer <key>` or `x-api-key: <key>`."""
 

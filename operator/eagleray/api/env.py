@@ -75,6 +75,34 @@ EnvVarSource = Annotated[
 """Where a value comes from: checked by the CRD, handed through to the Pod as it is."""
 
 
+class EnvSource(ApiModel):
+    """A Secret or a ConfigMap in the object's namespace."""
+
+    name: str = Field(max_length=253)
+    """Its name."""
+    optional: bool | None = None
+    """Whether the Pods start without it."""
+
+
+class EnvFromSource(ApiModel):
+    """A Secret or a ConfigMap whose entries are variables."""
+
+    cel_rules = (
+        Rule(
+            "has(self.secretRef) != has(self.configMapRef)",
+            "write exactly one of secretRef and configMapRef",
+            python=lambda source: (source.secret_ref is None) != (source.config_map_ref is None),
+        ),
+    )
+
+    prefix: str | None = Field(None, max_length=253)
+    """Put in front of the names of its entries."""
+    secret_ref: EnvSource | None = None
+    """The Secret."""
+    config_map_ref: EnvSource | None = None
+    """The ConfigMap."""
+
+
 class EnvVar(ApiModel):
     """An environment variable of the model's container."""
 

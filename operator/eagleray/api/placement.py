@@ -16,6 +16,7 @@ from eagleray.api.base import (
     map_list,
     quantity_text,
 )
+from eagleray.api.pod_template import PodTemplate
 from eagleray.api.units import parse_quantity
 
 RESOURCE_NAMES = Rule(
@@ -126,7 +127,8 @@ class Placement(ApiModel):
     affinity: Preserved | None = None
     """Affinity, as in a Pod; what the API server refuses of it is told by the condition."""
     spread: Annotated[list[Spread], map_list("topology_key", "when_unsatisfiable")] | None = Field(None, max_length=8)
-    """How the Pods of a revision, or of one of its worker groups, are spread over zones and nodes."""
+    """How the Pods of a revision, or of one of its worker groups, are spread over zones and nodes; over nodes, where
+    that can be had, if it is left out. `[]` spreads nothing."""
     priority_class_name: str | None = Field(None, max_length=253)
     """Priority class of the Pods, and of the head that they depend on."""
     spot: Literal["Forbid", "Allow", "Prefer", "Require"] | None = None
@@ -143,7 +145,7 @@ class Workers(ApiModel):
 
     replicas_per_pod: int = Field(1, ge=1, le=64)
     """Replicas that share one Pod."""
-    pod_template: Annotated[Preserved | None, Later] = None
+    pod_template: PodTemplate | None = None
     """Metadata and PodSpec merged last over what the operator builds."""
 
 
@@ -156,12 +158,35 @@ class HeadStorage(ApiModel):
     """Storage class of the volume."""
 
 
+HEAD_MEMORY = "1536Mi"
+"""The least memory of a head: with less Serve's API hangs while an application starts."""
+
+
+def _enough(kind: str) -> Rule:
+    amount = f"self.resources.{kind}['memory']"
+    given = f"has(self.resources) && has(self.resources.{kind}) && 'memory' in self.resources.{kind}"
+
+    def enough(head: "Head") -> bool:
+        amounts = (head.resources and getattr(head.resources, kind)) or {}
+        return "memory" not in amounts or parse_quantity(amounts["memory"]) >= parse_quantity(HEAD_MEMORY)
+
+    return Rule(
+        f"!({given} && isQuantity(string({amount})))"
+        f" || quantity(string({amount})).compareTo(quantity('{HEAD_MEMORY}')) >= 0",
+        f"a head starts no application with less memory than {HEAD_MEMORY}; write so much, or leave memory out",
+        field_path=".resources",
+        python=enough,
+    )
+
+
 class Head(ApiModel):
     """The Ray head of a revision."""
 
+    cel_rules = (_enough("requests"), _enough("limits"))
+
     resources: ResourceRequirements | None = None
-    """Resources of the head."""
-    pod_template: Preserved | None = None
+    """Requests and limits of the head, each over what it has by itself: 250m CPU and 1536Mi, 2Gi at most."""
+    pod_template: PodTemplate | None = None
     """Metadata and PodSpec merged last over what the operator builds."""
-    storage: HeadStorage | None = None
+    storage: Annotated[HeadStorage | None, Later] = None
     """Disk for the cluster's state, so that a new head goes on where the old one stopped."""

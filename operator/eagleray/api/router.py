@@ -7,7 +7,9 @@ from pydantic import Field
 from eagleray.api.access import RouterAuth, RouterTLS
 from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
 from eagleray.api.placement import ResourceRequirements
+from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.api.traffic import Name
+from eagleray.api.units import parse_duration
 
 ANY_ORIGIN = "*"
 ORIGIN = matches(
@@ -42,13 +44,31 @@ class RouterCors(ApiModel):
     """How long a browser remembers a preflight; 10m where it is left out."""
 
 
-class RouterLimits(ApiModel):
-    """Bounds on what callers may send."""
+class PerClient(ApiModel):
+    """How much one client may ask of one router Pod: a client that `auth` knows, or an address."""
 
-    requests_per_second: int | None = Field(None, ge=1, le=1_000_000)
-    """Requests per second and router Pod; one more is answered with 429."""
-    connections: int | None = Field(None, ge=1, le=1_000_000)
-    """Connections per router Pod."""
+    requests: int = Field(ge=1, le=1_000_000)
+    """Requests in that time; one more is answered 429."""
+    per: PositiveDuration | None = None
+    """The time; `1s` where it is left out."""
+
+    cel_rules = (
+        Rule(
+            "!has(self.per) || duration(self.per) >= duration('50ms') && duration(self.per) <= duration('24h')",
+            "write a time from 50ms to 24h, such as 1s or 1m",
+            field_path=".per",
+            python=lambda client: client.per is None or 0.05 <= parse_duration(client.per) <= 86400,
+        ),
+    )
+
+
+class RouterLimits(ApiModel):
+    """Bounds on what clients may ask of each router Pod."""
+
+    per_client: PerClient | None = None
+    """How much one client may ask."""
+    connections: int | None = Field(None, ge=1, le=20_000)
+    """Connections at one time, 20000 where it is left out; further ones are closed."""
 
 
 class RouterService(ApiModel):
@@ -104,10 +124,12 @@ class Router(ApiModel):
     then overwritten."""
     cors: RouterCors | None = None
     """What pages of other origins may ask from a browser."""
+    pod_template: RouterPodTemplate | None = None
+    """Metadata and PodSpec merged last over what the operator builds; a change replaces the Pods one by one."""
     retries: Annotated[int | None, Later] = Field(None, ge=0, le=10)
     """How often a request that was not processed is sent to another replica."""
-    limits: Annotated[RouterLimits | None, Later] = None
-    """Bounds on what callers may send."""
+    limits: RouterLimits | None = None
+    """Bounds on what clients may ask."""
     auth: RouterAuth | None = None
     """Who may ask; everybody who reaches the router where it is left out."""
     tls: RouterTLS | None = None

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from eagleray.api.autoscaling import DeploymentAutoscaling
-from eagleray.api.base import IMPORT_PATH, ApiModel, Later, PositiveDuration, Preserved, Rule, map_list, matches
+from eagleray.api.base import IMPORT_PATH, ApiModel, PositiveDuration, Preserved, Rule, map_list, matches
 from eagleray.api.placement import Placement, ResourceRequirements, Workers
+from eagleray.api.runtime_env import check_runtime_env
 from eagleray.api.units import parse_duration
 
 
@@ -57,7 +58,7 @@ class AppDeployment(ApiModel):
     placement: Placement | None = None
     """Nodes that this deployment's workers run on; those of the version, as a whole, where it is left out."""
     workers: Workers | None = None
-    """Pods of this deployment's worker group; those of the version where it is left out."""
+    """Pods of this deployment's worker group; those of the version where it, or its `podTemplate`, is left out."""
     autoscaling: DeploymentAutoscaling | None = None
     """Scaling of this deployment by its own load."""
     concurrency: "Concurrency | None" = None
@@ -92,8 +93,9 @@ class App(ApiModel):
     ) = Field(None, min_length=1, max_length=16)
     """Functions that add gRPC servicers to a server, as `module:function`: Serve's `grpc_servicer_functions`. With them
     the application answers gRPC calls, of every kind, and nothing else."""
-    runtime_env: Annotated[Preserved | None, Later] = None
-    """Ray runtime environment of the application."""
+    runtime_env: Annotated[Preserved, AfterValidator(check_runtime_env)] | None = None
+    """Ray's runtime environment of the application: `working_dir` and `py_modules` by URI, `pip`, `uv`, `env_vars`, as
+    in Serve's own config file."""
     deployments: Annotated[list[AppDeployment] | None, map_list("name")] = Field(None, min_length=1, max_length=8)
     """Each deployment of the application with its own replicas, resources and placement, in Pods of its own: all of
     them, or none. Where none is named they share the same Pods, and the one that answers requests is scaled."""

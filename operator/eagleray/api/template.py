@@ -6,10 +6,12 @@ from pydantic import Field
 
 from eagleray.api.answers import Answers
 from eagleray.api.autoscaling import Autoscaling
-from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, map_list, matches
-from eagleray.api.env import EnvVar
+from eagleray.api.base import ApiModel, PositiveDuration, map_list, matches
+from eagleray.api.env import EnvFromSource, EnvVar
 from eagleray.api.model import Model
 from eagleray.api.placement import Head, Placement, ResourceRequirements, Workers
+from eagleray.api.pod_fields import CaBundle, ObjectName, SharedMemory
+from eagleray.api.pod_template import Volume, VolumeMount
 from eagleray.api.serving import App, Batching, Concurrency, WarmupRequest
 
 
@@ -42,10 +44,22 @@ class VersionTemplate(ApiModel):
     """Secrets to pull the image with."""
     env: Annotated[list[EnvVar], map_list("name")] | None = Field(None, max_length=128)
     """Environment variables of the model's container."""
-    volumes: Annotated[list[Preserved] | None, Later, map_list("name")] = Field(None, max_length=32)
-    """Volumes of the worker Pods, as in a Pod."""
-    volume_mounts: Annotated[list[Preserved] | None, Later, map_list("mountPath")] = Field(None, max_length=32)
-    """Volume mounts of the model's container, as in a Pod."""
+    env_from: list[EnvFromSource] | None = Field(None, max_length=32)
+    """Secrets and ConfigMaps whose entries are variables too, as in a Pod; variables of `env`, and the operator's own,
+    win over them."""
+    volumes: Annotated[list[Volume], map_list("name")] | None = Field(None, max_length=32)
+    """Volumes of the worker Pods, as in a Pod. The head has those that are no claims, too."""
+    volume_mounts: Annotated[list[VolumeMount], map_list("mount_path")] | None = Field(None, max_length=32)
+    """Where the model's container and the download have them, as in a Pod."""
+    ca_bundle: CaBundle | None = None
+    """Certificate authorities that downloads, the model and batches trust, in place of those of the image."""
+    service_account_name: ObjectName | None = None
+    """Service account of the head and the workers, for the identity that a cloud gives it. No token is mounted."""
+    runtime_class_name: ObjectName | None = None
+    """Runtime class of the worker Pods, such as `nvidia` or `gvisor`; a head's is in `head.podTemplate`."""
+    shared_memory: SharedMemory | None = None
+    """Size of /dev/shm in a worker Pod, on top of the replicas' memory; Ray's object store is three fifths of it.
+    128Mi where it is left out."""
     replicas: int | None = Field(None, ge=0, le=1000)
     """Number of replicas of the model."""
     resources: ResourceRequirements | None = None
@@ -64,7 +78,7 @@ class VersionTemplate(ApiModel):
     """Nodes that the model's Pods run on."""
     workers: Workers | None = None
     """Pods that the replicas run in."""
-    head: Annotated[Head | None, Later] = None
+    head: Head | None = None
     """The Ray head of each revision."""
     autoscaling: Autoscaling | None = None
     """Scaling by load; excludes `replicas`."""
@@ -95,8 +109,14 @@ def _over(below: Any, above: Any) -> Any:  # noqa: ANN401 -- JSON values
         return below
     if isinstance(below, dict) and isinstance(above, dict):
         return below | {key: _over(below.get(key), value) for key, value in above.items()}
-    if isinstance(below, list) and isinstance(above, list) and all("name" in i for i in (*below, *above)):
-        own = {item["name"]: item for item in above}
-        kept = [own.pop(item["name"], item) for item in below]
+    if isinstance(below, list) and isinstance(above, list) and (key := _key(below + above)):
+        own = {item[key]: item for item in above}
+        kept = [own.pop(item[key], item) for item in below]
         return [*kept, *own.values()]
     return above
+
+
+def _key(items: list[Any]) -> str:
+    """What tells the items of a list apart; "" where nothing does."""
+    keys = ("mountPath", "name")
+    return next((key for key in keys if all(isinstance(item, dict) and key in item for item in items)), "")

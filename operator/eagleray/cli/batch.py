@@ -72,6 +72,11 @@ class Asked:
             if not colon or scheme not in schemes or not rest.strip("/"):
                 known = ", ".join(f"{each}://" for each in schemes)
                 raise CliError(f"{option} {uri}: write one of {known} and a path, for example s3://bucket/folder")
+            if "@" in rest.partition("/")[0]:
+                raise CliError(
+                    f"{option}: everybody could read a user and a password in a URI; write them into the Secret that "
+                    "--credentials names"
+                )
 
 
 async def start(cluster: Cluster, name: str, version: str | None, job: str | None, asked: Asked) -> str:

@@ -58,6 +58,7 @@ class Look:
             fleet=settings.installation.fleet,
             leaving=self.tools.nodes.leaving(),
             request_timeout=self.plan.request_timeout,
+            defaults=settings.installation.pods,
         )
 
     def revision(self, name: str, image: str) -> Revision:

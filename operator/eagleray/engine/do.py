@@ -136,7 +136,9 @@ class Executor:
             raise InvalidError(str(e)) from e
         settings = look.tools.settings
         token = router_token(settings.token_key, look.key.namespace, look.key.name)
-        context = RouterContext(action.config, files, settings.router_image, look.owner, look.pod_settings, token)
+        context = RouterContext(
+            action.config, files, settings.router_image, look.owner, look.pod_settings, token, action.pod_template
+        )
         await self._create_router_token(context)
         for child in ROUTER_CHILDREN:
             await self._children.ensure(child.build(context))

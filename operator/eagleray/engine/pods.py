@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from eagleray.domain.facts import labels
-from eagleray.domain.facts.pods import MAIN_CONTAINERS, Container, Pod, Role
+from eagleray.domain.facts.pods import Container, Pod, Role
 from eagleray.engine.nodes import NodeBook
 from eagleray.kube.kinds import Manifest
 
@@ -71,9 +71,9 @@ def read_pod(manifest: Manifest, told: Identity, nodes: NodeBook) -> Pod:
         leaves_by=datetime.fromisoformat(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
         unschedulable=_unschedulable(manifest, nodes),
         scheduled=bool(node),
-        started=any(c.name in MAIN_CONTAINERS and c.running for c in containers),
+        started=any(c.name == told.role.main_container and c.running for c in containers),
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", [])),
-        digest=_digest(manifest),
+        digest=_digest(manifest, told.role.main_container),
         notice=nodes.notice(node),
         kept_off=_kept_off(annotations, nodes),
         on_demand=annotations.get(labels.CAPACITY_ANNOTATION) == labels.ON_DEMAND,
@@ -86,7 +86,7 @@ def _kept_off(annotations: dict[str, str], nodes: NodeBook) -> str:
     return next((name for name in names if nodes.stays(name)), "")
 
 
-def _digest(manifest: Manifest) -> str:
+def _digest(manifest: Manifest, main: str) -> str:
     """The digest of the main container's image; "" where the node knows the image by other names than the Pod does.
 
     Such an image was put onto the node by hand, or has several names there: its digest may be unknown to the registry.
@@ -94,7 +94,7 @@ def _digest(manifest: Manifest) -> str:
     asked = {c["name"]: _repository(c["image"]) for c in manifest["spec"]["containers"]}
     for status in manifest.get("status", {}).get("containerStatuses", []):
         repository, _, digest = status.get("imageID", "").partition("@")
-        if status["name"] in MAIN_CONTAINERS and repository.endswith(asked[status["name"]]):
+        if status["name"] == main and repository.endswith(asked[status["name"]]):
             return str(digest)
     return ""
 

@@ -49,6 +49,8 @@ def build_application(revision: Revision, put: PutApplication) -> dict[str, Any]
         }
     elif template.app:
         application |= {"import_path": template.app.import_path, "args": template.app.args or {}}
+        if template.app.runtime_env:
+            application["runtime_env"] = template.app.runtime_env
         if named_deployments(template):
             application["deployments"] = [
                 _deployment(group, put) | _concurrency(group.concurrency) for group in revision.groups

@@ -11,12 +11,23 @@ from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.sizes import replica_size
 from eagleray.resources.application import model_args
-from eagleray.resources.env import batch_env
+from eagleray.resources.env import batch_env, env_from
 from eagleray.resources.owner import dependent_on
 from eagleray.resources.placement import node_placement
-from eagleray.resources.pod import PodSettings, container, priority_class, restricted, scratch_mounts, scratch_volumes
+from eagleray.resources.pod import (
+    PodSettings,
+    container,
+    priority_class,
+    restricted,
+    runtime_class,
+    scratch_mounts,
+    scratch_volumes,
+)
+from eagleray.resources.pod_template import with_ray_templates
+from eagleray.resources.shared_memory import more_memory
 from eagleray.resources.sizes import BATCH_OVERHEAD, pod_resources
 from eagleray.resources.storage import ModelStorage, literal, model_storage
+from eagleray.resources.volumes import own_volumes
 from eagleray.resources.worker import fetch_container
 
 BATCH_CONTAINER = "batch"
@@ -83,7 +94,7 @@ def build_batch_job(
             "backoffLimit": TRIES,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "podFailurePolicy": {"rules": _FAILURES},
-            "template": {"metadata": {"labels": carried}, "spec": _pod(revision, batch, settings)},
+            "template": _with_templates(revision, settings, {"labels": carried}, _pod(revision, batch, settings)),
         },
     }
 
@@ -93,6 +104,17 @@ _FAILURES = [
     # A node that goes is no try.
     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
 ]
+
+
+def _with_templates(
+    revision: Revision, settings: PodSettings, metadata: dict[str, Any], spec: dict[str, Any]
+) -> dict[str, Any]:
+    """The Pod with the templates of workers, but for containers beside ours: with those it would never end."""
+    (group,) = revision.groups
+    found = with_ray_templates(
+        {"metadata": metadata, "spec": spec}, settings.defaults.templates.workers, group.pod_template
+    )
+    return {**found, "spec": {**found["spec"], "containers": found["spec"]["containers"][: len(spec["containers"])]}}
 
 
 def _pod(revision: Revision, batch: Batch, settings: PodSettings) -> dict[str, Any]:
@@ -111,9 +133,15 @@ def _pod(revision: Revision, batch: Batch, settings: PodSettings) -> dict[str, A
         **restricted(revision, settings),
         **priority_class(group.placement),
         **node_placement(group.placement, settings.fleet, ()),
+        **runtime_class(revision),
         "initContainers": [fetch_container(revision, group, settings, storage)],
         "containers": [_container(revision, group, batch, settings, storage)],
-        "volumes": [*scratch_volumes(settings), *storage.volumes, *volumes],
+        "volumes": [
+            *scratch_volumes(settings, revision),
+            *storage.volumes,
+            *volumes,
+            *own_volumes(revision, settings.defaults).volumes,
+        ],
     }
 
 
@@ -131,10 +159,15 @@ def _container(
         settings,
         command=["python", "-m", "eagleray_serving.batch"],
         args=[literal(arg) for arg in _args(revision, group, batch)],
-        envFrom=[{"secretRef": {"name": name}} for name in secrets],
-        env=batch_env(revision, group),
-        resources=pod_resources(group, BATCH_OVERHEAD),
-        volumeMounts=[*scratch_mounts(), *storage.server_mounts, *mounts],
+        **env_from(revision, secrets),
+        env=batch_env(revision, group, settings.defaults),
+        resources=pod_resources(group, more_memory(revision), BATCH_OVERHEAD),
+        volumeMounts=[
+            *scratch_mounts(),
+            *storage.server_mounts,
+            *mounts,
+            *own_volumes(revision, settings.defaults).mounts,
+        ],
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.actions.router_files import RouterFiles
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import budget_name, service_name
 from eagleray.resources.pdb import build_worker_pdb
 from eagleray.resources.pod import PodSettings
+from eagleray.resources.pod_template import with_router_templates
 from eagleray.resources.revision import build_controller_revision
 from eagleray.resources.router import (
     BOOTSTRAP_FILE,
@@ -40,6 +42,7 @@ class RouterContext:
         owner: reference to the ModelDeployment.
         pods: the operator's settings for Pods.
         token: the token by which the operator asks through the router.
+        pod_template: what the object has merged into the router's Pods.
     """
 
     config: RouterConfig
@@ -48,6 +51,7 @@ class RouterContext:
     owner: dict[str, Any]
     pods: PodSettings
     token: str = ""
+    pod_template: RouterPodTemplate | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -87,12 +91,15 @@ class Child(Generic[C]):
     retired: Callable[[str], str] | None = None
 
 
+def _deployment(c: RouterContext) -> dict[str, Any]:
+    built = build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)
+    return with_router_templates(built, c.pods.defaults.templates.router, c.pod_template)
+
+
 ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
     Child("ConfigMap", lambda c: build_config_map(c.config, c.rendered, c.owner)),
     Child("Service", lambda c: build_service(c.config, c.owner)),
-    Child(
-        "Deployment", lambda c: build_deployment(c.config, c.rendered.files[BOOTSTRAP_FILE], c.image, c.owner, c.pods)
-    ),
+    Child("Deployment", _deployment),
     Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
 )
 """Owned by the ModelDeployment, in the order in which they are made."""

@@ -6,10 +6,12 @@ from typing import Any
 from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, health_seconds
 from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
+from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.domain.goals.references import references_of
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
+from eagleray.resources.volumes import ca_variables
 
 # A worker goes on serving without its head for this long. The operator builds a new cluster in the meantime; only a
 # worker that nobody looks after any more gives up by itself.
@@ -63,14 +65,14 @@ _APP: Mapping[str, str] = {
 _LOOP_SECONDS = 300
 
 
-def head_env(revision: Revision) -> list[dict[str, Any]]:
+def head_env(revision: Revision, defaults: PodDefaults) -> list[dict[str, Any]]:
     """Build the environment of a head: the user's variables too, as Serve imports applications there."""
     # A head has nothing to drain: its controller never ends, and would only hold the Pod's end up.
-    return _env(revision, {"RAY_NODE_TYPE_NAME": "head", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"})
+    return _env(revision, {"RAY_NODE_TYPE_NAME": "head", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}, defaults)
 
 
 def worker_env(
-    revision: Revision, group: WorkerGroup, request_timeout: float, *, memory_limited: bool
+    revision: Revision, group: WorkerGroup, request_timeout: float, defaults: PodDefaults, *, memory_limited: bool
 ) -> list[dict[str, Any]]:
     """Build the environment of a worker.
 
@@ -78,6 +80,7 @@ def worker_env(
         revision: the revision.
         group: its worker group.
         request_timeout: the longest time for one request, in seconds.
+        defaults: what holds for every Pod.
         memory_limited: whether the container has a memory limit.
     """
     own = {
@@ -91,23 +94,37 @@ def worker_env(
         "RAY_memory_monitor_refresh_ms": str(MEMORY_MONITOR_MS if memory_limited else 0),
         "RAY_SERVE_USER_HEALTH_CHECK_PROBE_TIMEOUT_S": str(int(max(_LOOP_SECONDS, health_seconds(request_timeout)))),
     }
-    return _env(revision, own | _device(revision, group))
+    return _env(revision, own | _device(revision, group), defaults)
 
 
-def batch_env(revision: Revision, group: WorkerGroup) -> list[dict[str, Any]]:
+def batch_env(revision: Revision, group: WorkerGroup, defaults: PodDefaults) -> list[dict[str, Any]]:
     """Build the environment of a batch prediction: no Ray cluster of ours is joined there."""
-    own = {"HOME": TMP, "TMPDIR": TMP, **_device(revision, group)}
+    own = {"HOME": TMP, "TMPDIR": TMP, **_device(revision, group), **_outside(revision, defaults)}
     return _in_order(revision, _place(), _literals(own))
 
 
-def fetch_env(revision: Revision, variables: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def fetch_env(revision: Revision, variables: Sequence[dict[str, Any]], defaults: PodDefaults) -> list[dict[str, Any]]:
     """Build the environment of a download: what else it needs, such as proxies, are the user's variables.
 
     Args:
         revision: the revision.
         variables: what the place of the model needs.
+        defaults: what holds for every Pod.
     """
-    return _in_order(revision, _place(), [*_literals({"HOME": TMP}), *variables])
+    return _in_order(revision, _place(), [*_literals({"HOME": TMP, **_outside(revision, defaults)}), *variables])
+
+
+def env_from(revision: Revision, secrets: Sequence[str] = ()) -> dict[str, Any]:
+    """Build the field of a container with sources of which every entry is a variable; nothing where there are none.
+
+    Args:
+        revision: the revision, whose sources are the user's.
+        secrets: names of Secrets that come last.
+    """
+    sources = revision.template.env_from or []
+    found = [source.model_dump(mode="json", by_alias=True, exclude_none=True) for source in sources]
+    found += [{"secretRef": {"name": name}} for name in secrets]
+    return {"envFrom": found} if found else {}
 
 
 def references_env(revision: Revision) -> list[dict[str, Any]]:
@@ -150,9 +167,15 @@ def _device(revision: Revision, group: WorkerGroup) -> dict[str, str]:
     return {_DEVICE: "gpu"} if on_gpu else {}
 
 
-def _env(revision: Revision, own: Mapping[str, str]) -> list[dict[str, Any]]:
+def _outside(revision: Revision, defaults: PodDefaults) -> dict[str, str]:
+    """How what is outside the cluster is reached: by which certificates, proxies and whatever else holds for all."""
+    return {**ca_variables(revision, defaults), **defaults.env}
+
+
+def _env(revision: Revision, own: Mapping[str, str], defaults: PodDefaults) -> list[dict[str, Any]]:
     serve = _MODEL if revision.template.model else _APP
-    return _in_order(revision, _fixed(revision), _literals({**_COMMON, **serve, **own}))
+    ours = {**_COMMON, **serve, **own, **_outside(revision, defaults)}
+    return _in_order(revision, _fixed(revision), _literals(ours))
 
 
 def _fixed(revision: Revision) -> list[dict[str, Any]]:

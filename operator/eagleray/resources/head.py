@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from eagleray.api.placement import HEAD_MEMORY, ResourceRequirements
+from eagleray.api.units import parse_quantity
 from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS
 from eagleray.domain.goals.revision import Revision
-from eagleray.resources.env import head_env
+from eagleray.resources.env import env_from, head_env
 from eagleray.resources.names import head_hostname, head_name, service_name
 from eagleray.resources.placement import forbid_spot, prefer_lasting
 from eagleray.resources.pod import (
@@ -21,10 +23,12 @@ from eagleray.resources.pod import (
     scratch_mounts,
     scratch_volumes,
 )
+from eagleray.resources.pod_template import with_ray_templates
 from eagleray.resources.sizes import DISK, POD_DISK
+from eagleray.resources.volumes import head_volumes
 
 # Measured: 0.8 GiB at rest with one application, 1.2 GiB at most while it starts; below 1.5 GiB Serve's API hangs.
-_RESOURCES = {"requests": {"cpu": "250m", "memory": "1536Mi", DISK: POD_DISK}, "limits": {"memory": "2Gi"}}
+_RESOURCES = {"requests": {"cpu": "250m", "memory": HEAD_MEMORY, DISK: POD_DISK}, "limits": {"memory": "2Gi"}}
 _HEALTH = "/api/gcs_healthz"
 # The head ends soon: its workers go on serving without it.
 _GRACE_SECONDS = 15
@@ -47,7 +51,25 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
         owner: reference to the ModelDeployment.
         pod: the operator's settings.
     """
-    ray = container(
+    told = revision.template.head
+    spec = {
+        "hostname": head_hostname(incarnation),
+        "subdomain": service_name(revision.name),
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "containers": [_ray(revision, pod)],
+        "volumes": [*scratch_volumes(pod), *head_volumes(revision, pod.defaults).volumes],
+        **_node_selector(revision),
+        **_affinity(revision, pod),
+        **priority_class(revision.template.placement),
+    }
+    identity = PodIdentity(head_name(revision, incarnation), "head", incarnation)
+    found = build_pod(revision, identity, owner, pod, spec)
+    return with_ray_templates(found, pod.defaults.templates.head, told.pod_template if told else None)
+
+
+def _ray(revision: Revision, pod: PodSettings) -> dict[str, Any]:
+    told = revision.template.head
+    return container(
         revision,
         RAY_CONTAINER,
         pod,
@@ -62,30 +84,31 @@ def build_head_pod(revision: Revision, incarnation: int, owner: dict[str, Any], 
             f"--dashboard-port={HEAD_DASHBOARD}",
             *ray_node_args(),
         ],
-        env=head_env(revision),
+        **env_from(revision),
+        env=head_env(revision, pod.defaults),
         ports=[
             {"name": "gcs", "containerPort": HEAD_GCS, "protocol": "TCP"},
             {"name": "dashboard", "containerPort": HEAD_DASHBOARD, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
-        resources=_RESOURCES,
-        volumeMounts=scratch_mounts(),
+        resources=_resources(told.resources if told else None),
+        volumeMounts=[*scratch_mounts(), *head_volumes(revision, pod.defaults).mounts],
         lifecycle={"preStop": {"sleep": {"seconds": _LAST_WORDS_SECONDS}}},
         startupProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=2, failures=150),
         readinessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=5, failures=6),
         livenessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=10, failures=12),
     )
-    spec = {
-        "hostname": head_hostname(incarnation),
-        "subdomain": service_name(revision.name),
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "containers": [ray],
-        "volumes": scratch_volumes(pod),
-        **_node_selector(revision),
-        **_affinity(revision, pod),
-        **priority_class(revision.template.placement),
-    }
-    return build_pod(revision, PodIdentity(head_name(revision, incarnation), "head", incarnation), owner, pod, spec)
+
+
+def _resources(asked: ResourceRequirements | None) -> dict[str, dict[str, str]]:
+    """What spec says over what a head needs by itself, whose limits give way to larger requests, and the other way."""
+    given = {"requests": (asked and asked.requests) or {}, "limits": (asked and asked.limits) or {}}
+    found = {kind: {**_RESOURCES[kind], **given[kind]} for kind in _RESOURCES}
+    for name in found["requests"].keys() & found["limits"].keys():
+        if parse_quantity(found["requests"][name]) > parse_quantity(found["limits"][name]):
+            other = "limits" if name in given["requests"] else "requests"
+            found[other][name] = found["requests" if other == "limits" else "limits"][name]
+    return found
 
 
 def _node_selector(revision: Revision) -> dict[str, Any]:

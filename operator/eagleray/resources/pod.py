@@ -11,17 +11,15 @@ from eagleray.domain.actions.router_config import DEFAULT_TIMEOUT_SECONDS
 from eagleray.domain.facts.ports import RAYLET
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import MAX_MODEL_BYTES
+from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import TMP
 from eagleray.resources.labels import labels
+from eagleray.resources.shared_memory import object_store_bytes, shared_memory
 
 RAY_CONTAINER = "ray"
-USER_ID = 12345
 AGENT_PORT = 52365
 METRICS_PORT = 8080
-# Ray's smallest store; requests do not pass through it, and Ray otherwise takes 30 % of the memory.
-OBJECT_STORE_BYTES = 80_000_000
-_SHARED_MEMORY = "128Mi"
 _RAY_START = files("eagleray.resources").joinpath("ray_start.py").read_text("utf-8")
 
 
@@ -36,6 +34,7 @@ class PodSettings:
         fleet: what labels and taints of nodes mean.
         leaving: nodes that are about to go.
         request_timeout: the longest time for one request, in seconds.
+        defaults: what holds for every Pod, where its object says nothing else.
     """
 
     image_pull_policy: str = ""
@@ -44,6 +43,7 @@ class PodSettings:
     fleet: Fleet = field(default_factory=Fleet)
     leaving: tuple[str, ...] = ()
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
+    defaults: PodDefaults = field(default_factory=PodDefaults)
 
     def text(self) -> str:
         """What lasts of them, as JSON."""
@@ -52,6 +52,7 @@ class PodSettings:
             "imagePullSecrets": self.image_pull_secrets,
             "maxModelBytes": self.max_model_bytes,
             "fleet": self.fleet.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            "defaults": self.defaults.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         }
         return json.dumps(lasting, separators=(",", ":"), sort_keys=True)
 
@@ -69,6 +70,7 @@ class PodSettings:
                 image_pull_secrets=tuple(found["imagePullSecrets"]),
                 max_model_bytes=found["maxModelBytes"],
                 fleet=Fleet.model_validate(found["fleet"]),
+                defaults=PodDefaults.model_validate(found["defaults"]),
             )
         except (KeyError, TypeError) as e:
             raise ValueError(f"not the settings of Pods: {text}") from e
@@ -131,18 +133,20 @@ def restricted(revision: Revision, settings: PodSettings) -> dict[str, Any]:
         revision: the revision.
         settings: the operator's.
     """
+    user = settings.defaults.run_as_user
+    group = {} if user is None else {"fsGroup": user, "fsGroupChangePolicy": "OnRootMismatch"}
+    account = revision.template.service_account_name
     return {
         "restartPolicy": "Never",
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
+            **settings.defaults.identity(),
+            **group,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **({"serviceAccountName": account} if account else {}),
         **_pull_secrets(revision, settings),
     }
 
@@ -183,15 +187,22 @@ def locked_down(name: str, image: str, policy: str, **fields: Any) -> dict[str, 
     }
 
 
-def scratch_volumes(settings: PodSettings) -> list[dict[str, Any]]:
-    """The writable volumes of a Ray Pod: its temporary folder and the object store.
+def runtime_class(revision: Revision) -> dict[str, str]:
+    """Build the field with the runtime class of a Pod that has replicas; nothing where spec names none."""
+    name = revision.template.runtime_class_name
+    return {"runtimeClassName": name} if name else {}
+
+
+def scratch_volumes(settings: PodSettings, revision: Revision | None = None) -> list[dict[str, Any]]:
+    """The writable volumes of a Ray Pod: its temporary folder, and memory for the object store and others.
 
     Args:
         settings: the operator's; what an application downloads by itself lands in the temporary folder.
+        revision: the revision whose replicas run there; None for a Pod without any.
     """
     return [
         {"name": "tmp", "emptyDir": {"sizeLimit": format_bytes(settings.max_model_bytes)}},
-        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": _SHARED_MEMORY}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared_memory(revision)}},
     ]
 
 
@@ -205,14 +216,18 @@ def ray_start() -> list[str]:
     return ["python3", "-c", _RAY_START, "start"]
 
 
-def ray_node_args() -> list[str]:
-    """Arguments of `ray start` on every node: nothing that is not used, and every port where policies expect it."""
+def ray_node_args(revision: Revision | None = None) -> list[str]:
+    """Arguments of `ray start` on every node: nothing that is not used, and every port where policies expect it.
+
+    Args:
+        revision: the revision whose replicas run there; None for a node without any.
+    """
     return [
         "--block",
         "--node-ip-address=$(POD_IP)",
         f"--temp-dir={TMP}/ray",
         "--include-log-monitor=False",
-        f"--object-store-memory={OBJECT_STORE_BYTES}",
+        f"--object-store-memory={object_store_bytes(revision)}",
         "--object-manager-port=8076",
         f"--node-manager-port={RAYLET}",
         "--min-worker-port=10002",

@@ -25,7 +25,7 @@ from eagleray.domain.facts.router_layout import (
 from eagleray.resources.labels import model_labels
 from eagleray.resources.names import router_name
 from eagleray.resources.placement import prefer_lasting
-from eagleray.resources.pod import USER_ID, PodSettings, locked_down
+from eagleray.resources.pod import PodSettings, locked_down
 from eagleray.resources.router_credentials import (
     credentials_container,
     first_credentials,
@@ -159,8 +159,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
         "terminationGracePeriodSeconds": _drain_seconds(config) + SPARE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
+            **settings.defaults.identity(),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "affinity": {

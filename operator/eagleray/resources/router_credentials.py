@@ -12,6 +12,7 @@ from eagleray.domain.facts.router_layout import (
     CREDENTIALS_DIR,
     CREDENTIALS_FILE,
     CREDENTIALS_PORT,
+    JWKS,
     KEYS,
     KUBELET_DATA,
     MOUNTED_DIR,
@@ -42,7 +43,8 @@ def _mounted(access: Access) -> list[tuple[str, Mounted]]:
     """What is mounted, by its folder."""
     tls = access.tls
     found = ((KEYS, access.keys), (CERTIFICATE, tls and tls.certificate), (CLIENT_CA, tls and tls.client_ca))
-    return [(name, of) for name, of in found if of]
+    issuers = ((f"{JWKS}-{n}", issuer.keys) for n, issuer in enumerate(access.issuers))
+    return [(name, of) for name, of in (*found, *issuers) if isinstance(of, Mounted)]
 
 
 def _volume(name: str, of: Mounted) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a worker Pod needs for its replicas, and for Ray beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from eagleray.api.units import format_bytes, format_quantity, parse_quantity
@@ -34,8 +34,17 @@ WORKER_OVERHEAD = Overhead(Decimal("0.05"), Decimal("0.5"), Decimal(320 * _MIB))
 BATCH_OVERHEAD = Overhead(Decimal("0.25"), Decimal(1), Decimal(1536 * _MIB))
 
 
-def pod_resources(group: WorkerGroup, overhead: Overhead = WORKER_OVERHEAD) -> dict[str, dict[str, str]]:
-    """Size a Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them."""
+def pod_resources(
+    group: WorkerGroup, more_memory: Decimal, overhead: Overhead = WORKER_OVERHEAD
+) -> dict[str, dict[str, str]]:
+    """Size a Pod of `group`, as a container's `resources`: its replicas and what Ray needs beside them.
+
+    Args:
+        group: the worker group.
+        more_memory: bytes that are shared by its replicas.
+        overhead: what Ray needs.
+    """
+    overhead = replace(overhead, memory=overhead.memory + more_memory)
     count = group.replicas_per_pod
     requests, limits = requests_of(group), limits_of(group)
     disk = {} if DISK in requests or DISK in limits else {DISK: POD_DISK}

@@ -11,13 +11,15 @@ from eagleray.domain.facts.router_layout import (
     CERTIFICATE,
     CLIENT_CA,
     CLIENT_HEADER,
+    JWKS,
     KEYS,
     WARMUP_HEADER,
     RouterLayout,
 )
 from eagleray.router.made import file_of, made_file
 from eagleray.router.tls import certificate_template, client_ca_template
-from eagleray.router.xds import TYPES, typed
+from eagleray.router.tokens import TOKENS, token_auth, unless_elsewhere
+from eagleray.router.xds import typed
 
 WARMUP = "warmup"
 KEY_HEADERS = ("authorization", "x-api-key")
@@ -26,38 +28,60 @@ _KEY_AUTH = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth"
 
 def known_clients(config: RouterConfig, layout: RouterLayout) -> list[dict[str, Any]]:
     """The filters that let clients in whom the user's Secret knows; none where everybody may ask."""
-    return [_from_file(KEYS, _KEY_AUTH, layout)] if config.access.keys else []
+    access = config.access
+    # Each takes the header away in which it has found who asks: what looks like a token must still be there for keys.
+    return [
+        *([_from_file(KEYS, _keys(access), layout)] if access.keys else []),
+        *([_from_file(TOKENS, token_auth(access), layout)] if access.issuers else []),
+    ]
 
 
 def known_operator(layout: RouterLayout) -> list[dict[str, Any]]:
     """The filters that let nobody in but the operator."""
-    return [_from_file(WARMUP, _KEY_AUTH, layout)]
+    return [_from_file(WARMUP, _operator(), layout)]
 
 
 def credentials_order(access: Access, layout: RouterLayout) -> str:
     """The file that tells the program beside Envoy what to make of what."""
     sources: dict[str, Any] = {WARMUP: {"kind": "token", "what": "the operator's token"}}
-    files = {WARMUP: _resource(WARMUP, _key_auth(f"${WARMUP}", WARMUP_HEADER))}
+    files: dict[str, Mapping[str, Any]] = {WARMUP: _resource(WARMUP, _operator())}
 
-    def mounted(name: str, of: Mounted, field: str, template: Mapping[str, Any]) -> None:
-        what = f"{of} of spec.router.{field}"
-        sources[name] = {"kind": name, "what": what, "folder": f"{layout.mounted_dir}/{name}"}
-        files[name] = template
+    def mounted(name: str, kind: str, of: Mounted, field: str) -> None:
+        folder = f"{layout.mounted_dir}/{name}"
+        sources[name] = {"kind": kind, "what": f"{of} of spec.router.{field}", "folder": folder}
 
     if access.keys:
-        keys = _resource(KEYS, _key_auth(f"${KEYS}", *KEY_HEADERS, client=CLIENT_HEADER))
-        mounted(KEYS, access.keys, "auth.apiKeys", keys)
+        mounted(KEYS, KEYS, access.keys, "auth.apiKeys")
+        files[KEYS] = _resource(KEYS, _keys(access))
+    if access.issuers:
+        files[TOKENS] = _resource(TOKENS, token_auth(access))
+    for n, issuer in enumerate(access.issuers):
+        name = f"{JWKS}-{n}"
+        if isinstance(issuer.keys, Mounted):
+            mounted(name, JWKS, issuer.keys, "auth.jwt")
+        else:
+            sources[name] = {"kind": JWKS, "what": f"{issuer.keys} of spec.router.auth.jwt", "uri": issuer.keys}
     if access.tls:
-        mounted(CERTIFICATE, access.tls.certificate, "tls", certificate_template())
+        mounted(CERTIFICATE, CERTIFICATE, access.tls.certificate, "tls")
+        files[CERTIFICATE] = certificate_template()
         if access.tls.client_ca:
-            mounted(CLIENT_CA, access.tls.client_ca, "tls.clientCA", client_ca_template())
+            mounted(CLIENT_CA, CLIENT_CA, access.tls.client_ca, "tls.clientCA")
+            files[CLIENT_CA] = client_ca_template()
     order = {"files": {file_of(name): template for name, template in files.items()}, "sources": sources}
     return orjson.dumps(order, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _from_file(what: str, message: str, layout: RouterLayout) -> dict[str, Any]:
-    """A filter whose configuration is in a file of its own; without one nobody is let in."""
-    discovery = {"config_source": made_file(what, layout), "type_urls": [TYPES + message]}
+def _keys(access: Access) -> dict[str, Any]:
+    return unless_elsewhere(access, KEYS, _key_auth(f"${KEYS}", *KEY_HEADERS, client=CLIENT_HEADER))
+
+
+def _operator() -> dict[str, Any]:
+    return _key_auth(f"${WARMUP}", WARMUP_HEADER)
+
+
+def _from_file(what: str, config: Mapping[str, Any], layout: RouterLayout) -> dict[str, Any]:
+    """A filter whose configuration comes from a file of its own, of this one's kind; without one nobody is let in."""
+    discovery = {"config_source": made_file(what, layout), "type_urls": [config["@type"]]}
     return {"name": what, "config_discovery": discovery}
 
 

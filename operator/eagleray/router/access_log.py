@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from eagleray.domain.actions.access import Access
+from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import CLIENT_HEADER
-from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, expression
+from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, TOKEN_DENIED, expression
 from eagleray.router.xds import extension
 
 # Envoy wants a name under which the figure might be changed while it runs; nobody does.
 _KEY = "eagleray.request_log"
+_WHO_ASKS = (
+    f"response.code_details in {list(REFUSED_FOR_WHO_ASKS)} || response.code_details.startsWith('{TOKEN_DENIED}')"
+)
 _NOT_OK = {"statuses": ["OK"], "exclude": True}
 
 
@@ -50,21 +53,21 @@ def access_log(percent: float) -> dict[str, Any]:
     ) | _filter(percent)
 
 
-def refused_log(access: Access) -> list[dict[str, Any]]:
+def refused_log(config: RouterConfig) -> list[dict[str, Any]]:
     """Counts the requests that are refused for who asks: `refused_requests`, by client and by Envoy's detail.
 
-    A client is one of the Secret's, or nobody: the names are bounded by it.
+    A client is one of the Secret's, which bounds the names. Tokens may name anybody: then no client is told apart.
     """
-    if not access.known_by:
+    if not config.access.known_by and not config.limits.requests:
         return []
     tags = [
-        {"name": "client", "value_format": f"%REQ({CLIENT_HEADER})%"},
         {"name": "cause", "value_format": "%RESPONSE_CODE_DETAILS%"},
+        *([] if config.access.issuers else [{"name": "client", "value_format": f"%REQ({CLIENT_HEADER})%"}]),
     ]
     counter = {"stat": {"name": "requests", "tags": tags}, "value_fixed": "1"}
     message = "envoy.extensions.access_loggers.stats.v3.Config"
     log = extension("envoy.access_loggers.stats", message, stat_prefix="refused", counters=[counter])
-    return [log | {"filter": expression(f"response.code_details in {list(REFUSED_FOR_WHO_ASKS)}")}]
+    return [log | {"filter": expression(_WHO_ASKS)}]
 
 
 def _filter(percent: float) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Refusal:
         reason: the cause as one word.
         message: a sentence, as Envoy formats it, with what to do.
         details: Envoy's response code details that mean it; or
+        beginnings: what such details begin with; or
         flags: its response flags that do.
         status: the status in place of Envoy's, or 0.
         headers: what the answer has on top.
@@ -41,6 +42,7 @@ class Refusal:
     reason: str
     message: str
     details: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -56,13 +58,14 @@ class Refusal:
     def condition(self) -> dict[str, Any]:
         """Which answers these are, as Envoy's AccessLogFilter."""
         told = [expression(f"response.code_details in {list(self.details)}")] if self.details else []
+        told += [expression(f"response.code_details.startsWith('{beginning}')") for beginning in self.beginnings]
         told += [{"response_flag_filter": {"flags": [*self.flags]}}] if self.flags else []
         return told[0] if len(told) == 1 else {"or_filter": {"filters": told}}
 
 
 def refusals(config: RouterConfig) -> tuple[Refusal, ...]:
     """Every cause that Envoy has to refuse a request with this configuration; the first that is met counts."""
-    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_STRANGERS, *_OF_THE_ROUTER, *_OF_REPLICAS)
+    return (*_of_sizes(config), *_OF_REQUESTS, *_OF_STRANGERS, *_OF_LIMITS, *_OF_THE_ROUTER, *_OF_REPLICAS)
 
 
 def _of_sizes(config: RouterConfig) -> tuple[Refusal, ...]:
@@ -120,6 +123,7 @@ _OF_REQUESTS = (
     Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
     Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
 )
+TOKEN_DENIED = "jwt_authn_access_denied"  # noqa: S105 -- Envoy's word
 _ASKED_FOR = (("www-authenticate", "Bearer"),)
 _OF_STRANGERS = (
     Refusal(
@@ -135,6 +139,16 @@ _OF_STRANGERS = (
         headers=_ASKED_FOR,
     ),
     Refusal(
+        "KeyMissing",
+        "the request has no token; send one of an issuer that this model knows as Authorization: Bearer",
+        beginnings=(f"{TOKEN_DENIED}{{Jwt_is_missing",),
+    ),
+    Refusal(
+        "TokenRefused",
+        "the request's token is not let in: %LOCAL_REPLY_BODY%; send another one of an issuer that this model knows",
+        beginnings=(TOKEN_DENIED,),
+    ),
+    Refusal(
         "NoKeys",
         "this model asks for a key and knows none; the condition Degraded of its ModelDeployment says why",
         details=("missing_credentials",),
@@ -147,7 +161,15 @@ _OF_STRANGERS = (
         status=503,
     ),
 )
-REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in _OF_STRANGERS for detail in refusal.details)
+_OF_LIMITS = (
+    Refusal(
+        "TooManyRequests",
+        "this client has asked more than spec.router.limits.perClient allows; ask again after the seconds that the"
+        " header x-ratelimit-reset says",
+        details=("local_rate_limited",),
+    ),
+)
+REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in (*_OF_STRANGERS, *_OF_LIMITS) for detail in refusal.details)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(

@@ -60,7 +60,7 @@ def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
     attempts = _attempts(config, repeatable=all(targets[s.revision].model for s in shares))
     awake = [share for share in shares if not targets[share.revision].hold]
     common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, targets)}
-    ways = product(_copies(config, audience.mirror), _places(audience.sticky), attempts)
+    ways = product(_copies(config, audience.mirror), _places(config, audience.sticky), attempts)
     return [
         *monitors(config, match, _shared(config, awake, targets) if awake else None, attempts),
         *(merged(common, *way) for way in ways),
@@ -124,19 +124,19 @@ def _copies(config: RouterConfig, mirror: RouterMirror | None) -> list[Way]:
     return [*({"match": {"headers": [*small, no_upgrade]}, **copied} for small in ([sized], bodiless)), {}]
 
 
-def _places(sticky: Sticky | None) -> list[Way]:
+def _places(config: RouterConfig, sticky: Sticky | None) -> list[Way]:
     if sticky is None:
         return [{}]
     if sticky.header:
         given = {"name": sticky.header, "string_match": {"exact": ""}, "invert_match": True}
         return [merged({"match": {"headers": [given]}}, _by_hash({"header": {"header_name": sticky.header}})), {}]
-    return [*_by_cookie(sticky.cookie or ""), {}]
+    return [*_by_cookie(sticky.cookie or "", "; Secure" if config.access.tls else ""), {}]
 
 
-def _by_cookie(name: str) -> list[Way]:
+def _by_cookie(name: str, secure: str) -> list[Way]:
     given = {"name": name, "string_match": {"safe_regex": {"regex": ".+"}}}
     usable = {"name": _REQUEST_ID, "string_match": {"safe_regex": {"regex": _COOKIE_VALUE}}}
-    attributes = f"Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+    attributes = f"Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
     cookie = f"{name.replace('%', '%%')}=%REQ({_REQUEST_ID})%; {attributes}"
     return [
         merged({"match": {"cookies": [given]}}, _by_hash({"cookie": {"name": name}})),

@@ -10,6 +10,7 @@ from eagleray.router.compare import COPIES_ROUTES, unanswered_replies
 from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
 from eagleray.router.filters import Filters, copy_filters, no_user, ops_filters, request_filters, websocket_filters
+from eagleray.router.rates import connection_filter, rate_filter
 from eagleray.router.routes import OPS_ROUTES, ROUTES
 from eagleray.router.tls import transport_socket
 from eagleray.router.xds import address, file_source, seconds, typed
@@ -32,9 +33,10 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         layout: ports.
         bind: address of the public ones.
     """
-    asked = _traffic(config, layout, ROUTES, known_clients(config, layout))
+    known = [*known_clients(config, layout), *rate_filter(config.limits, known=config.access.names_clients)]
+    asked = _listener("http", _public(bind, layout.http_port), _traffic(config, layout, ROUTES, known))
     found = [
-        _secured(_listener("http", _public(bind, layout.http_port), asked), config, layout),
+        _for_clients(asked, config, layout),
         _listener("ops", _public(bind, layout.ops_port), _ops(layout)),
     ]
     if config.compares:
@@ -45,12 +47,12 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
     return found
 
 
-def _secured(listener: dict[str, Any], config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
-    tls = config.access.tls
-    if tls is None:
-        return listener
-    socket = {"transport_socket": transport_socket(tls, layout)}
-    return {**listener, "filter_chains": [{**chain, **socket} for chain in listener["filter_chains"]]}
+def _for_clients(listener: dict[str, Any], config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
+    """A listener with what connections of clients begin with."""
+    (chain,), tls = listener["filter_chains"], config.access.tls
+    socket = {"transport_socket": transport_socket(tls, layout)} if tls else {}
+    filters = [*connection_filter(config.limits), *chain["filters"]]
+    return {**listener, "filter_chains": [{**chain, **socket, "filters": filters}]}
 
 
 def _public(bind: str, port: int) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout, name: str, known: Filte
         http_filters=request_filters(config, known),
         upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": websocket_filters(config, known)}],
         local_reply_config=error_replies(config),
-        access_log=[access_log(config.logged_percent), *refused_log(config.access)],
+        access_log=[access_log(config.logged_percent), *refused_log(config)],
     )
 
 

@@ -231,7 +231,13 @@ class Operator:
         return EngineSettings(
             router_image=s.router_image,
             installation=Installation(
-                s.images, s.nodes, s.require_sha256, s.max_model_size, s.request_log_percent, s.allowed_servers
+                s.images,
+                s.nodes,
+                s.require_sha256,
+                s.max_model_size,
+                s.request_log_percent,
+                s.allowed_servers,
+                s.pods,
             ),
             image_pull_policy=s.image_pull_policy,
             image_pull_secrets=s.image_pull_secrets,

@@ -1,6 +1,7 @@
 """Every environment variable of the operator, in one place."""
 
 import os
+import re
 import socket
 from typing import Annotated, Literal
 
@@ -12,12 +13,15 @@ from eagleray.api.model import FRAMEWORKS
 from eagleray.api.units import parse_quantity
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import BASE_IMAGE, MAX_MODEL_BYTES, WITH_GPU_IMAGE, gpu_flavour
+from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.domain.goals.servers import Servers
 
 PREFIX = "EAGLERAY_"
 MAX_DRAIN_SECONDS = 20.0
 """The Pod's grace period is 30 seconds, of which some are for the end of the watches and for giving up the Lease."""
 
+# As pydantic-settings names it.
+_FIELD = re.compile(r'field "(\w+)"')
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -73,6 +77,8 @@ class Settings(BaseSettings):
     """Their pull secrets."""
     nodes: Fleet = Field(default_factory=Fleet)
     """What labels, taints and conditions of nodes mean, as JSON."""
+    pods: PodDefaults = Field(default_factory=PodDefaults)
+    """What holds for every Pod that the operator makes, as JSON."""
     require_sha256: bool = False
     """Whether every model that is fetched must be named by its checksum."""
     allowed_servers: Annotated[Servers, NoDecode, BeforeValidator(_servers)] = Servers()
@@ -109,4 +115,5 @@ def from_environment() -> Settings:
         where = f"{'.'.join(inside)}: " if inside else ""
         raise SettingsError(f"{PREFIX}{name.upper()}: {where}{first['msg']}, but it is {first['input']!r}") from e
     except pydantic_settings.SettingsError as e:
-        raise SettingsError(f"{PREFIX}NODES: this is no JSON: {e.__cause__}") from e
+        field = _FIELD.search(str(e))
+        raise SettingsError(f"{PREFIX}{field[1].upper() if field else ''}: this is no JSON: {e.__cause__}") from e

@@ -27,6 +27,8 @@ TURNS = 2
 """How often each switch is measured. What is compared is asked in turns of a second."""
 HERE = Path(__file__).parent
 BLOCK_SECONDS = 1.0
+# Serve gives its proxy 5 s to start, which are few beside a server that is asked.
+_PATIENT = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60"}
 MIB = 2**20
 Words = Sequence[str | Path]
 
@@ -116,7 +118,7 @@ def _started(server: Server, variables: Mapping[str, str], folder: Path, *, prox
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(port + 1),
     }
     words: Words = [sys.executable, *server.words, str(proxy)]
-    with running(words, folder / f"{port}.log", {**server.plain, **variables, **listens}) as program:
+    with running(words, folder / f"{port}.log", {**server.plain, **variables, **listens, **_PATIENT}) as program:
         yield ready(program, proxy if proxied else port, server.ready, server.path)
 
 

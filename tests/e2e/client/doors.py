@@ -124,7 +124,18 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 def _literal(name: bytes, value: bytes) -> bytes:
     """A header as it stands (HPACK)."""
-    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+    return bytes([0]) + _text(name) + _text(value)
+
+
+def _text(text: bytes) -> bytes:
+    """A text with its length, of seven bits and, from 127 on, of further groups of seven."""
+    length = len(text)
+    if length < 127:
+        return bytes([length]) + text
+    head, length = b"\x7f", length - 127
+    while length >= 128:
+        head, length = head + bytes([length % 128 + 128]), length // 128
+    return head + bytes([length]) + text
 
 
 def call(way: Way) -> str:

@@ -25,6 +25,8 @@ CASES: dict[str, list[str]] = {
         "--set", "images.pullSecrets={pull},images.router.tag=r7,replicaCount=3,priorityClassName=high",
         "--set", "metrics.podMonitor.enabled=true,metrics.podMonitor.labels.release=prometheus",
         "--set", "serviceAccount.annotations.a=b,podLabels.c=d,podAnnotations.e=f,nodeSelector.g=h",
+        "--set", "pods.runAsUser=null,pods.env.HTTPS_PROXY=http://proxy:3128,pods.caBundle.configMapName=corporate-ca",
+        "--set", "pods.templates.router.metadata.labels.team=ml",
         "--set", "tolerations[0].key=k,affinity.nodeAffinity.x=y,requestLog.percent=0.5",
     ],
     "least": [

@@ -40,11 +40,13 @@ WORKING = {
     *("rollout.steps[].setReplicas", "rollout.steps[].analysis.metrics[].max", "rollout.analysis.failureLimit"),
     *("rollout.maxSurge", "rollout.progressDeadlineSeconds", "rollout.abortScaleDownDelaySeconds"),
     *("router.maxRequestBytes", "router.trustedHops", "router.cors.allowOrigins", "router.cors.maxAge"),
+    *("volumes[].name", "volumeMounts[].mountPath", "envFrom[].secretRef.name", "serviceAccountName", "caBundle.key"),
+    *("runtimeClassName", "sharedMemory", "app.runtimeEnv", "head.resources.limits", "head.podTemplate.spec"),
+    *("workers.podTemplate.metadata.labels", "router.podTemplate.spec", "versions[].workers.podTemplate.spec"),
     "revisionHistoryLimit",
 }
 LATER = {
-    *("app.runtimeEnv", "volumes", "volumeMounts", "head"),
-    *("workers.podTemplate", "router.replicas", "versions[].requestTimeout"),
+    *("head.storage", "router.replicas", "versions[].requestTimeout"),
 }
 
 

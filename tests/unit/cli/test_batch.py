@@ -110,6 +110,7 @@ def test_a_name_that_is_taken(typed: Typed) -> None:
         (["churn", "--input", "oci://in/rows", "--output", "s3://out/1"], "--input oci://in/rows: write one of"),
         (["churn", "--input", "s3://in", "--output", "hf://out/1"], "--output hf://out/1: write one of pvc://"),
         (["churn", "--input", "s3://in", "--output", "file:///out"], "--output file:///out: write one of pvc://"),
+        (["churn", "--input", "https://me:x@in/a", "--output", "s3://out/1"], "--input: everybody could read a user"),
     ],
 )
 def test_what_is_refused(words: list[str], message: str, typed: Typed, server: FakeKube) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.template import VersionTemplate
+from eagleray.domain.facts.pod_health import pod_problem
 from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.serve import (
     Application,
@@ -21,7 +22,7 @@ from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.revision import Revision
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.observe import telling
-from eagleray.engine.pods import Identity, ray_identity, read_pod
+from eagleray.engine.pods import ROUTER_POD, Identity, ray_identity, read_pod
 from eagleray.resources.names import head_name, worker_name
 
 REPO = "registry.example:5000/team/model"
@@ -179,6 +180,31 @@ def test_a_sidecar_that_runs_does_not_hide_that_ray_has_ended() -> None:
     assert found.phase == "Running"
     assert found.terminated
     assert not found.live
+
+
+@pytest.mark.parametrize(("told", "other"), [(WORKER, "envoy"), (ROUTER_POD, "ray")])
+def test_a_sidecar_that_is_called_as_the_main_container_of_others_is_none(told: Identity, other: str) -> None:
+    main = told.role.main_container
+    manifest = pod(REPO, "")
+    manifest["spec"]["containers"] = [{"name": name, "image": REPO} for name in (main, other)]
+    ended = {"name": other, "state": {"terminated": {"exitCode": 0}}, "imageID": f"{REPO}@sha256:{'b' * 64}"}
+    runs = {"name": main, "state": {"running": {}}, "imageID": f"{REPO}@sha256:{'a' * 64}"}
+    manifest["status"]["containerStatuses"] = [ended, runs]
+    found = read_pod(manifest, told, NodeBook(Fleet()))
+    assert (found.started, found.terminated, found.digest) == (True, False, f"sha256:{'a' * 64}")
+
+
+def test_a_sidecar_that_was_started_again_is_no_problem() -> None:
+    manifest = pod(REPO, "")
+    manifest["spec"]["initContainers"] = [{"name": "mesh", "restartPolicy": "Always"}]
+    last = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    mesh: dict[str, Any] = {"name": "mesh", "state": {"running": {}}, "lastState": last}
+    manifest["status"]["initContainerStatuses"] = [mesh]
+    assert pod_problem(read_pod(manifest, WORKER, NodeBook(Fleet()))) is None
+    mesh["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    problem = pod_problem(read_pod(manifest, WORKER, NodeBook(Fleet())))
+    assert problem is not None
+    assert "container mesh ended with exit code 1" in problem.message
 
 
 def test_an_init_container_that_is_restarted_is_a_sidecar() -> None:

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from eagleray.domain.actions.access import Access, Mounted, Tls
+from eagleray.domain.actions.access import Access, Issuer, Mounted, Tls
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import CREDENTIALS_DIR, CREDENTIALS_FILE
 from eagleray.resources.children import ROUTER_CHILDREN, ROUTER_TOKEN, RouterContext
@@ -17,7 +17,11 @@ from eagleray_credentials import sources
 OPEN = RouterConfig("churn", "models")
 GUARDED = RouterConfig("churn", "models", access=Access(keys=Mounted("Secret", "churn-keys")))
 TLS = Tls(Mounted("Secret", "churn-tls"), client_ca=Mounted("ConfigMap", "clients-ca"))
-WHOLE = RouterConfig("churn", "models", access=Access(keys=Mounted("Secret", "churn-keys"), tls=TLS))
+ISSUERS = (
+    Issuer("https://a.example.com", ("churn",), Mounted("ConfigMap", "idp")),
+    Issuer("https://b.example.com", ("churn",), "https://b.example.com/jwks.json"),
+)
+WHOLE = RouterConfig("churn", "models", access=Access(Mounted("Secret", "churn-keys"), ISSUERS, tls=TLS))
 TOKEN = router_token(b"key", "models", "churn")
 OWNER = {"apiVersion": "eagleray.dev/v1alpha1", "kind": "ModelDeployment", "name": "churn", "uid": "u-1"}
 
@@ -90,6 +94,8 @@ def test_what_is_mounted_has_a_folder_each() -> None:
     volumes = {volume["name"]: volume for volume in pod(WHOLE)["volumes"]}
     assert volumes["certificate"]["secret"] == {"secretName": "churn-tls", "optional": True}
     assert volumes["client-ca"]["configMap"] == {"name": "clients-ca", "optional": True}
+    assert volumes["jwks-0"]["configMap"] == {"name": "idp", "optional": True}
+    assert "jwks-1" not in volumes
     order = json.loads(rendered(WHOLE).files[CREDENTIALS_FILE])
     mounted = {m["mountPath"] for m in pod(WHOLE)["containers"][1]["volumeMounts"]}
     assert {source["folder"] for source in order["sources"].values() if "folder" in source} <= mounted

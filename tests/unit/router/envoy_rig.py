@@ -23,7 +23,7 @@ from eagleray.peers.places import Ports
 from eagleray.resources.router import ENVOY_ARGS, START_ARGS
 from eagleray.router.config import rendered
 from fakes.ports import free_port
-from unit.router.mounts import Mounts
+from unit.router.mounts import Entries, Mounts
 from unit.router.replica import Replica
 
 ENVOY = Path(sys.executable).parent / "envoy"
@@ -67,10 +67,11 @@ class Router:
         self, folder: Path, session: aiohttp.ClientSession, bind: str = "127.0.0.1", launcher: Sequence[str] = ()
     ) -> None:
         self.folder = folder / "config"
+        ports = [free_port() for _ in range(8)]
         self.layout = RouterLayout(
             str(self.folder),
             bind,
-            *(free_port() for _ in range(8)),
+            *ports,
             warmup_port=free_port(),
             credentials_port=free_port(),
             mounted_dir=str(folder / "mounted"),
@@ -81,8 +82,8 @@ class Router:
         self.ops = f"http://127.0.0.1:{self.layout.ops_port}"
         self.log = folder / "access.log"
         self._errors = folder / "envoy.log"
-        ports = Ports(ops=self.layout.ops_port, http=self.layout.http_port, warmup=self.layout.warmup_port)
-        self.peers = Peers(ports)
+        layout = self.layout
+        self.peers = Peers(Ports(ops=layout.ops_port, http=layout.http_port, warmup=layout.warmup_port))
         self._session = session
         self._launcher = launcher
         self._generation = itertools.count()
@@ -215,7 +216,7 @@ class Rig:
     async def router(
         self,
         config: RouterConfig,
-        mounted: Mapping[str, Mapping[str, str] | Mapping[str, str | bytes]] | None = None,
+        mounted: Mapping[str, Entries] | None = None,
         **options: Any,
     ) -> Router:
         folder = self._folder / f"router-{next(self._routers)}"

@@ -12,6 +12,7 @@ from eagleray_credentials.server import Server
 from eagleray_credentials.sources import TOKEN_VARIABLE
 
 TOKEN = "t" * 64
+Entries = Mapping[str, str] | Mapping[str, str | bytes]
 
 
 class Mounts:
@@ -22,7 +23,7 @@ class Mounts:
         self._generation = itertools.count()
         self._server: Server | None = None
 
-    def put(self, name: str, entries: Mapping[str, str] | Mapping[str, str | bytes]) -> None:
+    def put(self, name: str, entries: Entries) -> None:
         """Lay a Secret or a ConfigMap of these entries, in place of the one before."""
         folder = Path(self._layout.mounted_dir, name)
         data = folder / f"..{next(self._generation)}"

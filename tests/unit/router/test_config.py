@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eagleray.api.traffic import Sticky, TrafficRule, ValueMatch
+from eagleray.domain.actions.access import Access, Mounted, Tls
 from eagleray.domain.actions.router_config import (
     SLOTS,
     Cors,
@@ -125,6 +127,14 @@ def test_only_routes_change_with_the_split() -> None:
     changed = {n for n in before if read(n, before[n]) != read(n, after[n])}
     assert changed == {"rds.json", "ops.json"}
     assert before.keys() == after.keys()
+
+
+@pytest.mark.parametrize("tls", [None, Tls(Mounted("Secret", "churn-tls"))])
+def test_a_cookie_that_came_by_tls_stays_there(tls: Tls | None) -> None:
+    routes = files(replace(CONFIG, access=Access(tls=tls)))["rds.json"]
+    cookies = re.findall(r"seat=[^\"]+", routes)
+    assert cookies
+    assert {cookie.endswith("; SameSite=Lax; Secure") for cookie in cookies} == {tls is not None}
 
 
 def splits(revisions: tuple[str, ...] = NAMES) -> st.SearchStrategy[tuple[Share, ...]]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -13,12 +13,12 @@ from e2e.scripts import script
 from eagleray.api.router import RouterCors
 from eagleray.api.serving import WarmupRequest
 from eagleray.domain.actions.access import Access, Mounted
-from eagleray.domain.actions.router_config import Hold, RouterConfig, RouterMirror
-from eagleray.domain.facts.router_layout import IPV4_LISTENERS_FILE, KEYS, RouterLayout
+from eagleray.domain.actions.router_config import Hold, RouterMirror
+from eagleray.domain.facts.router_layout import KEYS
 from eagleray.domain.traffic.clients import cors
 from eagleray.peers.errors import PeerError
 from eagleray.peers.probe import Door, Trial
-from eagleray.router.config import rendered
+from eagleray.router.bodies import MAX_BODY_HEADER
 from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.router.mounts import TOKEN
 from unit.router.replica import Replica
@@ -29,8 +29,6 @@ KEY, OTHER_KEY, NEW_KEY = "the-key-of-team-a", "the-key-of-team-b", "the-next-ke
 CLIENTS = {"team-a": KEY, "team-b": f"{OTHER_KEY}\n"}
 ACCESS = Access(keys=Mounted("Secret", "m-keys"))
 LOOPBACK = "127.0.0.1"
-# Filters that may stand before the one that knows who asks: they answer preflights, and change headers alone.
-HARMLESS = {f"envoy.filters.http.{name}" for name in ("cors", "header_mutation", "grpc_http1_reverse_bridge")}
 # Envoy refuses CONNECT whoever asks.
 ODD = {DOORS.CALL: "UNAUTHENTICATED", "CONNECT": "UpgradeRefused"}
 REFUSED = dict.fromkeys(DOORS.DOORS, "KeyMissing") | ODD
@@ -237,54 +235,6 @@ async def test_pages_may_ask_whether_they_may_ask(rig: Rig) -> None:
     assert "x-api-key" in preflight.headers["access-control-allow-headers"]
     refused = await router.ask(headers=origin)
     assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, origin["Origin"])
-
-
-def filter_lists(listener: Mapping[str, Any]) -> Iterator[list[Mapping[str, Any]]]:
-    """Every list of HTTP filters that a connection to a listener may end in."""
-    assert "default_filter_chain" not in listener
-    for chain in listener["filter_chains"]:
-        for each in chain["filters"]:
-            manager = each["typed_config"]
-            assert manager["@type"].endswith("HttpConnectionManager"), "another protocol is another door"
-            yield manager["http_filters"]
-            yield from (upgrade["filters"] for upgrade in manager.get("upgrade_configs", []))
-
-
-@pytest.mark.parametrize("file", ["lds.json", IPV4_LISTENERS_FILE])
-def test_every_list_of_filters_that_leads_to_replicas_asks_first(file: str) -> None:
-    config = RouterConfig(
-        "m",
-        "ns",
-        (target("m-a"),),
-        mirror=RouterMirror("m-a", 100),
-        compares=True,
-        holds=True,
-        access=ACCESS,
-    )
-    listeners = json.loads(rendered(config, RouterLayout()).files[file])["resources"]
-    public = {
-        listener["name"]: [*filter_lists(listener)]
-        for listener in listeners
-        if listener["address"]["socket_address"]["address"] != LOOPBACK
-    }
-    ops = public.pop("ops")
-    assert {name: len(lists) for name, lists in public.items()} == {"http": 2, "warmup": 2}
-    for lists in public.values():
-        for filters in lists:
-            first = next(f for f in filters if f["name"] not in HARMLESS)
-            assert "config_discovery" in first, first["name"]
-            assert filters[-1]["name"] == "envoy.filters.http.router"
-            assert [f["name"] for f in filters].index("envoy.filters.http.ext_authz") > filters.index(first)
-    assert [f["name"] for filters in ops for f in filters] == ["envoy.filters.http.router"]
-
-
-def test_behind_the_ops_port_is_no_replica() -> None:
-    config = RouterConfig("m", "ns", (target("m-a"),), compares=True, holds=True, access=ACCESS)
-    (table,) = json.loads(rendered(config, RouterLayout()).files["ops.json"])["resources"]
-    (host,) = table["virtual_hosts"]
-    revisions = {t.revision for t in config.targets}
-    assert not revisions & {route.get("route", {}).get("cluster") for route in host["routes"]}
-    assert all("path" in route["match"] for route in host["routes"])
 
 
 async def test_a_mirror_gets_the_name_and_not_the_key(rig: Rig) -> None:

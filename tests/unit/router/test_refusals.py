@@ -33,7 +33,7 @@ NEVER_FLAGS = {
     "LH": UNUSED,
     "DI": UNUSED,
     "FI": UNUSED,
-    "RL": UNUSED,
+    "RL": "its detail has its sentence",
     "RLSE": UNUSED,
     "IH": UNUSED,
     "RFCF": UNUSED,
@@ -100,7 +100,7 @@ filter_chain_not_found downstream_remote_disconnect downstream_local_disconnect 
 downstream_header_timeout admin_filter_response internal_redirect filter_removed_required_request_headers
 filter_removed_required_response_headers rejecting_because_detection_failed filter_added_invalid_request_data
 filter_added_invalid_response_data early_connect_data ext_authz_denied ext_authz_error cors_response
-missing_api_key unknown_api_key missing_credentials missing_key_sources client_not_allowed
+local_rate_limited missing_api_key unknown_api_key missing_credentials missing_key_sources client_not_allowed
 """
 CORE_DETAILS = NAMES.split()
 # Those of HTTP/2 are left out: with them a stream is reset, which tells nothing.

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from eagleray.domain.goals.fleet import Fleet
+from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.runtime.settings import Settings, SettingsError, from_environment
 
 
@@ -32,6 +33,7 @@ def test_everything_is_read(environment: pytest.MonkeyPatch) -> None:
         "IMAGE_PULL_POLICY": "Always",
         "IMAGE_PULL_SECRETS": "s1,s2",
         "NODES": '{"spotTaints": ["spot"]}',
+        "PODS": '{"runAsUser": null, "caBundle": {}, "templates": {"head": {}, "router": {"spec": {}}}}',
         "REQUIRE_SHA256": "true",
         "ALLOWED_SERVERS": "http://prometheus.monitoring:9090, https://judge.shop,",
         "MAX_MODEL_SIZE": "5Gi",
@@ -61,6 +63,7 @@ def test_everything_is_read(environment: pytest.MonkeyPatch) -> None:
         "image_pull_policy": "Always",
         "image_pull_secrets": ("s1", "s2"),
         "nodes": Fleet(spotTaints=["spot"]).model_dump(),
+        "pods": PodDefaults.model_validate({"runAsUser": None, "templates": {"router": {"spec": {}}}}).model_dump(),
         "require_sha256": True,
         "allowed_servers": {
             "allowed": frozenset({("http", "prometheus.monitoring", 9090), ("https", "judge.shop", 443)})
@@ -90,6 +93,9 @@ def test_what_is_empty_keeps_its_default(environment: pytest.MonkeyPatch, name: 
         ("CONCURRENCY", "0", "EAGLERAY_CONCURRENCY: Input should be greater than or equal to 1, but it is '0'"),
         ("NODES", '{"spotLabel": {}}', "EAGLERAY_NODES: spotLabel: Extra inputs are not permitted"),
         ("NODES", "{", "EAGLERAY_NODES: this is no JSON: Expecting property name"),
+        ("PODS", "{", "EAGLERAY_PODS: this is no JSON: Expecting property name"),
+        ("PODS", '{"user": 1}', "EAGLERAY_PODS: user: Extra inputs are not permitted"),
+        ("PODS", '{"templates": {"workers": {"spec": {"hostPID": true}}}}', "hostPID is the operator's"),
         ("REQUIRE_SHA256", "perhaps", "EAGLERAY_REQUIRE_SHA256: Input should be a valid boolean"),
         (
             "ALLOWED_SERVERS",

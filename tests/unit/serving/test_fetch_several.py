@@ -49,6 +49,17 @@ def test_each_lands_under_its_name_wherever_it_comes_from(run: Run, site: Site) 
     assert run_several(run, *wanted) == 0, "an init container that is started again finds what it left"
 
 
+def test_those_with_a_checksum_are_copies(run: Run) -> None:
+    for name in "ab":
+        (run.pvc / "models" / name).write_bytes(content(name))
+    checked = told("a", "pvc://models/a", sha256=hashlib.sha256(content("a")).hexdigest())
+    assert run_several(run, checked, told("b", "pvc://models/b")) == 0
+    for name in "ab":
+        (run.pvc / "models" / name).write_bytes(b"changed")
+    found = [(run.to / name / "model" / name).read_bytes() for name in "ab"]
+    assert found == [content("a"), b"changed"]
+
+
 @pytest.mark.parametrize(
     ("model", "reason", "words"),
     [

@@ -1,6 +1,7 @@
 """Where a batch prediction reads and writes: files of an object store or of a mounted volume."""
 
 import io
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -167,7 +168,7 @@ class Place:
         except Exception as error:
             if not stores.is_refused(error):
                 raise
-            remedy = "make it readable for uid 12345, or set an fsGroup"
+            remedy = f"make it readable for uid {os.getuid()}, or set an fsGroup"
             if self._uri.scheme not in LOCAL:
                 remedy = f"name a Secret with {stores.variables(self._uri)} in --credentials"
             raise BatchError(f"{self.shown}: access refused ({type(error).__name__}: {error}); {remedy}") from None

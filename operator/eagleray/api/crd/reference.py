@@ -60,7 +60,8 @@ def _rows(schema: Schema, path: str) -> Iterator[tuple[str, str, str]]:
     for name, field, required in _fields(schema):
         where = f"{path}.{name}" if path else name
         yield f"`{where}`", _type(field, required=required), field.get("description", "")
-        yield from _rows(field, where + _suffix(field))
+        if not field.get("items", field).get(PRESERVE):
+            yield from _rows(field, where + _suffix(field))
 
 
 def _fields(schema: Schema) -> Iterator[tuple[str, Schema, bool]]:
@@ -104,6 +105,8 @@ def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
     for rule in schema.get(VALIDATIONS, []):
         where = path + rule.get("fieldPath", "")
         yield f"`{where}`" if where else "the object", rule["message"]
+    if schema.get(PRESERVE):
+        return
     for name, field in schema.get("properties", {}).items():
         yield from _rules(field, f"{path}.{name}" if path else name)
     if "items" in schema:

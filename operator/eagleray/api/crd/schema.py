@@ -95,7 +95,8 @@ class Compiler:
 
     def _object(self, node: Schema, path: str, *, in_list: bool) -> Schema:
         if "properties" in node:
-            return self._properties(node, path, in_list=in_list)
+            kept = {PRESERVE: True} if node.get(PRESERVE) else {}
+            return self._properties(node, path, in_list=in_list) | kept
         values = node.get("additionalProperties", True)
         if values is True:
             return {PRESERVE: True}

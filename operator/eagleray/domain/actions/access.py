@@ -37,15 +37,51 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose tokens (JWT) are let in.
+
+    Attributes:
+        name: the tokens' `iss`.
+        audiences: what their `aud` may be.
+        keys: where its public keys are: mounted, or a URL.
+        client: the claim that names the client.
+    """
+
+    name: str
+    audiences: tuple[str, ...]
+    keys: Mounted | str
+    client: str = "sub"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much clients may ask of one router Pod; what is 0 has no limit.
+
+    Attributes:
+        requests: of one client …
+        per: … in so many seconds.
+        connections: at one time, of all clients.
+    """
+
+    requests: int = 0
+    per: float = 1.0
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Who may ask; whoever reaches the router where nothing is said.
 
     Attributes:
         keys: a key for each client, or None where nobody is known by a key.
+        issuers: whose tokens are let in.
+        public: paths that anybody may ask.
         tls: TLS towards clients, or None.
     """
 
     keys: Mounted | None = None
+    issuers: tuple[Issuer, ...] = ()
+    public: tuple[str, ...] = ()
     tls: Tls | None = None
 
     @property
@@ -53,9 +89,15 @@ class Access:
         """By what clients are known, for people; nothing where whoever reaches the router may ask."""
         ca = self.tls.client_ca if self.tls else None
         told = [f"the keys in {self.keys}"] if self.keys else []
+        told += [f"tokens of {issuer.name}" for issuer in self.issuers]
         return (*told, f"certificates of {ca}") if ca else tuple(told)
 
     @property
     def guarded(self) -> bool:
         """Whether router Pods mount what belongs to others; the operator's own requests then have a door of theirs."""
-        return self.keys is not None or self.tls is not None
+        return self.keys is not None or bool(self.issuers) or self.tls is not None
+
+    @property
+    def names_clients(self) -> bool:
+        """Whether clients have names."""
+        return self.keys is not None or bool(self.issuers)

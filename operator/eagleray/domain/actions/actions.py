@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.patience import Patience
 from eagleray.domain.facts.providers.query import ProviderQuery
@@ -13,9 +14,15 @@ ROUTER_PART = "router"
 
 @dataclass(frozen=True, slots=True)
 class EnsureRouter:
-    """Make the router's objects what `config` says. Declarative: nothing is written where nothing differs."""
+    """Make the router's objects what `config` says. Declarative: nothing is written where nothing differs.
+
+    Attributes:
+        config: what the router is to do.
+        pod_template: what is merged into its Pods.
+    """
 
     config: RouterConfig
+    pod_template: RouterPodTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from eagleray.api.traffic import Sticky, TrafficRule
-from eagleray.domain.actions.access import Access
+from eagleray.domain.actions.access import Access, Limits
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
@@ -180,6 +180,7 @@ class RouterConfig:
         ignored: paths, and beginnings of a `User-Agent`, of requests by which nobody asks for a prediction.
         logged_percent: share of the requests that were answered well that get a line in the log.
         access: who is let in.
+        limits: how much they may ask.
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
@@ -210,6 +211,7 @@ class RouterConfig:
     ignored: tuple[str, ...] = ()
     logged_percent: float = 100.0
     access: Access = field(default_factory=Access)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""

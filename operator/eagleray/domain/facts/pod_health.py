@@ -41,7 +41,8 @@ def _container_problem(pod: Pod, container: Container) -> Problem | None:
             return Problem(Reason.IMAGE_PULL_FAILED, f"{where}: {reason}: {clean(message)}; check spec.image")
         if reason in _CONFIG_REASONS:
             return Problem(Reason.CONTAINER_CONFIG_ERROR, f"{where}: {reason}: {clean(message)}")
-    if not container.exit_code:
+    # A sidecar that was started again keeps the exit code of its last end.
+    if not container.exit_code or container.running:
         return None
     if container.reason == _OUT_OF_MEMORY:
         return Problem(

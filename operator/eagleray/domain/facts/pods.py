@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-# The container that a Pod is there for: Ray's or the router's. The others prepare it, or stand beside it.
-MAIN_CONTAINERS = frozenset({"ray", "envoy"})
 # The init container that tells with which values of Secrets and ConfigMaps a Pod began.
 REFERENCES_CONTAINER = "references"
 # So long after its grace period a Pod may still be on its way out: kubelet's and the garbage collector's time.
@@ -18,6 +16,11 @@ class Role(StrEnum):
     HEAD = "head"
     WORKER = "worker"
     ROUTER = "router"
+
+    @property
+    def main_container(self) -> str:
+        """The container that such a Pod is there for; others, whoever put them there, prepare it or stand beside it."""
+        return "envoy" if self is Role.ROUTER else "ray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Pod:
     @property
     def main_ended(self) -> bool:
         """Whether its main container has ended for good."""
-        return any(c.ended for c in self.containers if c.name in MAIN_CONTAINERS)
+        return any(c.ended for c in self.containers if c.name == self.role.main_container)
 
     @property
     def _init_failed(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from eagleray.api.placement import GPUS, Placement, ResourceRequirements
+from eagleray.api.pod_template import PodTemplate
 from eagleray.api.serving import AppDeployment, Concurrency
 from eagleray.api.template import VersionTemplate
 from eagleray.api.units import parse_quantity
@@ -40,6 +41,7 @@ class WorkerGroup:
         resources: of one replica.
         placement: nodes of its Pods.
         concurrency: requests per replica, where spec says.
+        pod_template: what is merged into its Pods.
         on_demand: whether the Pod that is made of it runs on no spot node, whatever the others may do.
     """
 
@@ -48,6 +50,7 @@ class WorkerGroup:
     resources: ResourceRequirements | None = None
     placement: Placement | None = None
     concurrency: Concurrency | None = None
+    pod_template: PodTemplate | None = None
     on_demand: bool = False
 
     def on_no_spot_node(self) -> Self:
@@ -103,6 +106,9 @@ def _group(name: str, template: VersionTemplate, deployment: AppDeployment) -> W
         resources=deployment.resources or template.resources,
         placement=deployment.placement or template.placement,
         concurrency=deployment.concurrency,
+        pod_template=next(
+            (w.pod_template for w in (deployment.workers, template.workers) if w and w.pod_template), None
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from eagleray.api.template import VersionTemplate
 from eagleray.domain.facts.problem import InvalidSpecError
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.groups import groups_of
+from eagleray.domain.goals.mounts import check_mounts
+from eagleray.domain.goals.pod_defaults import PodDefaults
 from eagleray.domain.goals.servers import Servers
 
 BASE_IMAGE = "base"
@@ -29,6 +31,7 @@ class Installation:
         max_model_bytes: the most that a model may have, as it is downloaded and unpacked.
         logged_percent: share of the requests that were answered well that routers log.
         servers: those that know figures, as far as they may be asked.
+        pods: what holds for every Pod.
     """
 
     images: Mapping[str, str]
@@ -37,6 +40,7 @@ class Installation:
     max_model_bytes: int = MAX_MODEL_BYTES
     logged_percent: float = 100.0
     servers: Servers = field(default_factory=Servers)
+    pods: PodDefaults = field(default_factory=PodDefaults)
 
     def check(self, template: VersionTemplate) -> None:
         """Refuse what this installation does not serve.
@@ -48,6 +52,7 @@ class Installation:
         self.fleet.check(group.placement for group in groups)
         for group in groups:
             group.check()
+        check_mounts(template)
         model = template.model
         if self.require_sha256 and model and not all(sha256 or _PINNED.match(uri) for uri, sha256 in model.pins):
             raise InvalidSpecError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from eagleray.api.conditions import Reason
+from eagleray.api.router import Router
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.domain.actions.actions import (
     ROUTER_PART,
@@ -89,7 +90,7 @@ def plan(desired: Desired, observed: Observed, now: datetime) -> Plan:
     leaving = leaving_revisions(desired, kept, observed, now)
     weights = effective_weights(versions, observed)
     decided = Decided(versions, weights, leaving, route(desired, versions, weights, leaving, observed))
-    parts = _parts(decided, observed)
+    parts = _parts(decided, observed, desired.spec.router)
     pace = pace_of(desired, versions, leaving, observed)
     return Plan(
         parts=parts,
@@ -129,9 +130,9 @@ def _timed(version: VersionView, request_timeout: float, observed: Observed, now
     return replace(version, stable=timed(version.stable), candidate=timed(version.candidate))
 
 
-def _parts(decided: Decided, observed: Observed) -> tuple[Part, ...]:
+def _parts(decided: Decided, observed: Observed, router: Router | None) -> tuple[Part, ...]:
     """What can be done, and fail, each for itself: the router, each revision, each that leaves."""
-    parts = [*_router(decided, observed)]
+    parts = [*_router(decided, observed, router)]
     queries = _queries(decided.versions)
     for version in decided.versions:
         for view in version.views:
@@ -143,11 +144,12 @@ def _parts(decided: Decided, observed: Observed) -> tuple[Part, ...]:
     return tuple(part for part in parts if part.actions)
 
 
-def _router(decided: Decided, observed: Observed) -> tuple[Part, ...]:
+def _router(decided: Decided, observed: Observed, router: Router | None) -> tuple[Part, ...]:
     """The router; an object that has nothing and of which nothing can be served needs none."""
     if not decided.versions and not observed.router_version:
         return ()
-    actions: tuple[Action, ...] = (EnsureRouter(decided.router), *leave_nodes(observed.routers))
+    ensure = EnsureRouter(decided.router, router.pod_template if router else None)
+    actions: tuple[Action, ...] = (ensure, *leave_nodes(observed.routers))
     return (Part(ROUTER_PART, actions),)
 
 

@@ -1,16 +1,42 @@
 """Who is let in: the user's settings of the router as its Pods are told them."""
 
-from eagleray.api.access import ClientCA, RouterTLS
+from eagleray.api.access import ClientCA, Jwks, RouterJwt, RouterTLS
 from eagleray.api.router import Router
-from eagleray.domain.actions.access import Access, Mounted, Tls
+from eagleray.api.units import parse_duration
+from eagleray.domain.actions.access import Access, Issuer, Limits, Mounted, Tls
 
 
 def access(asked: Router) -> Access:
     """Whom a router lets in, and by what it knows them."""
-    keys = asked.auth.api_keys if asked.auth else None
+    auth = asked.auth
+    keys = auth.api_keys if auth else None
     return Access(
         keys=Mounted("Secret", keys.secret_name) if keys else None,
+        issuers=tuple(_issuer(issuer) for issuer in (auth.jwt if auth else None) or ()),
+        public=tuple((auth.public if auth else None) or ()),
         tls=_tls(asked.tls) if asked.tls else None,
+    )
+
+
+def limits(asked: Router) -> Limits:
+    """How much clients may ask of a router Pod."""
+    given = asked.limits
+    if given is None:
+        return Limits()
+    client = given.per_client
+    return Limits(
+        requests=client.requests if client else 0,
+        per=parse_duration(client.per) if client and client.per else 1.0,
+        connections=given.connections or 0,
+    )
+
+
+def _issuer(asked: RouterJwt) -> Issuer:
+    return Issuer(
+        name=asked.issuer,
+        audiences=tuple(asked.audiences),
+        keys=asked.jwks.uri or _mounted(asked.jwks),
+        client=asked.client or "sub",
     )
 
 
@@ -22,7 +48,7 @@ def _tls(asked: RouterTLS) -> Tls:
     )
 
 
-def _mounted(asked: ClientCA) -> Mounted:
+def _mounted(asked: ClientCA | Jwks) -> Mounted:
     if asked.secret_name is not None:
         return Mounted("Secret", asked.secret_name)
     return Mounted("ConfigMap", asked.config_map_name or "")

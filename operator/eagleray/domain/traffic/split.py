@@ -25,7 +25,7 @@ from eagleray.domain.goals.revision import Revision
 from eagleray.domain.goals.shares import apportion
 from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
-from eagleray.domain.traffic.access import access
+from eagleray.domain.traffic.access import access, limits
 from eagleray.domain.traffic.clients import cors
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
@@ -86,6 +86,7 @@ def route(
         ignored=tuple(dict.fromkeys(each for idle in idles for each in idle.ignore or ())),
         logged_percent=desired.logged_percent,
         access=access(router),
+        limits=limits(router),
     )
 
 

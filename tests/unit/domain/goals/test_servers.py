@@ -1,9 +1,11 @@
 """Which servers that know figures a spec may name."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from eagleray.api.crd.manifest import root_schema
 from eagleray.api.spec import ModelDeploymentSpec
 from eagleray.domain.goals.servers import Servers, origin
 
@@ -37,6 +39,29 @@ PLACES: dict[str, Any] = {
 
 def spec(**fields: Any) -> ModelDeploymentSpec:
     return ModelDeploymentSpec.model_validate({"model": {"framework": "sklearn", "uri": "pvc://m/1"}} | fields)
+
+
+WHERE = ("analysis", "steps[].analysis")
+
+
+def urls(schema: Any, path: str = "") -> Iterator[str]:
+    """The fields of a schema that are URLs of servers."""
+    if any("write a whole URL" in rule.get("message", "") for rule in schema.get("x-kubernetes-validations", ())):
+        yield path.removeprefix(".")
+    for name, part in schema.get("properties", {}).items():
+        yield from urls(part, f"{path}.{name}")
+    if "items" in schema:
+        yield from urls(schema["items"], f"{path}[]")
+
+
+def test_every_field_that_names_a_server_is_looked_at() -> None:
+    found = set(urls(root_schema()["properties"]["spec"]))
+    within = {"versions[].", "app.deployments[].", "versions[].app.deployments[]."}
+    tops = {field for field in found if not field.startswith(tuple(within))}
+    # Of an analysis there is one in the rollout, and one in each step.
+    whole = {f"rollout.{where}.metrics[].{url}" for where in WHERE for url in ("prometheus.server", "web.url")}
+    assert tops == {*whole, "autoscaling.metrics[].server"}
+    assert {field.partition("autoscaling.")[2] for field in found - tops} == {"metrics[].server"}
 
 
 @pytest.mark.parametrize("field", PLACES)

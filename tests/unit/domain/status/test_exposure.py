@@ -12,7 +12,8 @@ from eagleray.domain.traffic.access import access
 
 OPEN: list[dict[str, Any]] = [{}, {"maxRequestBytes": 1}, {"tls": {"secretName": "churn-tls"}}]
 MUTUAL = {"tls": {"secretName": "churn-tls", "clientCA": {"configMapName": "clients-ca"}}}
-CLOSED: list[dict[str, Any]] = [{"auth": {"apiKeys": {"secretName": "churn-keys"}}}, MUTUAL]
+JWT = {"issuer": "https://idp.example.com", "audiences": ["churn"], "jwks": {"uri": "https://idp.example.com/jwks"}}
+CLOSED: list[dict[str, Any]] = [{"auth": {"apiKeys": {"secretName": "churn-keys"}}}, MUTUAL, {"auth": {"jwt": [JWT]}}]
 
 
 @pytest.mark.parametrize(("router", "status"), [*((r, "True") for r in OPEN), *((r, "False") for r in CLOSED)])
