@@ -4,6 +4,7 @@ Answers are written there too where they are large.
 """
 
 import asyncio
+import re
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,10 @@ from starlette.requests import Request
 from eagleray_serving.errors import InvalidInputError
 from eagleray_serving.outputs import Answer
 
-MAX_BODY_BYTES: Final = 64 * 2**20
-"""Largest request body in bytes, as sent and unpacked; the router's limit is usually smaller."""
+MAX_BODY_HEADER: Final = "x-eagleray-max-body-bytes"
+"""Request header by which the router tells what it takes itself; nobody else's reaches a replica through it."""
+MAX_BODY_BYTES: Final = 100 * 2**20
+"""Largest request body in bytes, as sent and unpacked, where no router says otherwise."""
 LARGE_BODY_BYTES: Final = 256 * 2**10
 """Largest body in bytes that the event loop parses itself: a few milliseconds."""
 LARGE_ANSWER_VALUES: Final = 2**14
@@ -25,6 +28,7 @@ LARGE_ANSWER_VALUES: Final = 2**14
 _THREADS = 2
 # What zlib calls each: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_COUNT = re.compile("[0-9]{1,15}")
 _ACCEPTED = {"accept-encoding": "gzip, deflate"}
 
 Parsed = TypeVar("Parsed")
@@ -52,10 +56,11 @@ class Bodies:
         if encoding != "identity" and encoding not in _WINDOWS:
             message = f"Content-Encoding '{encoding}' is not taken; send the body as it is, or by gzip or deflate"
             raise HTTPException(415, message, _ACCEPTED)
-        body = await _read(request)
+        most = _most(request)
+        body = await _read(request, most)
         if encoding == "identity":
             return await self.aside(len(body), lambda: parse(body))
-        return await self.aside(None, lambda: parse(_unpacked(body, encoding)))
+        return await self.aside(None, lambda: parse(_unpacked(body, encoding, most)))
 
     async def aside(self, size: int | None, work: Callable[[], Parsed]) -> Parsed:
         """What a function makes of so many bytes, in a thread where they are many; None where nobody knows."""
@@ -75,29 +80,35 @@ class Bodies:
         return await asyncio.get_running_loop().run_in_executor(self._threads, write)
 
 
-async def _read(request: Request) -> bytes:
+def _most(request: Request) -> int:
+    said = request.headers.get(MAX_BODY_HEADER, "")
+    return int(said) if _COUNT.fullmatch(said) else MAX_BODY_BYTES
+
+
+async def _read(request: Request, most: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise _too_large("")
+        if size > most:
+            raise _too_large(most, "")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
     reader = zlib.decompressobj(_WINDOWS[encoding])
     try:
-        whole = reader.decompress(body, MAX_BODY_BYTES + 1)
+        whole = reader.decompress(body, most + 1)
     except zlib.error as error:
         raise InvalidInputError(f"the body is not {encoding}: {error}", status=400) from None
-    if len(whole) > MAX_BODY_BYTES:
-        raise _too_large(" when it is unpacked")
+    if len(whole) > most:
+        raise _too_large(most, " when it is unpacked")
     if not reader.eof or reader.unused_data:
         why = "it goes on after its end" if reader.eof else "it breaks off"
         raise InvalidInputError(f"the body is not {encoding}: {why}", status=400)
     return whole
 
 
-def _too_large(when: str) -> InvalidInputError:
-    return InvalidInputError(f"the body is larger than {MAX_BODY_BYTES} bytes{when}; send fewer rows", status=413)
+def _too_large(most: int, when: str) -> InvalidInputError:
+    message = f"the body has more than {most} bytes{when}; send fewer rows, or raise spec.router.maxRequestBytes"
+    return InvalidInputError(message, status=413)

@@ -114,8 +114,11 @@ class Router(ApiModel):
     timeout: Annotated[PositiveDuration | None, Later] = None
     """Longest time for one request where the version says nothing."""
     max_request_bytes: int | None = Field(None, ge=1, le=2**40)
-    """Largest request body in bytes, 104857600 where it is left out; a larger one is answered 413. Without a
-    Content-Length at most 33554432 count."""
+    """Largest request body in bytes, 104857600 where it is left out; a larger one is answered 413."""
+    max_header_bytes: int | None = Field(None, ge=8192, le=1048576, multiple_of=1024)
+    """All headers of a request in bytes, 61440 where it is left out; more are answered 431."""
+    max_headers: int | None = Field(None, ge=50, le=1000)
+    """Number of headers of a request, 100 where it is left out; more are answered 431."""
     trusted_hops: int | None = Field(None, ge=0, le=16)
     """Proxies in front whose X-Forwarded-* headers are believed, 0 where it is left out: what clients write there is
     then overwritten."""

@@ -45,10 +45,10 @@ ENVOY_ARGS = (
     *("--config-path", f"{CONFIG_DIR}/{BOOTSTRAP_FILE}"),
     *("--concurrency", "1"),
     *("--log-level", "warning"),
+    # It would tell of every body that is too large, with the query of its path, and of exchanges that find no comparer.
+    *("--component-log-level", "http:critical,ext_proc:error"),
     "--disable-hot-restart",
 )
-# Envoy warns of every exchange that finds no comparer.
-QUIET_COMPARING = ("--component-log-level", "ext_proc:error")
 _CONFIG_MOUNT = {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}
 # A Pod that is asked to end still gets new connections for a while (kube-proxy on other nodes) …
 SETTLE_SECONDS = 5
@@ -186,7 +186,7 @@ def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, A
 def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
     drain = [f"--settle={SETTLE_SECONDS}", f"--deadline={_drain_seconds(config)}"]
     fields: dict[str, Any] = {
-        "args": [*START_ARGS, *ENVOY_ARGS, *(QUIET_COMPARING if config.compares else ())],
+        "args": [*START_ARGS, *ENVOY_ARGS],
         "ports": [_port("http", HTTP_PORT), _port("ops", OPS_PORT)],
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "ops"},

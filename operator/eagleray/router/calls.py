@@ -8,7 +8,7 @@ Python have no trailers. Calls for an application with servicers of its own pass
 
 from typing import Any
 
-from eagleray.router.bodies import BUFFER
+from eagleray.router.bodies import BODY_LIMIT
 from eagleray.router.xds import extension, header_mutation, set_header, typed
 
 # As in eagleray_serving/calls.py. Envoy's own replies to calls have it too, which the bridge would refuse otherwise.
@@ -34,10 +34,10 @@ def call_filters() -> list[dict[str, Any]]:
 def passed_as_they_are() -> dict[str, Any]:
     """What a share says whose replicas speak gRPC themselves, as `typed_per_filter_config`.
 
-    Its messages come and go one by one, so that nothing waits for the end of a body.
+    Its messages come and go one by one, for as long as it takes: nothing waits for the end of a body, or bounds all.
     """
     route = "envoy.config.route.v3.FilterConfig"
-    off = {name: typed(route, disabled=True) for name in (_STATUS, _BRIDGE, BUFFER)}
+    off = {name: typed(route, disabled=True) for name in (_STATUS, _BRIDGE, BODY_LIMIT)}
     return {**off, _COUNTER: typed(route, config={})}
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterTarget
-from eagleray.domain.facts.patience import health_seconds
+from eagleray.domain.facts.patience import CHECKS_IN_A_ROW, router_health_seconds
 from eagleray.domain.facts.router_layout import RouterLayout
 from eagleray.router.calls import call_health_check
 from eagleray.router.endpoints import endpoints_file
@@ -13,10 +13,9 @@ from eagleray.router.xds import extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
 HEALTH_INTERVAL_SECONDS = 1
-# Of a replica that did not answer well. Three such answers count (`UNHEALTHY_THRESHOLD`): one that drains is asked for
+# Of a replica that did not answer well. Three such answers count (`CHECKS_IN_A_ROW`): one that drains is asked for
 # two of these intervals more, in which its successor, which Serve starts first, has been checked and found.
 UNHEALTHY_INTERVAL_SECONDS = 0.5
-UNHEALTHY_THRESHOLD = 3
 # Shorter than the replica's own (Serve: 90 s), so that a request never meets a connection that is just being closed.
 UPSTREAM_IDLE_SECONDS = 30
 # A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
@@ -50,7 +49,7 @@ def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) 
         # Without the window of 0 s Envoy withholds a change of health from its workers for up to a second.
         common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
-        health_checks=[_health_check(health_seconds(request_timeout), calls=target.calls)],
+        health_checks=[_health_check(router_health_seconds(request_timeout), calls=target.calls)],
         outlier_detection=_outlier_detection(),
         # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
         circuit_breakers={"thresholds": [limits("HIGH", MANY), limits("DEFAULT", COPIES)]},
@@ -74,8 +73,9 @@ def _least_request() -> dict[str, Any]:
 
 
 def _health_check(timeout: float, *, calls: bool) -> dict[str, Any]:
-    # A replica that computes where it answers health checks answers late, and is still the right one to ask. A dead one
-    # refuses at once, and one whose node is gone is found out by TCP (`TCP_USER_TIMEOUT_MS`), whatever the timeout.
+    # A replica that computes where it answers health checks answers late, and is still the right one to ask; one that
+    # answers none for longer than a request may take hangs (docs/adr/0031-a-replica-that-hangs.md). A dead one refuses
+    # at once, and one whose node is gone is found out by TCP (`TCP_USER_TIMEOUT_MS`), whatever the timeout.
     every = seconds(HEALTH_INTERVAL_SECONDS)
     return {
         "timeout": seconds(timeout),
@@ -83,7 +83,7 @@ def _health_check(timeout: float, *, calls: bool) -> dict[str, Any]:
         "no_traffic_interval": every,
         "unhealthy_interval": seconds(UNHEALTHY_INTERVAL_SECONDS),
         "interval_jitter_percent": 10,
-        "unhealthy_threshold": UNHEALTHY_THRESHOLD,
+        "unhealthy_threshold": CHECKS_IN_A_ROW,
         "healthy_threshold": 1,
         "http_health_check": {
             "host": "eagleray-router",

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.actions.router_config import KIB, RouterConfig
 from eagleray.router.xds import extension
 
-# A header's name and value, and all of them together; servers of Python read no more either.
-MAX_HEADERS_KB = 60
-MAX_HEADERS = 100
 WEBSOCKET = "websocket"
 # What says who asked, and by what URL, before the router did; RFC 7239, what proxies really send, and names that
 # servers of the kind of WSGI take for these.
@@ -33,8 +30,8 @@ def any_client(config: RouterConfig) -> dict[str, Any]:
             # Clients offer TLS or HTTP/2 with every request (Apache's HttpClient, Java's own); servers may ignore it.
             "ignore_http_11_upgrade": [{"safe_regex": {"regex": anything_but(WEBSOCKET)}}],
         },
-        "common_http_protocol_options": {"max_headers_count": MAX_HEADERS},
-        "max_request_headers_kb": MAX_HEADERS_KB,
+        "common_http_protocol_options": {"max_headers_count": config.max_headers},
+        "max_request_headers_kb": config.max_header_bytes // KIB,
         **_forwarded(config.trusted_hops),
     }
 

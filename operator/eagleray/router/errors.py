@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
-from eagleray.router.bodies import refused_without_length
-from eagleray.router.downstream import MAX_HEADERS, MAX_HEADERS_KB
 from eagleray.router.xds import extension, set_header
 
 # What whoever answers has to say.
@@ -72,11 +70,16 @@ def refusals(config: RouterConfig) -> tuple[Refusal, ...]:
 
 def _of_sizes(config: RouterConfig) -> tuple[Refusal, ...]:
     return (
-        Refusal("RequestTooLarge", refused_without_length(config), details=("request_payload_too_large",)),
+        Refusal(
+            "RequestTooLarge",
+            f"the request's body has more than {config.max_request_bytes} bytes; send less at a time, or raise"
+            " spec.router.maxRequestBytes",
+            details=("request_payload_too_large",),
+        ),
         Refusal(
             "HeadersTooLarge",
-            f"the request's headers are more than {MAX_HEADERS}, or than {MAX_HEADERS_KB * 1024} bytes; send fewer,"
-            " such as smaller cookies",
+            f"the request's headers are more than {config.max_headers}, or than {config.max_header_bytes} bytes; send"
+            " fewer, such as smaller cookies, or raise spec.router.maxHeaders and maxHeaderBytes",
             details=("http1.headers_too_large", "http1.too_many_headers"),
         ),
     )
@@ -213,7 +216,7 @@ _OF_REPLICAS = (
     Refusal("ReplicaConnectionLost", "the router gave the request to the replica up", flags=("LR", "URX")),
 )
 # What the route table answers, and a word for it; the sentence is there.
-_OWN_ANSWERS = ((404, "NotFound"), (413, "RequestTooLarge"), (503, "NotReady"))
+_OWN_ANSWERS = ((404, "NotFound"), (503, "NotReady"))
 
 
 def error_replies(config: RouterConfig) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
-from eagleray.router.bodies import count_without_length
+from eagleray.router.bodies import body_limit
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import exchange_filter
 from eagleray.router.cors import cors_filter
@@ -32,7 +32,7 @@ def request_filters(config: RouterConfig, known: Sequence[dict[str, Any]]) -> Fi
         *call_filters(),
         _strip_own_headers(),
         *known,
-        count_without_length(config),
+        body_limit(config),
         *_hold(config),
         *([exchange_filter()] if config.compares else []),
         forward_filter(),

@@ -20,12 +20,13 @@ from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
 RETRIES = 3
 # Bodies up to here are kept until the answer begins, for a second attempt; the memory of a router Pod bounds it.
 RETRY_BODY_BYTES = 4 * 1024 * 1024
-# Larger bodies are not copied. Envoy stops reading from the user while the mirror's connection holds more than its
-# limit (1 MiB, unless the body is complete), so that a mirror that does not read would stall the user's upload.
+# Larger bodies are not copied, nor those that do not say their length. Envoy stops reading from the user while the
+# mirror's connection holds more than its limit (1 MiB), so that a mirror that does not read would stall the upload.
 COPY_BODY_BYTES = 960 * 1024
 COOKIE_SECONDS = 365 * 24 * 3600
 _UNPROCESSED = "connect-failure,refused-stream,reset-before-request"
 _IN_FLIGHT = "connect-failure,refused-stream,reset,retriable-status-codes"
+_WITHOUT_BODY = "GET|HEAD|OPTIONS|TRACE|DELETE"
 _IDEMPOTENT = "^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$"
 _REQUEST_ID = "x-request-id"
 # What a cookie's value may be made of (RFC 6265, cookie-octet).
@@ -56,7 +57,7 @@ def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
     """The routes of an audience."""
     shares, match = audience.shares, audience.match
     targets = _asked(config, audience)
-    attempts = _attempts(config, repeatable=all(targets[s.revision].retry_in_flight for s in shares))
+    attempts = _attempts(config, repeatable=all(targets[s.revision].model for s in shares))
     awake = [share for share in shares if not targets[share.revision].hold]
     common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, targets)}
     ways = product(_copies(config, audience.mirror), _places(config, audience.sticky), attempts)
@@ -102,24 +103,25 @@ def _share(target: RouterTarget, slots: int) -> Way:
 def _copies(config: RouterConfig, mirror: RouterMirror | None) -> list[Way]:
     if mirror is None:
         return [{}]
-    large = {"start": str(COPY_BODY_BYTES + 1), "end": str(2**63 - 1)}
     # A route takes its part by the same random number as the split does: of a million, each share has its part in it.
     sampled = {"default_value": {"numerator": mirror.percent * 10_000, "denominator": "MILLION"}}
-    plain = [
-        {"name": "content-length", "range_match": large, "invert_match": True, "treat_missing_header_as_empty": True},
-        {"name": "upgrade", "present_match": False},
-    ]
+    no_upgrade = {"name": "upgrade", "present_match": False}
+    sized = {"name": "content-length", "range_match": {"start": "0", "end": str(COPY_BODY_BYTES + 1)}}
     if config.compares:
-        sized = {"name": "content-length", "range_match": {"start": "0", "end": str(COPY_BODY_BYTES + 1)}}
-        match = {"headers": [sized, plain[1]], "runtime_fraction": sampled}
+        match = {"headers": [sized, no_upgrade], "runtime_fraction": sampled}
         return [{"match": match, "typed_per_filter_config": exchange_order(mirror)}, {}]
+    bodiless = [
+        {"name": "content-length", "present_match": False},
+        {"name": ":method", "string_match": {"safe_regex": {"regex": _WITHOUT_BODY}}},
+    ]
     policy = {
         "cluster": mirror.revision,
         "runtime_fraction": sampled,
         "disable_shadow_host_suffix_append": True,
         "request_headers_mutations": [{"append": set_header(MIRROR_HEADER, "true")}],
     }
-    return [{"match": {"headers": plain}, "route": {"request_mirror_policies": [policy]}}, {}]
+    copied = {"route": {"request_mirror_policies": [policy]}}
+    return [*({"match": {"headers": [*small, no_upgrade]}, **copied} for small in ([sized], bodiless)), {}]
 
 
 def _places(config: RouterConfig, sticky: Sticky | None) -> list[Way]:

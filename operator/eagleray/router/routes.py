@@ -5,7 +5,7 @@ from typing import Any
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
 from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
-from eagleray.router.bodies import too_large
+from eagleray.router.bodies import tell_limit
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
 from eagleray.router.cors import cors_policy, for_pages, preflights
@@ -27,12 +27,12 @@ _ANSWERED_BY = [
 
 
 def routes(config: RouterConfig) -> dict[str, Any]:
-    """The route table: too large, asked by revision, asked by version, by rule, then the split."""
-    table = [*preflights(config), _CONNECT, too_large(config), *_by_revision(config)]
+    """The route table: asked by revision, asked by version, by rule, then the split."""
+    table = [*preflights(config), _CONNECT, *_by_revision(config)]
     if config.version_header:
         table += _by_version(config)
     table += [*_by_rule(config), *_split(config)]
-    common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt(config)}
+    common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt(config), **tell_limit(config)}
     host = merged({"name": "all", "domains": ["*"], "routes": for_pages(config, table)}, common, cors_policy(config))
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 

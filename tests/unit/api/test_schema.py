@@ -145,7 +145,6 @@ def test_constant_defaults_are_kept() -> None:
         (int | bool, "no unions"),
         (Annotated[tuple[int, int], Field(max_length=2)], "Kubernetes has no prefixItems"),
         (Annotated[set[int], Field(max_length=2)], "Kubernetes has no uniqueItems"),
-        (Annotated[float, Field(multiple_of=0.5)], "Kubernetes has no multipleOf"),
         (dict[Annotated[str, Field(pattern="a")], int], "Kubernetes has no p"),
     ],
 )

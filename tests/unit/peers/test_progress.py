@@ -1,8 +1,12 @@
 """How far what takes long in a Pod is, as the Pod tells it."""
 
+from itertools import count
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eagleray.domain.facts.progress import STALLED_SECONDS, Progress
 from eagleray.peers.errors import UnreachableError
@@ -10,6 +14,7 @@ from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports
 from eagleray.peers.progress import parse_progress
 from eagleray.peers.shape import ShapeError
+from eagleray_serving.fetch import progress as log
 from eagleray_serving.fetch.told import PATH, Downloads
 
 GIB = 2**30
@@ -56,3 +61,19 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
 )
 def test_it_says_how_far_and_how_fast(progress: Progress, says: str) -> None:
     assert str(progress) == says
+
+
+@given(st.floats(0, 2**50), st.integers(0, 2**50))
+def test_the_condition_writes_bytes_as_the_log_does(rate: float, done: int) -> None:
+    assert str(Progress(done, rate=rate)) == f"{log.size(done)}, {log.size(rate)}/s"
+
+
+@given(st.integers(1, 2**50), st.integers(0, 100))
+def test_the_condition_says_how_far_it_is_as_the_log_does(total: int, percent: int) -> None:
+    done = total * percent // 100
+    told, _, _ = str(Progress(done, total)).partition(",")
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(log, "say", lines.append)
+        log.Progress("downloaded", total, clock=count(step=60).__next__).add(done)
+    assert [line.partition(" after ")[0] for line in lines] == [f"downloaded {told}"]

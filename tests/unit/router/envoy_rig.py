@@ -255,7 +255,7 @@ def target(
         version=version,
         addresses=("127.0.0.1",),
         ports=(*(r.port for r in replicas), *ports),
-        retry_in_flight=model,
+        model=model,
     )
 
 

@@ -32,9 +32,9 @@ from eagleray.router.config import rendered
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PORTS = (30000, 30001)
-STABLE = RouterTarget("churn-v1-0a1b2c3d", "v1", ("10.0.0.9", "10.0.0.10"), PORTS, retry_in_flight=True)
+STABLE = RouterTarget("churn-v1-0a1b2c3d", "v1", ("10.0.0.9", "10.0.0.10"), PORTS, model=True)
 CANDIDATE = RouterTarget("churn-v1-4e5f6a7b", "v1", (), PORTS)
-MIRROR = RouterTarget("churn-v2-89abcdef", "v2", ("10.0.0.11",), PORTS, retry_in_flight=True)
+MIRROR = RouterTarget("churn-v2-89abcdef", "v2", ("10.0.0.11",), PORTS, model=True)
 CANARY = (Share(STABLE.revision, 9000), Share(CANDIDATE.revision, 1000))
 BETA = TrafficRule(header=ValueMatch(name="x-beta", value="true"), version="v1")
 CONFIG = RouterConfig(
@@ -108,6 +108,8 @@ def test_the_order_of_targets_lanes_addresses_and_ports_changes_no_byte() -> Non
         replace(CONFIG, version_header=False),
         replace(CONFIG, request_timeout=1),
         replace(CONFIG, max_request_bytes=1),
+        replace(CONFIG, max_header_bytes=8192),
+        replace(CONFIG, max_headers=50),
         replace(CONFIG, cors=Cors(("*",), (), (), (), credentials=False, max_age=60)),
         replace(CONFIG, split=(), unavailable="away"),
     ],
@@ -226,7 +228,7 @@ def test_a_pod_has_a_comparer_only_where_answers_are_compared() -> None:
     assert [c["name"] for c in without["containers"]] == ["envoy"]
     envoy, comparer = beside.pop("containers")
     assert beside == {k: v for k, v in without.items() if k != "containers"}
-    assert (envoy["args"][-1], comparer["name"], comparer["image"]) == ("ext_proc:error", COMPARER, envoy["image"])
+    assert (comparer["name"], comparer["image"]) == (COMPARER, envoy["image"])
     assert comparer["securityContext"] == envoy["securityContext"]
     assert not comparer.keys() & {"readinessProbe", "livenessProbe", "ports"}
 

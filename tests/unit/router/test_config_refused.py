@@ -50,6 +50,8 @@ def test_shares_that_do_not_add_up_are_refused(slots: list[int]) -> None:
         ({"rules": (BETA,)}, "rules: version 'v1' has no lane"),
         ({"request_timeout": -1}, "request_timeout"),
         ({"max_request_bytes": 0}, "max_request_bytes"),
+        ({"max_header_bytes": 10_000}, "max_header_bytes"),
+        ({"max_headers": 0}, "max_headers"),
     ],
 )
 def test_what_no_router_may_run_is_refused(changed: dict[str, Any], message: str) -> None:

@@ -22,10 +22,8 @@ WAYS = {
 ACCESS = WAYS["both"]
 LOOPBACK = "127.0.0.1"
 # Filters that may stand before the one that knows who asks: they answer preflights, and change headers alone.
-HARMLESS = {
-    "status-of-replica",
-    *(f"envoy.filters.http.{name}" for name in ("cors", "header_mutation", "grpc_http1_reverse_bridge", "grpc_stats")),
-}
+_HARMLESS = ("cors", "header_mutation", "grpc_http1_reverse_bridge", "grpc_stats")
+HARMLESS = {"status-of-replica", *(f"envoy.filters.http.{name}" for name in _HARMLESS)}
 
 
 def filter_lists(listener: Mapping[str, Any]) -> Iterator[list[Mapping[str, Any]]]:

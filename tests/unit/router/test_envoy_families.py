@@ -49,7 +49,7 @@ async def test_a_router_starts_on_a_kernel_without_ipv6_and_takes_changes_over(r
     config = routed({target("m-a", replica): 100})
     router = await rig.router(config, bind=EVERYWHERE, launcher=LAUNCHER)
     await router.until_answering("m-a")
-    assert (await router.ask()).status == 200
+    assert (await router.ask(headers={"connection": "close"})).status == 200
     await router.apply(replace(config, max_request_bytes=10))
     assert (await router.ask(data=b"x" * 11)).status == 413
     assert "rejected" not in router.problems()

@@ -20,7 +20,7 @@ from eagleray.router.config import rendered
 from eagleray.router.errors import error_replies, refusals
 
 DOCS = Path(__file__).parents[3] / "docs/how-to/clients-and-proxies.md"
-CONFIG = RouterConfig("m", "ns", max_request_bytes=12345)
+CONFIG = RouterConfig("m", "ns", max_request_bytes=12345, max_header_bytes=9216, max_headers=77)
 REFUSALS = refusals(CONFIG)
 TOLD_FLAGS = {flag for refusal in REFUSALS for flag in refusal.flags}
 TOLD_DETAILS = {detail for refusal in REFUSALS for detail in refusal.details}
@@ -155,9 +155,13 @@ def test_sentences_say_what_happened_and_are_told_with_the_requests_id() -> None
         assert "request.headers" in error["request_id"]
 
 
-def test_a_size_is_told_as_a_number() -> None:
-    (unsaid,) = [r for r in REFUSALS if "request_payload_too_large" in r.details]
-    assert "12345 bytes" in unsaid.message
+@pytest.mark.parametrize(
+    ("reason", "numbers"), [("RequestTooLarge", ["12345 bytes"]), ("HeadersTooLarge", ["9216 bytes", "more than 77,"])]
+)
+def test_a_size_is_told_as_a_number(reason: str, numbers: list[str]) -> None:
+    (said,) = [r.message for r in REFUSALS if r.reason == reason]
+    assert [number for number in numbers if number not in said] == []
+    assert "raise spec.router.max" in said
 
 
 def test_the_details_are_those_of_this_envoy() -> None:

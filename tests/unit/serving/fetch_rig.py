@@ -79,9 +79,12 @@ class _Handler(QuietHandler):
     def _file(self, file: File) -> None:
         asked = self.headers.get("Range")
         self.site.ranges.append(asked)
-        same = asked and self.headers.get("If-Range") in file.headers.values()
+        same = asked and self.headers.get("If-Range") in {None, *file.headers.values()}
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and same else 0
         size = len(file.content)
+        if asked and same and start >= size:
+            self.answer(416, b"", {"Content-Length": "0"})
+            return
         headers = dict(file.headers)
         if same:
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"

@@ -83,10 +83,11 @@ async def test_what_cannot_be_unpacked_is_named(client: httpx.AsyncClient, conte
 
 
 async def test_a_bomb_is_refused_without_its_bytes(client: httpx.AsyncClient) -> None:
-    packed = gzip.compress(bytes(bodies.MAX_BODY_BYTES + 1))
-    answer = await client.post(PREDICT, content=packed, headers={"content-encoding": "gzip"})
+    packed = gzip.compress(bytes(2**20 + 1))
+    told = {"content-encoding": "gzip", bodies.MAX_BODY_HEADER: str(2**20)}
+    answer = await client.post(PREDICT, content=packed, headers=told)
     assert answer.status_code == 413
-    assert "bytes when it is unpacked; send fewer rows" in answer.json()["error"]
+    assert "more than 1048576 bytes when it is unpacked; send fewer rows" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -109,9 +110,9 @@ async def test_large_bodies_are_parsed_beside_the_loop(
         parsed_in.append(threading.current_thread().name)
         return parse(body, signature)
 
-    def unpacked(body: bytes, encoding: str) -> bytes:
+    def unpacked(body: bytes, encoding: str, most: int) -> bytes:
         unpacked_in.append(threading.current_thread().name)
-        return unpack(body, encoding)
+        return unpack(body, encoding, most)
 
     monkeypatch.setattr(v1, "parse_predict", recorded)
     monkeypatch.setattr(bodies, "_unpacked", unpacked)

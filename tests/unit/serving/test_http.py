@@ -210,7 +210,20 @@ async def test_labels_and_probabilities_at_once(churn: Any, churn_file: Path, ch
 
 async def test_a_large_body_is_refused(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 10)
-    assert (await client.post(PREDICT, json={"instances": [GOOD]})).status_code == 413
+    refused = await client.post(PREDICT, json={"instances": [GOOD]})
+    assert refused.status_code == 413
+    assert "more than 10 bytes; send fewer rows, or raise spec.router.maxRequestBytes" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("1000", 200), ("10", 413), ("", 413), ("many", 413), ("9" * 16, 413), ("-1", 413)]
+)
+async def test_how_large_a_body_may_be_is_what_the_router_says(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, said: str, status: int
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 9)
+    answer = await client.post(PREDICT, json={"instances": [GOOD]}, headers={bodies.MAX_BODY_HEADER: said})
+    assert answer.status_code == status
 
 
 async def test_a_failure_of_the_model_shows_no_traceback(caplog: pytest.LogCaptureFixture) -> None:

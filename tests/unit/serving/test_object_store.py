@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,16 @@ def test_it_goes_on_where_it_broke_off(tmp_path: Path, store: Any) -> None:
     assert breaking.read == len(CONTENT) + 1
 
 
+def test_it_goes_on_with_what_was_there_before(tmp_path: Path, store: Any) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "model.joblib").write_bytes(CONTENT[:1000])
+    reading = BreaksOff(store)
+    download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=reading)
+    with_retries(download, "s3://bucket/m", pause=lambda _seconds: None)
+    assert (tmp_path / "folder" / "model.joblib").read_bytes() == CONTENT
+    assert reading.read == len(CONTENT) + 1 - 1000
+
+
 def test_what_changed_meanwhile_is_brought_anew(tmp_path: Path, store: Any) -> None:
     download = StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "folder", MANY, filesystem=BreaksOff(store))
     with pytest.raises(TransientError):
@@ -113,8 +125,17 @@ def test_errors_of_a_store(tmp_path: Path, raised: Exception, expected: type[Exc
         StoreDownload(parse_uri("s3://bucket/m"), tmp_path / "m", MANY, filesystem=Store()).attempt()
 
 
+# Google's client alone takes seconds to be imported.
+COMMANDS = """
+import json, sys
+from eagleray_serving.fetch.__main__ import main
+for line in sys.stdin:
+    print("exit status", main(json.loads(line)), flush=True)
+"""
+
+
 class Fetch:
-    """The command of the init container, in a process of its own: the clients read the environment as they start."""
+    """The command of the init container, in one process for all calls: clients read the environment as they start."""
 
     def __init__(self, stores: ObjectStores, folder: Path) -> None:
         account = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey=a2V5;"
@@ -129,13 +150,26 @@ class Fetch:
             "AZURE_STORAGE_CONNECTION_STRING": f"{account}BlobEndpoint={stores.url}/{ACCOUNT};",
         }
 
+    @cached_property
+    def process(self) -> subprocess.Popen[str]:
+        command, pipe = [sys.executable, "-c", COMMANDS], subprocess.PIPE
+        return subprocess.Popen(command, env=self.env, stdin=pipe, stdout=pipe, text=True)
+
     def __call__(self, uri: str) -> str:
         """The condition's message; empty if the model is there."""
         log, to = self.folder / "termination-log", self.folder / "to"
         to.mkdir(exist_ok=True)
         args = ["--uri", uri, "--to", str(to), "--termination-log", str(log), "--max-bytes", str(MANY)]
-        done = subprocess.run([sys.executable, "-m", "eagleray_serving.fetch", *args], env=self.env, check=False)
-        return "" if done.returncode == 0 else str(json.loads(log.read_text())["message"])
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{json.dumps(args)}\n")
+        self.process.stdin.flush()
+        (status,) = islice((line for line in self.process.stdout if line.startswith("exit status")), 1)
+        return "" if status == "exit status 0\n" else str(json.loads(log.read_text())["message"])
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
 
     def files(self) -> dict[str, bytes]:
         """What was fetched, by path."""
@@ -146,7 +180,9 @@ class Fetch:
 @pytest.fixture
 def fetch(tmp_path: Path) -> Iterator[Fetch]:
     stores = ObjectStores({"m/model.joblib": CONTENT, "m/sub/notes": b"x", "other": b"y"})
-    yield Fetch(stores, tmp_path)
+    fetch = Fetch(stores, tmp_path)
+    yield fetch
+    fetch.close()
     stores.close()
 
 

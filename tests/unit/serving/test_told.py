@@ -1,7 +1,10 @@
 """How far a download is, as it tells whoever asks; and how long it waits for its next byte."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -112,6 +115,23 @@ def test_it_is_told_while_it_is_fetched(run: Run, site: Site) -> None:
     site.content = content
     assert run(f"http://{site.address}/asked", "--port", str(port)) == 0
     assert told.is_set()
+
+
+def test_one_that_is_asked_to_end_ends_at_once(tmp_path: Path, site: Site) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def content() -> bytes:
+        asked.set()
+        ended.wait(30)
+        return CONTENT
+
+    site.content = content
+    args = ["--uri", f"http://{site.address}/asked", "--to", str(tmp_path), "--max-bytes", "100000"]
+    with subprocess.Popen([sys.executable, "-m", "eagleray_serving.fetch", *args]) as process:
+        assert asked.wait(30)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    ended.set()
 
 
 class Breaks(Download):

@@ -4,12 +4,16 @@ import hashlib
 import io
 import urllib.request
 from http.client import HTTPMessage
+from pathlib import Path
 
 import pytest
 
 from eagleray_serving.fetch import over_http, retry
 from eagleray_serving.fetch.errors import Reason
 from eagleray_serving.fetch.over_http import RedirectError, request_for
+from eagleray_serving.fetch.retry import with_retries
+from eagleray_serving.fetch.uri import parse_uri
+from eagleray_serving.fetch.web import WebDownload
 from unit.serving.fetch_rig import CONTENT, SHA, File, Run, Site
 
 
@@ -61,6 +65,15 @@ def test_a_broken_download_goes_on_where_it_broke_off(run: Run, site: Site, said
     site.files["/m"] = File(CONTENT, {said: '"v1"'}, breaks=6)
     assert run(f"http://{site.address}/m", "--sha256", SHA) == 0
     assert site.ranges == [None, *(f"bytes={1000 * n}-" for n in range(1, 7))]
+
+
+@pytest.mark.parametrize(("had", "ranges"), [(4000, ["bytes=4000-"]), (len(CONTENT), [f"bytes={len(CONTENT)}-", None])])
+def test_it_goes_on_with_what_was_there_before(site: Site, tmp_path: Path, had: int, ranges: list[str | None]) -> None:
+    site.files["/m"] = File(CONTENT, {"ETag": '"v1"'})
+    (tmp_path / "part").write_bytes(CONTENT[:had])
+    with_retries(WebDownload(parse_uri(f"http://{site.address}/m"), tmp_path / "part", 2**20), "m")
+    assert (tmp_path / "part").read_bytes() == CONTENT
+    assert site.ranges == ranges
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"v1"'}], ids=["nothing", "a weak ETag"])

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from eagleray_serving.fetch.web import WebDownload
 from eagleray_serving.text import visible
 
 _MAX_MESSAGE = 2000
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _bring_checked(uri: ModelUri, part: Path, sha256: str, options: Options) -> 
         cache.bring(
             volume,
             sha256,
+            uri.shown,
             lambda to: _download(uri, to, options),
             lambda path, shown: copy(volume, path, f"{uri.shown}: {shown}"),
         )
@@ -203,4 +206,6 @@ def _download(uri: ModelUri, to: Path, options: Options) -> None:
 
 
 if __name__ == "__main__":
+    # A container's first process does not hear it by itself, and would be killed with what a cache could keep.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     sys.exit(main())

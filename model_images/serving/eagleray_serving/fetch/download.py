@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from eagleray_serving.fetch.errors import FetchError, Reason
+from eagleray_serving.fetch.files import bytes_in
 from eagleray_serving.fetch.progress import Progress, size
 from eagleray_serving.fetch.told import Downloads
 from eagleray_serving.fetch.uri import ModelUri
@@ -25,7 +26,7 @@ class Download(ABC):
 
     Args:
         uri: Where it is.
-        to: The file or folder to make.
+        to: The file or folder to make; what is there is gone on with, and a checksum of the whole must prove it.
         max_bytes: The most that it may have.
         downloads: Where it is noted how far it is.
     """
@@ -34,7 +35,7 @@ class Download(ABC):
         self._uri = uri
         self._to = to
         self._max_bytes = max_bytes
-        self._progress = Progress("downloaded", None)
+        self._progress = Progress("downloaded", None, done=bytes_in(to))
         self._total: int | None = None
         self.received = 0
         """Bytes that all tries have brought."""

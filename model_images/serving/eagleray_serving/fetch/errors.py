@@ -26,5 +26,9 @@ class FetchError(Exception):
         self.message = message
 
 
+class GaveUpError(FetchError):
+    """Nothing came for long: what is there is right, and somebody may go on with it later."""
+
+
 class TransientError(Exception):
     """Trying again may help."""

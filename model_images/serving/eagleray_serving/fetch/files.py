@@ -10,3 +10,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def bytes_in(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder but those that links lead to; 0 where nothing is."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 
 from eagleray_serving.fetch.download import Download
-from eagleray_serving.fetch.errors import FetchError, Reason, TransientError
+from eagleray_serving.fetch.errors import GaveUpError, Reason, TransientError
 from eagleray_serving.fetch.progress import say
 
 ATTEMPTS = 5
 PATIENCE_SECONDS = 300.0
-"""How long one that has begun waits for its next byte: a new Pod would begin at the first."""
+"""How long one that has begun waits for its next byte: without a cache, a new Pod would begin at the first."""
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 
@@ -30,7 +30,7 @@ def with_retries(
         clock: Seconds that only grow.
 
     Raises:
-        FetchError: DownloadFailed, after the last try.
+        GaveUpError: DownloadFailed, after the last try.
     """
     failures, moved_at = 0, clock()
     while True:
@@ -44,7 +44,7 @@ def with_retries(
             # What is brought again and again, and is damaged each time, is not waited for.
             waits = download.done > 0 and download.received == received
             if failures >= ATTEMPTS and not (waits and clock() - moved_at < PATIENCE_SECONDS):
-                raise FetchError(
+                raise GaveUpError(
                     Reason.DOWNLOAD_FAILED,
                     f"{shown}: {error}; gave up after {failures} attempts; check that it answers from the cluster",
                 ) from None

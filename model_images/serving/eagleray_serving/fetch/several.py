@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Final
 
 from eagleray_serving.fetch.errors import FetchError, Reason
+from eagleray_serving.fetch.files import bytes_in
 from eagleray_serving.fetch.progress import say, size
 from eagleray_serving.fetch.uri import ModelUri, parse_uri
 
@@ -77,7 +78,7 @@ def fetch_all(models: Sequence[Wanted], to: Path, max_bytes: int, fetch_one: Fet
         with _naming(wanted.name):
             fetch_one(wanted, folder, left)
             with lock:
-                left -= _bytes_in(folder)
+                left -= bytes_in(folder)
             if left < 0:
                 raise FetchError(
                     Reason.DOWNLOAD_FAILED,
@@ -102,8 +103,3 @@ def _naming(name: str) -> Iterator[None]:
         yield
     except FetchError as error:
         raise FetchError(error.reason, f"model '{name}': {error.message}") from None
-
-
-def _bytes_in(folder: Path) -> int:
-    """What was downloaded there; links lead to volumes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

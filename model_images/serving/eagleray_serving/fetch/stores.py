@@ -101,7 +101,7 @@ class StoreDownload(Download):
         root = self._filesystem._strip_protocol(path)  # noqa: SLF001 - fsspec's own name for it, part of its interface to callers
         targets = {name: self._target(PurePosixPath(name).relative_to(root)) for name in found}
         versions = {name: version_of(info) for name, info in found.items()}
-        if versions != self._versions:
+        if self._versions and versions != self._versions:
             remove(self._to)
         self._versions = versions
         total = sum(info["size"] or 0 for info in found.values())

@@ -23,7 +23,7 @@ class WebDownload(HttpDownload):
     """One file: a later try goes on where the one before broke off.
 
     It goes on only where the server says that the file is still the same, by a strong ETag or by Last-Modified:
-    https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5.
+    https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5. Of what was there before, the checksum will say so.
     """
 
     advice: ClassVar = {
@@ -33,6 +33,7 @@ class WebDownload(HttpDownload):
         410: "the file is gone; check spec.model.uri",
     }
     _validator: str | None = None
+    _asked = False
 
     def _bring(self) -> None:
         with open_url(self._request()) as response:
@@ -40,6 +41,7 @@ class WebDownload(HttpDownload):
 
     def _take(self, response: http.client.HTTPResponse) -> None:
         had = self.done if self._goes_on(response) else 0
+        self._asked = True
         self._validator = _validator(response)
         length = response.headers.get("Content-Length")
         total = had + int(length) if length else None
@@ -55,14 +57,17 @@ class WebDownload(HttpDownload):
             return False
         found = response.headers.get("Content-Range", "")
         if not found.startswith(f"bytes {self.done}-"):
-            self._validator = None
+            self._begins_anew()
             raise TransientError(f"asked from byte {self.done} on, the server sent {found!r}")
         return True
 
     def _answered(self, error: urllib.error.HTTPError) -> Exception:
         if error.code == RANGE_REFUSED:
-            self._validator = None
+            self._begins_anew()
         return super()._answered(error)
+
+    def _begins_anew(self) -> None:
+        self._asked, self._validator = True, None
 
     def _request(self) -> urllib.request.Request:
         parts = urlsplit(self._uri.text)
@@ -70,8 +75,9 @@ class WebDownload(HttpDownload):
         secret = os.environ[QUERY] if QUERY in os.environ and WEB.is_for(parts.netloc, os.environ) else ""
         query = "&".join(part for part in (parts.query, secret.lstrip("?")) if part)
         url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-        goes_on = {"Range": f"bytes={self.done}-", "If-Range": self._validator} if self._validator else {}
-        return request_for(url, goes_on if self.done else {}, f"Basic {login}" if login else None)
+        goes_on = {"Range": f"bytes={self.done}-"} if self.done and (self._validator or not self._asked) else {}
+        unchanged = {"If-Range": self._validator} if self.done and self._validator else {}
+        return request_for(url, goes_on | unchanged, f"Basic {login}" if login else None)
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:

@@ -80,6 +80,8 @@ def _type(field: Schema, *, required: bool) -> str:
         notes = [" or ".join(f"`{value}`" for value in field["enum"])]
     if "minimum" in field and "maximum" in field:
         notes.append(f"{field['minimum']} to {field['maximum']}")
+    if "multipleOf" in field:
+        notes.append(f"a multiple of {field['multipleOf']}")
     if "default" in field:
         notes.append(f"default {field['default']}")
     if required:

@@ -19,7 +19,7 @@ PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 _HANDED_ON = (
     "description", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems",
-    "minLength", "minProperties", "minimum", "pattern", "type", "x-kubernetes-list-map-keys",
+    "minLength", "minProperties", "minimum", "multipleOf", "pattern", "type", "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type", VALIDATIONS,
 )  # fmt: skip
 _DROPPED = {

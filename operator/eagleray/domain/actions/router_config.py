@@ -9,6 +9,10 @@ from eagleray.domain.actions.access import Access, Limits
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
+KIB = 1024
+# Servers of Python read no more either, unless they are told to.
+DEFAULT_MAX_HEADER_BYTES = 60 * KIB
+DEFAULT_MAX_HEADERS = 100
 DEFAULT_RELATIVE_TOLERANCE = 1e-6
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 
@@ -58,7 +62,8 @@ class RouterTarget:
         version: the version that it belongs to.
         addresses: Pod addresses of its workers.
         ports: the ports on each of them where a replica may listen; those without a listener are merely unhealthy.
-        retry_in_flight: whether a request that was sent may be sent again elsewhere (predictions without side effects).
+        model: whether our own server answers: predictions have no side effects, so that a request that was sent may be
+            sent again elsewhere.
         hold: how requests to it wait while it starts, or None where they do not.
         fallback: the revision of the same version that is asked for its share while none of its own replicas answers
             its health check; "" for none.
@@ -69,7 +74,7 @@ class RouterTarget:
     version: str
     addresses: tuple[str, ...]
     ports: tuple[int, ...]
-    retry_in_flight: bool = False
+    model: bool = False
     hold: Hold | None = None
     fallback: str = ""
     calls: bool = False
@@ -164,6 +169,8 @@ class RouterConfig:
         request_timeout: seconds until a complete answer; 0 = no limit.
         stream: what bounds an answer in its place, or None.
         max_request_bytes: larger bodies are answered 413.
+        max_header_bytes: more of them, names and values together, are answered 431; Envoy takes whole KiB.
+        max_headers: so are more headers than this.
         trusted_hops: proxies in front whose X-Forwarded-* are believed; with 0 those of clients are overwritten.
         cors: what pages of other origins may ask, or None where a browser lets them ask nothing.
         unavailable: what a client is told (503) while the split is empty.
@@ -193,6 +200,8 @@ class RouterConfig:
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     stream: StreamClock | None = None
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
+    max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES
+    max_headers: int = DEFAULT_MAX_HEADERS
     trusted_hops: int = 0
     cors: Cors | None = None
     unavailable: str = "no revision of this model is ready yet"
@@ -225,6 +234,8 @@ class RouterConfig:
             raise InvalidRouterConfigError(f"targets: revision {held[0]!r} is on hold, and there is no holder")
         if self.request_timeout < 0 or self.max_request_bytes < 1 or self.trusted_hops < 0:
             raise InvalidRouterConfigError("request_timeout and trusted_hops must be ≥ 0, and max_request_bytes ≥ 1")
+        if self.max_headers < 1 or self.max_header_bytes < KIB or self.max_header_bytes % KIB:
+            raise InvalidRouterConfigError("max_headers must be ≥ 1, and max_header_bytes a multiple of 1024")
 
     def target(self, revision: str) -> RouterTarget:
         """The target of that name, which must be one."""

@@ -12,10 +12,13 @@ MIN_DRAIN_SECONDS = 5
 # A worker that is deleted waits until its replicas have moved. Serve begins to stop them this long before the time is
 # over that their requests may take: so long replacements may take to start elsewhere.
 REPLACE_SECONDS = 30
-# Serve gives a replica up at the third health check in a row that is not answered, and so does the router: with half of
-# the longest request for each, no request that computes where the checks are answered is the end of its replica.
-_HEALTH_CHECKS = 2
+# Serve gives a replica up at the third health check in a row that is not answered, and so does the router: no request
+# that computes where the checks are answered is the end of its replica.
+CHECKS_IN_A_ROW = 3
 _SERVES_HEALTH_SECONDS = 30.0
+# The router only asks others meanwhile, where Serve makes the replica anew, which takes longer than most requests.
+_ROUTERS_HEALTH_SECONDS = 5.0
+_SPARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,13 @@ def patience_for(request_timeout: float) -> Patience:
 
 
 def health_seconds(request_timeout: float) -> float:
-    """How long one health check of a replica may take, in seconds."""
-    return max(_SERVES_HEALTH_SECONDS, _bounded(request_timeout) / _HEALTH_CHECKS)
+    """How long one of Serve's health checks of a replica may take, in seconds: half of the longest request."""
+    return max(_SERVES_HEALTH_SECONDS, _bounded(request_timeout) / (CHECKS_IN_A_ROW - 1))
+
+
+def router_health_seconds(request_timeout: float) -> float:
+    """How long one of the router's health checks may take, in seconds: all in a row, hardly longer than a request."""
+    return max(_ROUTERS_HEALTH_SECONDS, _bounded(request_timeout) / CHECKS_IN_A_ROW + _SPARE_SECONDS)
 
 
 def drain_seconds(request_timeout: float) -> int:

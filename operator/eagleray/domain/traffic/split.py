@@ -8,6 +8,8 @@ from eagleray.api.router import Router
 from eagleray.api.traffic import Tolerance, Traffic
 from eagleray.domain.actions.router_config import (
     DEFAULT_ABSOLUTE_TOLERANCE,
+    DEFAULT_MAX_HEADER_BYTES,
+    DEFAULT_MAX_HEADERS,
     DEFAULT_MAX_REQUEST_BYTES,
     DEFAULT_RELATIVE_TOLERANCE,
     SLOTS,
@@ -73,6 +75,8 @@ def route(
         request_timeout=desired.request_timeout,
         stream=desired.stream,
         max_request_bytes=router.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
+        max_header_bytes=router.max_header_bytes or DEFAULT_MAX_HEADER_BYTES,
+        max_headers=router.max_headers or DEFAULT_MAX_HEADERS,
         trusted_hops=router.trusted_hops or 0,
         cors=cors(router.cors),
         unavailable=_unavailable(desired, versions),
@@ -199,7 +203,7 @@ def _endpoints(revision: Revision, pods: Iterable[Pod]) -> RouterTarget:
         addresses=tuple(sorted(addresses)),
         ports=replica_ports(revision.most_per_pod, CALLS_FIRST if revision.calls else REPLICA_FIRST),
         calls=revision.calls,
-        retry_in_flight=revision.template.model is not None,
+        model=revision.template.model is not None,
     )
 
 

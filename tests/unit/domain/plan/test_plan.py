@@ -197,11 +197,13 @@ def test_a_changed_number_of_replicas_is_no_new_revision() -> None:
 def test_what_clients_may_send_is_the_routers_matter_alone() -> None:
     world = World(replicas=1)
     settle(world)
-    world.set(router={"maxRequestBytes": 5, "trustedHops": 1, "cors": {"allowOrigins": ["*"], "maxAge": "1h"}})
+    sizes = {"maxRequestBytes": 5, "maxHeaderBytes": 8192, "maxHeaders": 50}
+    world.set(router={**sizes, "trustedHops": 1, "cors": {"allowOrigins": ["*"], "maxAge": "1h"}})
     settle(world)
     assert len({p.revision for p in world.pods.values()}) == 1
     assert world.router is not None
     assert (world.router.max_request_bytes, world.router.trusted_hops) == (5, 1)
+    assert (world.router.max_header_bytes, world.router.max_headers) == (8192, 50)
     assert world.router.cors is not None
     assert (world.router.cors.origins, world.router.cors.max_age) == (("*",), 3600)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eagleray.domain.actions.actions import PutApplication
 from eagleray.domain.facts.patience import (
+    CHECKS_IN_A_ROW,
     LONGEST_SECONDS,
     MIN_DRAIN_SECONDS,
     SERVES_OWN,
@@ -15,6 +16,7 @@ from eagleray.domain.facts.patience import (
     drain_seconds,
     health_seconds,
     patience_for,
+    router_health_seconds,
 )
 from eagleray.domain.facts.serve import (
     Application,
@@ -100,5 +102,6 @@ def test_nobody_ends_what_a_request_may_take(request_timeout: float) -> None:
     assert found.health == health_seconds(request_timeout)
     assert found.shutdown >= longest + MIN_DRAIN_SECONDS
     assert drain_seconds(request_timeout) > found.shutdown
-    # The third check in a row without an answer is the end of a replica.
-    assert 3 * health_seconds(request_timeout) > longest
+    assert CHECKS_IN_A_ROW * health_seconds(request_timeout) > longest
+    router = CHECKS_IN_A_ROW * router_health_seconds(request_timeout)
+    assert longest < router <= max(15, longest + 3.001), "a replica that hangs is asked for no longer"

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 from eagleray.domain.facts.pods import Container
 from eagleray.domain.facts.progress import STALLED_SECONDS, Progress
+from eagleray.domain.version.rollout.course import DEFAULT_DEADLINE_SECONDS
 from unit.domain.version.test_rollout import canary, rollout, until
 from unit.domain.world import World
 
 GIB = 2**30
 
 
-def downloading() -> World:
-    """A world whose candidate downloads its model, and whose deadline is a minute."""
-    world = canary([], progressDeadlineSeconds=60)
+def downloading(**settings: int) -> World:
+    """A world whose candidate downloads its model, and whose deadline is a minute where nobody says otherwise."""
+    world = canary([], **{"progressDeadlineSeconds": 60, **settings})
     for pod in [w for w in world.workers() if w.revision == rollout(world).to]:
         fetch = Container("fetch", running=True, init=True)
         waiting = replace(pod, phase="Pending", started=False, ready=False, containers=(fetch,))
@@ -44,6 +45,22 @@ def test_it_has_no_deadline_and_says_how_far_it_is() -> None:
     assert rollout(world).phase == "Progressing"
     (message,) = (c.message for c in world.status.conditions if c.type == "Progressing")
     assert "container fetch downloads the model: 9.0 GiB of 10.0 GiB (90 %), 1.0 MiB/s" in message
+
+
+def test_ten_gibibytes_over_a_slow_link_take_over_with_the_default_deadline() -> None:
+    """Twice as long as that, with the longest pauses that are no standstill; then they are loaded."""
+    world = downloading(progressDeadlineSeconds=int(DEFAULT_DEADLINE_SECONDS))
+    candidate, minutes = rollout(world).to, 2 * DEFAULT_DEADLINE_SECONDS / 60
+    for done in range(int(minutes)):
+        told(world, Progress(int(done / minutes * 10 * GIB), 10 * GIB, 10 * GIB / minutes / 60))
+        world.run(30)
+        told(world, replace(*world.progress.values(), still=STALLED_SECONDS - 1))
+        world.run(30)
+    world.progress = {}
+    for pod in [w for w in world.workers() if w.revision == candidate]:
+        world.pods[pod.name] = replace(pod, phase="Running", started=True, ready=True, containers=())
+    until(world, lambda: not world.status.rollouts)
+    assert world.status.versions[0].stable == candidate
 
 
 def test_one_that_brings_nothing_any_more_is_taken_back_and_why_is_said() -> None:
