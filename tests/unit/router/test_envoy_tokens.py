@@ -89,7 +89,7 @@ async def test_whoever_has_one_of_both_is_let_in_and_named(rig: Rig, idp: Idp) -
 
 async def test_a_token_that_is_not_good_is_refused(rig: Rig, idp: Idp) -> None:
     replica, router = await started(rig, BOTH, keys_of(idp))
-    none = jwt.encode({"iss": URL, "aud": "churn", "exp": int(time.time()) + 600}, None, "none")
+    none = jwt.encode({"iss": URL, "aud": "churn", "exp": int(time.time()) + 600}, "", "none")
     refused = {
         "expired": idp.token(exp=int(time.time()) - 600),
         "without end": idp.token(exp=None),
@@ -167,25 +167,19 @@ async def test_a_public_path_is_public_as_a_whole_and_as_it_is_written(rig: Rig,
         assert "x-eagleray-client" not in replica.seen
     arrived = replica.arrived
     others = (
-        "/",
-        f"{LIVE}/",
-        f"/{LIVE}",
-        f"{LIVE}/../../infer",
-        "/v2/health/%6cive",
-        "/V2/health/live",
-        f"/infer?{LIVE}",
+        *("/", f"{LIVE}/", f"/{LIVE}", f"{LIVE}/../../infer", "/v2/health/%6cive", "/V2/health/live"),
+        *(f"/infer?{LIVE}", f"{LIVE}x", f"{LIVE};a", f"{LIVE}%3Fa", f"/infer?x={LIVE}", f"/a{LIVE}"),
     )
-    others += (f"{LIVE}x", f"{LIVE};a", f"{LIVE}%3Fa", f"/infer?x={LIVE}", f"/a{LIVE}")
     for path in others:
         assert (await router.ask(path, "GET")).status == 401, path
     assert replica.arrived == arrived
 
 
 async def test_keys_at_a_url_are_fetched_bounded_and_kept(rig: Rig, idp: Idp) -> None:
-    served = {"body": "not yet", "status": 200}
+    served = {"body": "not yet"}
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=str(served["body"]), status=int(served["status"]), headers={"Location": "/elsewhere"})
+        return web.Response(text=served["body"])
 
     app = web.Application()
     app.router.add_get("/jwks", answer)
