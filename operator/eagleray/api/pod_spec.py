@@ -118,7 +118,7 @@ OF_RAY = Ours(
 # Envoy's bounds are reckoned from the memory that its container has.
 OF_ROUTER = Ours(
     frozenset({"envoy", "comparer", "holder", "credentials", "first-credentials"}),
-    re.compile(r"config|made|keys|certificate|client-ca"),
+    re.compile(r"config|made|keys|certificate|client-ca|jwks(-[0-9]+)?"),
     ("/etc/eagleray/",),
     frozenset({"cpu", "ephemeral-storage"}),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from eagleray.domain.actions.access import Access, Mounted, Tls
+from eagleray.domain.actions.access import Access, Issuer, Mounted, Tls
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.batch import Batch, build_batch_job
@@ -74,7 +74,9 @@ def ray_pods(make_revision: MakeRevision, **more: Any) -> Iterator[tuple[str, Ma
 def router_pods(**more: Any) -> Iterator[tuple[str, Manifest]]:
     """Routers with everything beside Envoy, and without."""
     yield "router", router_pod(RouterConfig("churn", "shop"), **more)
-    access = Access(Mounted("Secret", "keys"), Tls(Mounted("Secret", "tls"), client_ca=Mounted("ConfigMap", "ca")))
+    tls = Tls(Mounted("Secret", "tls"), client_ca=Mounted("ConfigMap", "ca"))
+    issuer = Issuer("https://idp.example.com", ("churn",), Mounted("ConfigMap", "jwks"))
+    access = Access(keys=Mounted("Secret", "keys"), issuers=(issuer,), tls=tls)
     yield "full router", router_pod(RouterConfig("churn", "shop", compares=True, holds=True, access=access), **more)
 
 
