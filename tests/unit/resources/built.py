@@ -74,7 +74,7 @@ def ray_pods(make_revision: MakeRevision, **more: Any) -> Iterator[tuple[str, Ma
 def router_pods(**more: Any) -> Iterator[tuple[str, Manifest]]:
     """Routers with everything beside Envoy, and without."""
     yield "router", router_pod(RouterConfig("churn", "shop"), **more)
-    tls = tls = Tls(Mounted("Secret", "tls"), client_ca=Mounted("ConfigMap", "ca"))
+    tls = Tls(Mounted("Secret", "tls"), client_ca=Mounted("ConfigMap", "ca"))
     issuer = Issuer("https://idp.example.com", ("churn",), Mounted("ConfigMap", "jwks"))
     access = Access(keys=Mounted("Secret", "keys"), issuers=(issuer,), tls=tls)
     yield "full router", router_pod(RouterConfig("churn", "shop", compares=True, holds=True, access=access), **more)
