@@ -128,10 +128,12 @@ async def test_without_a_replica_nothing_is_asked(place: Place) -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_hostile_replicas(way: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """They pass their health check, and then answer as they like."""
-    monkeypatch.setattr(probing, "HEALTH_SECONDS", 0.3)
+    monkeypatch.setattr(probing, "HEALTH_SECONDS", 30.0)
+    monkeypatch.setattr(probing, "HEALTH_PATH", "/cookie")
+    seconds = 0.3 if way in {"slow", "silent"} else 30.0
     with Hostile() as server:
-        monkeypatch.setattr(probing, "HEALTH_PATH", "/cookie")
-        tried = replace(TRIAL, ports=(server.port,), requests=(WarmupRequest(path=f"/{way}"),), seconds=0.3, routers=())
+        asked = (WarmupRequest(path=f"/{way}"),)
+        tried = replace(TRIAL, ports=(server.port,), requests=asked, seconds=seconds, routers=())
         message = await failure((await place.peers()).probe("ns/m", tried))
     well = {"cookie", "list", "null", "empty", "html", "deep", "wide", "huge-number", "not-a-number", "wrong-types"}
     assert (message == "") is (way in well), message
