@@ -136,7 +136,9 @@ def test_what_is_wrong_with_a_secret_is_said_until_it_is_mended(guarded: Guarded
         saying="the key of team-a.next has 5",
         within=150,
     )
+    then.condition(guarded.md, "Ready", "False", reasons={"CredentialsMissing"}, saying="nobody is let in", within=30)
     assert guarded.doors(NEXT_KEY)["a request"] == "NoKeys"
     guarded.put(KEYS, {"team-a.next": NEXT_KEY})
     until("it is let in again", lambda: guarded.doors(NEXT_KEY)["a request"] == "200")
     until("nothing is wrong", lambda: guarded.md.condition("Degraded")["status"] == "False")
+    until("it is ready", lambda: guarded.md.condition("Ready")["status"] == "True")

@@ -10,6 +10,7 @@ from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.routers import Credentials
 from eagleray.domain.facts.serve import ReplicaState, ServeState
 from eagleray.peers.errors import (
     HostileError,
@@ -112,10 +113,10 @@ class SimulatedPeers:
 
         return await self._asked("comparisons", ip, none)
 
-    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
-        def none() -> tuple[str, ...]:
+    async def credentials(self, owner: Hashable, ip: str) -> Credentials:
+        def none() -> Credentials:
             self._router(ip)
-            return ()
+            return Credentials()
 
         return await self._asked("credentials", ip, none)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eagleray_credentials.fetched import Fetched, urls_of
-from eagleray_credentials.sources import Found, read
+from eagleray_credentials.sources import KNOW_CLIENTS, Found, read
 
 _log = logging.getLogger(__name__)
 # What the operator is told at most.
@@ -34,6 +34,8 @@ class Maker:
         self._written: dict[str, str] = {}
         self._fetched = Fetched()
         self.problems: tuple[str, ...] = ()
+        self.closed = False
+        """Whether nobody can be let in: no client can be known, or there never was a certificate."""
 
     async def fetch(self) -> None:
         """Fetch what is at a URL and due."""
@@ -54,6 +56,9 @@ class Maker:
             text = _text(template, values)
             if text is not None or not (self._made / name).exists():
                 self._write(name, text or _NOTHING)
+        know = [found[name].knows for name, source in order["sources"].items() if source["kind"] in KNOW_CLIENTS]
+        never = any((self._made / name).read_text() == _NOTHING for name in order["files"])
+        self.closed = never or (bool(know) and not any(know))
 
     def _tell(self, problems: list[str]) -> None:
         told = tuple(problems[:MAX_PROBLEMS])

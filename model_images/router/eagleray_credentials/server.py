@@ -54,7 +54,7 @@ class Server:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _problems(self, _: web.Request) -> web.Response:
-        return web.json_response({"problems": self._maker.problems})
+        return web.json_response({"problems": self._maker.problems, "closed": self._maker.closed})
 
 
 def _ended(watch: asyncio.Task[None]) -> None:

@@ -35,10 +35,12 @@ class Found:
     Attributes:
         values: what stands in place of which word of a template; nothing where it cannot be used.
         problems: what is wrong with it.
+        knows: whether somebody is known by it who may be let in.
     """
 
     values: Mapping[str, Any]
     problems: tuple[str, ...] = ()
+    knows: bool = False
 
 
 def contents(folder: str) -> Folder:
@@ -95,7 +97,8 @@ def _keys(name: str, folder: Folder, what: str) -> Found:
         problems.append(f"{what} has {len(known)} clients, and {MAX_CLIENTS} are known")
     if not known:
         problems.append(f"{what} has no key that can be used: nobody is let in")
-    return Found({name: [{"key": k.decode(), "client": c} for k, c in known[:MAX_CLIENTS]]}, tuple(problems))
+    told = [{"key": k.decode(), "client": c} for k, c in known[:MAX_CLIENTS]]
+    return Found({name: told}, tuple(problems), knows=bool(known))
 
 
 def _wrong(key: bytes) -> str:
@@ -150,7 +153,7 @@ def _jwks(name: str, folder: Folder, what: str) -> Found:
         return Found({name: NO_KEYS}, (f"{what} has no jwks.json: no token of this issuer is let in",))
     if wrong := wrong_jwks(text):
         return Found({name: NO_KEYS}, (f"{what}: {wrong}: no token of this issuer is let in",))
-    return Found({name: text.decode()})
+    return Found({name: text.decode()}, knows=True)
 
 
 def wrong_jwks(text: bytes) -> str:
@@ -169,6 +172,8 @@ def _words(error: Exception) -> str:
     return (error.reason or "unreadable") if isinstance(error, ssl.SSLError) else "not text"
 
 
+KNOW_CLIENTS = frozenset({"keys", "jwks"})
+"""Kinds of sources by which clients are known; one of them is enough for a client."""
 KINDS: Mapping[str, Callable[[str, Folder, str], Found]] = {
     "token": _token,
     "keys": _keys,

@@ -8,6 +8,7 @@ from eagleray.domain.facts.problem import PeerTrouble
 from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.routers import Credentials
 from eagleray.domain.facts.serve import ServeState
 
 
@@ -40,7 +41,7 @@ class RouterAnswer:
     stats: RouterStats | None = None
     error: str = ""
     comparisons: tuple[Comparison, ...] = ()
-    credentials: tuple[str, ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
 
     def decisive(self) -> Hashable:
         """What of it can change a decision where nobody decides by load."""

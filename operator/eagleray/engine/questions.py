@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
 
 from eagleray.domain.actions.actions import Polling
 from eagleray.domain.facts.problem import PeerTrouble
+from eagleray.domain.facts.routers import Credentials
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.tasks import end
 from eagleray.kube.kinds import Key
@@ -225,22 +226,21 @@ async def _ask_router(asker: Asker, router: RouterSubject) -> RouterAnswer:
         stats = await asker.peers.router_stats(asker.key, router.ip)
     except PeerError as e:
         return RouterAnswer(error=str(e))
-    return RouterAnswer(
-        stats,
-        comparisons=await _beside(asker, router.ip, asker.peers.comparisons) if router.compares else (),
-        credentials=await _beside(asker, router.ip, asker.peers.credentials) if router.guarded else (),
-    )
+    found = RouterAnswer(stats)
+    if router.compares:
+        found = replace(found, comparisons=await _beside(asker, router.ip, asker.peers.comparisons, ()))
+    if router.guarded:
+        found = replace(found, credentials=await _beside(asker, router.ip, asker.peers.credentials, Credentials()))
+    return found
 
 
-async def _beside(
-    asker: Asker, ip: str, ask: Callable[[Hashable, str], Awaitable[tuple[Told, ...]]]
-) -> tuple[Told, ...]:
+async def _beside(asker: Asker, ip: str, ask: Callable[[Hashable, str], Awaitable[Told]], nothing: Told) -> Told:
     """What a program beside Envoy says; one that is silent is no fault of the router."""
     try:
         return await ask(asker.key, ip)
     except PeerError as e:
         log.info("No word of a program beside Envoy", ip=ip, error=str(e))
-        return ()
+        return nothing
 
 
 async def _listen(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Mapping[str, int]]:

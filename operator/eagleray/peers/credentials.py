@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import Final
 
+from eagleray.domain.facts.routers import Credentials
 from eagleray.domain.facts.text import clean
 from eagleray.peers.address import http_url
 from eagleray.peers.http import ROUTERS, Http, Request
@@ -14,8 +15,8 @@ MOST: Final = 20
 LONGEST: Final = 300
 
 
-async def credentials(http: Http, owner: Hashable, ip: str, port: int) -> tuple[str, ...]:
-    """Read what is wrong with what a router Pod mounts; nothing where all is well.
+async def credentials(http: Http, owner: Hashable, ip: str, port: int) -> Credentials:
+    """Read what is wrong with what a router Pod mounts.
 
     Args:
         http: asks.
@@ -30,11 +31,13 @@ async def credentials(http: Http, owner: Hashable, ip: str, port: int) -> tuple[
     return await http.ask(ROUTERS, owner, request, parse_credentials)
 
 
-def parse_credentials(body: bytes) -> tuple[str, ...]:
+def parse_credentials(body: bytes) -> Credentials:
     """Read the answer of the program beside Envoy.
 
     Raises:
         ShapeError: it is none.
     """
-    problems = items(mapping(loads(body), "it").get("problems"), "problems", MOST)
-    return tuple(clean(text(problem, "problems[]"), LONGEST) for problem in problems)
+    answer = mapping(loads(body), "it")
+    problems = items(answer.get("problems"), "problems", MOST)
+    told = tuple(clean(text(problem, "problems[]"), LONGEST) for problem in problems)
+    return Credentials(told, closed=answer.get("closed") is True)

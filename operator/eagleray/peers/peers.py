@@ -8,6 +8,7 @@ from eagleray.domain.facts.progress import Progress
 from eagleray.domain.facts.providers.query import ProviderQuery
 from eagleray.domain.facts.ray_nodes import NodeState, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
+from eagleray.domain.facts.routers import Credentials
 from eagleray.domain.facts.serve import ServeState
 from eagleray.peers import (
     comparisons,
@@ -79,7 +80,7 @@ class PeerClient(Protocol):
         """Read what a router Pod's comparer found."""
         ...
 
-    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+    async def credentials(self, owner: Hashable, ip: str) -> Credentials:
         """Read what is wrong with what a router Pod mounts."""
         ...
 
@@ -167,7 +168,7 @@ class Peers:
         """Read what a router Pod's comparer found."""
         return await comparisons.comparisons(self._http, owner, ip, self._ports.ops)
 
-    async def credentials(self, owner: Hashable, ip: str) -> tuple[str, ...]:
+    async def credentials(self, owner: Hashable, ip: str) -> Credentials:
         """Read what is wrong with what a router Pod mounts."""
         return await credentials.credentials(self._http, owner, ip, self._ports.ops)
 

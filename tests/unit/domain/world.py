@@ -24,7 +24,7 @@ from eagleray.domain.facts.problem import PartOutcome, PeerTrouble
 from eagleray.domain.facts.providers.query import ProviderQuery, Reading
 from eagleray.domain.facts.ray_nodes import NodeState, NodeStatus, NodeUse
 from eagleray.domain.facts.router_stats import RouterStats
-from eagleray.domain.facts.routers import RouterPod
+from eagleray.domain.facts.routers import Credentials, RouterPod
 from eagleray.domain.facts.samples import Sample, record
 from eagleray.domain.goals.fleet import Fleet
 from eagleray.domain.goals.installation import Installation
@@ -74,6 +74,7 @@ class World(RayWorld):
         self.seen: dict[str, int] | None = None
         self.readings: dict[ProviderQuery, Reading] = {}
         self.agreed: dict[str, tuple[int, int]] = {}
+        self.credentials = Credentials()
         self.provider: float | str = "nobody is there"
         self.refused: dict[str, Reason] = {}
         self.outcomes: dict[str, PartOutcome] = {}
@@ -130,7 +131,8 @@ class World(RayWorld):
     def _router(self, name: str, seen: dict[str, RouterStats]) -> RouterPod:
         found = (Comparison(revision, of, agreed) for revision, (agreed, of) in self.agreed.items())
         waiting = {revision: n for revision, n in self.traffic.held.items() if n and name in seen}
-        return RouterPod(name, f"10.0.9.{name[1:]}", seen.get(name), comparisons=tuple(found), held=waiting)
+        of_pod = name, f"10.0.9.{name[1:]}", seen.get(name)
+        return RouterPod(*of_pod, comparisons=tuple(found), held=waiting, credentials=self.credentials)
 
     def step(self, seconds: float = 1, crash_after: int | None = None) -> Plan:
         """Decide once, do what was decided, and let time pass.

@@ -15,6 +15,7 @@ from eagleray.api.serving import WarmupRequest
 from eagleray.domain.actions.access import Access, Mounted
 from eagleray.domain.actions.router_config import Hold, RouterMirror
 from eagleray.domain.facts.router_layout import KEYS
+from eagleray.domain.facts.routers import Credentials
 from eagleray.domain.traffic.clients import cors
 from eagleray.peers.errors import PeerError
 from eagleray.peers.probe import Door, Trial
@@ -162,16 +163,17 @@ async def test_a_key_that_cannot_be_used_lets_nobody_in_and_is_named(
     rig: Rig, secret: Mapping[str, str | bytes], let_in: list[str], said: str
 ) -> None:
     _, router = await guarded(rig, secret)
-    problems = await router.peers.credentials("m", "127.0.0.1")
-    assert said in "; ".join(problems)
-    assert "Secret m-keys of spec.router.auth.apiKeys" in problems[0]
+    found = await router.peers.credentials("m", "127.0.0.1")
+    assert said in "; ".join(found.problems)
+    assert "Secret m-keys of spec.router.auth.apiKeys" in found.problems[0]
+    assert found.closed is not bool(let_in)
     asked = {key: (await router.ask(headers=bearer(key))).status for key in (KEY, OTHER_KEY)}
     assert [key for key, status in asked.items() if status == 200] == let_in
     if not let_in:
         assert (await router.ask(headers=bearer(KEY))).reason == "NoKeys"
     router.mounts.put(KEYS, CLIENTS)
     await until_asked(rig, router, KEY, 200)
-    assert await router.peers.credentials("m", "127.0.0.1") == ()
+    assert await router.peers.credentials("m", "127.0.0.1") == Credentials()
 
 
 async def test_a_secret_that_goes_takes_its_clients_along(rig: Rig) -> None:

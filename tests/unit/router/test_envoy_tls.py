@@ -127,8 +127,10 @@ async def test_without_a_certificate_nobody_gets_in_and_it_is_said_until_there_i
 ) -> None:
     _, router = await secured(rig, {CERTIFICATE: entries})
     assert await certificate_of(router, authority) is None
-    (problem,) = await router.peers.credentials("m", LOOPBACK)
+    found = await router.peers.credentials("m", LOOPBACK)
+    (problem,) = found.problems
     assert said in problem
+    assert found.closed
     router.mounts.put(CERTIFICATE, authority.server(LOOPBACK).entries)
 
     async def shown() -> bool:
@@ -143,10 +145,11 @@ async def test_one_that_turns_bad_is_not_taken_over(rig: Rig, authority: Authori
     router.mounts.put(CERTIFICATE, {**authority.server(LOOPBACK).entries, "tls.crt": first.entries["tls.crt"]})
 
     async def told() -> bool:
-        return bool(await router.peers.credentials("m", LOOPBACK))
+        return bool((await router.peers.credentials("m", LOOPBACK)).problems)
 
     await rig.until(told)
     assert await certificate_of(router, authority) == first.number
+    assert not (await router.peers.credentials("m", LOOPBACK)).closed
 
 
 VERSIONS = (

@@ -14,6 +14,7 @@ from jwt.algorithms import ECAlgorithm
 
 from eagleray.domain.actions.access import Access, Issuer, Mounted
 from eagleray.domain.facts.router_layout import JWKS, KEYS
+from eagleray.domain.facts.routers import Credentials
 from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.router.mounts import Entries
 from unit.router.replica import Replica
@@ -154,7 +155,7 @@ async def test_keys_that_cannot_be_used_close_the_door_of_their_issuer_alone(rig
     assert await status(router, idp.token()) == 401
     assert await status(router, idp.token(iss=other.name)) == 200
     assert await status(router, KEY) == 200
-    (problem,) = await router.peers.credentials("m", "127.0.0.1")
+    (problem,) = (await router.peers.credentials("m", "127.0.0.1")).problems
     assert problem.startswith("ConfigMap idp of spec.router.auth.jwt")
 
 
@@ -187,7 +188,7 @@ async def test_keys_at_a_url_are_fetched_bounded_and_kept(rig: Rig, idp: Idp) ->
         url = f"http://127.0.0.1:{server.port}/jwks"
         _, router = await started(rig, Access(issuers=(Issuer(URL, ("churn",), url),)), {})
         assert await status(router, idp.token()) == 401
-        (problem,) = await router.peers.credentials("m", "127.0.0.1")
+        (problem,) = (await router.peers.credentials("m", "127.0.0.1")).problems
         assert problem.startswith(f"{url} of spec.router.auth.jwt")
         served["body"] = idp.jwks
 
@@ -196,4 +197,4 @@ async def test_keys_at_a_url_are_fetched_bounded_and_kept(rig: Rig, idp: Idp) ->
 
         await rig.until(taken_over)
     assert await status(router, idp.token()) == 200
-    assert await router.peers.credentials("m", "127.0.0.1") == ()
+    assert await router.peers.credentials("m", "127.0.0.1") == Credentials()

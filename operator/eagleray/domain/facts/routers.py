@@ -9,6 +9,19 @@ from eagleray.domain.facts.router_stats import RouterStats
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """How a router Pod stands with the Secrets and ConfigMaps by which it knows clients.
+
+    Attributes:
+        problems: what is wrong with them, each in a sentence.
+        closed: whether nobody can be let in for it.
+    """
+
+    problems: tuple[str, ...] = ()
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RouterPod:
     """A router Pod.
 
@@ -21,7 +34,7 @@ class RouterPod:
         comparisons: what its comparer found, by revision; empty where it has none or that does not answer.
         held: requests that wait there, by the revision that they wait for.
         uid: the Pod's uid, the precondition of its deletion.
-        credentials: what is wrong with what it mounts; empty also where that cannot be asked.
+        credentials: what is wrong with what it mounts; nothing also where that cannot be asked.
         guarded: whether it has a door of the operator's own, where it is asked for a token.
         notice: why its node, which takes no more Pods, is about to go; "" while it is not.
     """
@@ -35,5 +48,5 @@ class RouterPod:
     held: Mapping[str, int] = field(default_factory=dict)
     uid: str = ""
     notice: str = ""
-    credentials: tuple[str, ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
     guarded: bool = False

@@ -24,9 +24,15 @@ def exposed_verdicts(access: Access) -> Verdicts:
     return {ConditionType.EXPOSED: Verdict("True", Reason.NO_AUTH, said)}
 
 
+def is_closed(routers: Iterable[RouterPod]) -> bool:
+    """Whether no router Pod that takes requests can let anybody in."""
+    ready = [router for router in routers if router.ready]
+    return bool(ready) and all(router.credentials.closed for router in ready)
+
+
 def missing_credentials(routers: Iterable[RouterPod]) -> Problem | None:
     """What router Pods lack of what they mount; None where nothing is known to be wrong."""
-    problems = dict.fromkeys(problem for router in routers for problem in router.credentials)
+    problems = dict.fromkeys(problem for router in routers for problem in router.credentials.problems)
     if not problems:
         return None
     more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""

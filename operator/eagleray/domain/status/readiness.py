@@ -24,6 +24,8 @@ def readiness(standing: Standing) -> Verdict:
     ready = _resting(standing.versions) or _ready(standing.versions)
     if standing.router is not None and ready.reason in {Reason.ROUTER_STARTING, *_STARTS}:
         return Verdict(ready.status, standing.router.reason, standing.router.message)
+    if ready.status == "True" and standing.closed and standing.credentials:
+        return Verdict("False", standing.credentials.reason, standing.credentials.message)
     return ready
 
 

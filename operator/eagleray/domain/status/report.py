@@ -16,7 +16,7 @@ from eagleray.domain.state.observed import Observed
 from eagleray.domain.state.revision import RevisionState
 from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
-from eagleray.domain.status.exposure import exposed_verdicts, missing_credentials
+from eagleray.domain.status.exposure import exposed_verdicts, is_closed, missing_credentials
 from eagleray.domain.status.mirror import mirror_status
 from eagleray.domain.status.references import references_verdicts
 from eagleray.domain.status.scaling import scaling_verdicts
@@ -63,6 +63,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         overdue=observed.overdue,
         router=_failed(ROUTER_PART, observed),
         credentials=missing_credentials(observed.routers),
+        closed=is_closed(observed.routers),
         leaver=next((p for gone in decided.leaving if (p := _failed(gone.record.name, observed))), None),
         refused=desired.refused,
         suspended=bool(desired.spec.suspend),

@@ -17,6 +17,7 @@ class Standing:
         overdue: Pods that should have gone.
         router: what is wrong with its router, or None.
         credentials: what its routers lack of that by which clients are known, or None.
+        closed: whether its routers can let nobody in for it.
         leaver: what keeps a revision from leaving, or None.
         refused: what spec asks for and is not given, and why; or "".
         suspended: whether spec takes everything down.
@@ -27,6 +28,7 @@ class Standing:
     overdue: tuple[Pod, ...] = ()
     router: Problem | None = None
     credentials: Problem | None = None
+    closed: bool = False
     leaver: Problem | None = None
     refused: str = ""
     suspended: bool = False

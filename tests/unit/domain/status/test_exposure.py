@@ -6,9 +6,10 @@ import pytest
 
 from eagleray.api.conditions import ConditionType, Reason
 from eagleray.api.router import Router
-from eagleray.domain.facts.routers import RouterPod
-from eagleray.domain.status.exposure import exposed_verdicts, missing_credentials
+from eagleray.domain.facts.routers import Credentials, RouterPod
+from eagleray.domain.status.exposure import exposed_verdicts, is_closed, missing_credentials
 from eagleray.domain.traffic.access import access
+from unit.domain.world import World
 
 OPEN: list[dict[str, Any]] = [{}, {"maxRequestBytes": 1}, {"tls": {"secretName": "churn-tls"}}]
 MUTUAL = {"tls": {"secretName": "churn-tls", "clientCA": {"configMapName": "clients-ca"}}}
@@ -28,8 +29,8 @@ def test_the_secret_is_named() -> None:
     assert verdict.message == "clients are known by the keys in Secret churn-keys"
 
 
-def router_pod(*problems: str) -> RouterPod:
-    return RouterPod("m-router-1", "10.0.0.1", None, credentials=problems)
+def router_pod(*problems: str, closed: bool = False, ready: bool = True) -> RouterPod:
+    return RouterPod("m-router-1", "10.0.0.1", None, ready=ready, credentials=Credentials(problems, closed=closed))
 
 
 def test_what_is_missing_is_said_once_whoever_says_it() -> None:
@@ -37,3 +38,31 @@ def test_what_is_missing_is_said_once_whoever_says_it() -> None:
     problem = missing_credentials([router_pod("a", "b"), router_pod("b", "c", "d", "e")])
     assert problem is not None
     assert (problem.reason, problem.message) == (Reason.CREDENTIALS_MISSING, "a; b; c; and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("routers", "closed"),
+    [
+        ([], False),
+        ([router_pod("a", closed=True)], True),
+        ([router_pod("a", closed=True), router_pod()], False),
+        ([router_pod("a", closed=True), router_pod(ready=False)], True),
+        ([router_pod("a", closed=True, ready=False)], False),
+    ],
+)
+def test_no_router_that_takes_requests_lets_anybody_in(routers: list[RouterPod], *, closed: bool) -> None:
+    assert is_closed(routers) is closed
+
+
+def test_what_answers_and_lets_nobody_in_is_not_ready() -> None:
+    world = World(replicas=1, router=CLOSED[0])
+    world.run(60)
+    assert world.condition("Ready") == ("True", "Answering")
+    world.credentials = Credentials(("Secret churn-keys is missing or empty: nobody is let in",), closed=True)
+    world.run(60)
+    assert world.condition("Ready") == ("False", "CredentialsMissing")
+    assert world.condition("Degraded") == ("True", "CredentialsMissing")
+    world.credentials = Credentials(("the key of team-a has 5 characters",))
+    world.run(60)
+    assert world.condition("Ready") == ("True", "Answering")
+    assert world.condition("Degraded") == ("True", "CredentialsMissing")
