@@ -6,11 +6,11 @@ BIN := .venv/bin
 CODE := operator model_images/serving model_images/router tests
 CLUSTER ?=
 SHELL := bash
-ROUTER := tests/unit/router
+TIMED := tests/unit/router tests/unit/serving/batch/test_in_ray.py
 UNIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-cluster test-router test-beside test-no-cluster test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
+.PHONY: help demo demo-down test test-cluster test-timed test-beside test-no-cluster test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,19 +22,19 @@ demo-down: ## remove the demo's cluster
 	@$(KIND) down eagleray-demo
 
 test: lint imports ## everything that must hold; brings its own cluster, eagleray-test
-	@$(MAKE) --no-print-directory --jobs=2 test-cluster test-router
+	@$(MAKE) --no-print-directory --jobs=2 test-cluster test-timed
 	@$(MAKE) --no-print-directory --jobs=2 test-e2e test-beside
 
 test-cluster:
 	@$(KIND) exec eagleray-test test true
 
-# A real Envoy keeps time: what it asks must be answered in time as well.
-test-router: venv
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n auto $(ROUTER)
+# A real Envoy keeps time, and so does Ray: what they ask must be answered in time as well.
+test-timed: venv
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n auto $(TIMED)
 
 # The tests on the cluster mostly wait, for nodes, Ray and by design; these take what they leave.
 test-beside: venv
-	@nice -n 19 $(MAKE) --no-print-directory test-no-cluster UNIT=--ignore=$(ROUTER) 2>&1 | sed -u 's/^/[beside] /'; exit $${PIPESTATUS[0]}
+	@nice -n 19 $(MAKE) --no-print-directory test-no-cluster UNIT="$(TIMED:%=--ignore=%)" 2>&1 | sed -u 's/^/[beside] /'; exit $${PIPESTATUS[0]}
 
 test-no-cluster: types test-unit
 

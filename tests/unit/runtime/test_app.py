@@ -28,6 +28,8 @@ def made(kind: Kind, name: str, **rest: object) -> Manifest:
 
 
 class Server(FakeKube):
+    address = ""
+
     async def version(self) -> tuple[int, int]:
         return 1, 34
 

@@ -1,9 +1,6 @@
 """A whole run: which parts are answered, what is taken up again, what is refused, and what is said meanwhile."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,22 +14,8 @@ from eagleray_serving.batch.progress import Progress, Tally
 from eagleray_serving.batch.run import Pool
 from unit.serving.batch.rig import read_csv, write_csv
 
+pytestmark = pytest.mark.usefixtures("customers")
 Predict = Callable[..., int]
-
-
-@pytest.fixture
-def model(churn_file: Path) -> str:
-    return json.dumps({"framework": "sklearn", "name": "churn", "path": str(churn_file)})
-
-
-@pytest.fixture(autouse=True)
-def customers(churn_example: Any, tmp_path: Path) -> list[Path]:
-    frame = churn_example.make_customers(30, seed=1)
-    files = [tmp_path / "rows" / name for name in ("a.csv", "deep/b.csv", "c.csv")]
-    for place, file in enumerate(files):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        frame.iloc[10 * place : 10 * place + 10].to_csv(file, index=False)
-    return files
 
 
 @pytest.fixture
@@ -179,28 +162,3 @@ def test_progress_counts_parts_rows_and_the_time_that_is_left(tmp_path: Path) ->
     tally.note("a", 50, 100)
     progress.done = 1
     assert progress.line() == "1 of 4 parts, 60 rows, 6 rows/s, 25 %, 30 s left"
-
-
-def test_in_ray(model: str, tmp_path: Path) -> None:
-    """The command as the Job has it: Ray Data in a process of its own, two copies of the model."""
-    words = [
-        "--model",
-        model,
-        "--revision",
-        "r",
-        "--input",
-        f"file://{tmp_path}/rows",
-        "--output",
-        f"file://{tmp_path}/o",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "eagleray_serving.batch", *words, "--parallelism", "2"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "3 of 3 parts, 30 rows" in done.stdout
-    assert done.stdout.endswith("answered 30 rows\n")
