@@ -86,14 +86,11 @@ HOSTILE_HEADS = (
 WAVES = (
     (
         Case("claim", {"model": sklearn(uri="pvc://nowhere/churn/1")}, "Unschedulable", '"nowhere" not found', 60),
-        Case("large", {"model": sklearn(uri=NO_MODEL), "resources": {"requests": {"memory": "900Gi"}}},
-             "Unschedulable", "Insufficient memory", 60),
         Case("image", {"app": {"importPath": "square:app"}, "image": "{square}-nothing"},
              "ImagePullFailed", "-nothing", 60),
     ),
     (
         Case("uri", {"model": sklearn(uri=NOT_THERE, sha256="0" * 64)}, "DownloadFailed", "404"),
-        Case("checksum", {"model": sklearn(uri=NO_MODEL, sha256="0" * 64)}, "ChecksumMismatch", "0000"),
         Case("pickle", {"model": sklearn(uri=NO_MODEL)}, "ModelLoadFailed", "pickle"),
         Case("import", {"app": {"importPath": "nowhere.at_all:app"}}, "ImportFailed", "nowhere"),
     ),
