@@ -128,7 +128,7 @@ class Placement(ApiModel):
     """Affinity, as in a Pod; what the API server refuses of it is told by the condition."""
     spread: Annotated[list[Spread], map_list("topology_key", "when_unsatisfiable")] | None = Field(None, max_length=8)
     """How the Pods of a revision, or of one of its worker groups, are spread over zones and nodes; over nodes, where
-    that can be had, if it is left out. `[]` spreads nothing."""
+    that can be had, if it is left out and `spot` prefers none. `[]` spreads nothing."""
     priority_class_name: str | None = Field(None, max_length=253)
     """Priority class of the Pods, and of the head that they depend on."""
     spot: Literal["Forbid", "Allow", "Prefer", "Require"] | None = None

@@ -164,6 +164,8 @@ def _placement(revision: Revision, group: WorkerGroup, pod: PodSettings) -> dict
     placement = group.placement
     found: dict[str, Any] = priority_class(placement) | node_placement(placement, pod.fleet, pod.leaving)
     asked = placement.spread if placement else None
+    if asked is None and placement and placement.spot == "Prefer":
+        asked = []  # The scheduler weighs both alike: one of two workers would be on a node that is not preferred.
     if spreads := [_OVER_NODES] if asked is None else [s.model_dump(mode="json", by_alias=True) for s in asked]:
         alike = {"matchLabels": pod_labels(revision, "worker", group=group.name)}
         found["topologySpreadConstraints"] = [spread | {"labelSelector": alike} for spread in spreads]
