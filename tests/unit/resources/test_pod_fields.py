@@ -122,7 +122,8 @@ def test_shared_memory_is_on_top_of_the_replicas(make_revision: MakeRevision) ->
 def test_workers_are_spread_over_nodes_where_that_can_be_had(make_revision: MakeRevision) -> None:
     (spread,) = worker_pod(make_revision())["spec"]["topologySpreadConstraints"]
     assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
-    for nothing in ({"spread": []}, {"spot": "Prefer"}):
+    placements: list[dict[str, Any]] = [{"spread": []}, {"spot": "Prefer"}]
+    for nothing in placements:
         assert "topologySpreadConstraints" not in worker_pod(make_revision(placement=nothing))["spec"]
     assert "topologySpreadConstraints" not in head_pod(make_revision())["spec"]
 
