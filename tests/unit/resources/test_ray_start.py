@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -44,12 +45,14 @@ def listening(file: Path) -> int:
     with socket.create_server(("", 0)) as free:
         port = int(free.getsockname()[1])
     threading.Thread(target=tell, args=(str(file), port), daemon=True).start()
-    for _ in range(100):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), 5).close()
         except ConnectionRefusedError:
-            continue
-        return port
+            time.sleep(0.01)
+        else:
+            return port
     raise AssertionError("nobody listens")
 
 
