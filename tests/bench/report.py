@@ -36,6 +36,17 @@ def put(command: str, *parts: str) -> None:
     PAGE.write_text(f"{before}{begin}\n\n" + "\n\n".join(parts) + f"\n\n{end}{after}")
 
 
+def put_local(command: str, load: float, tables: str) -> None:
+    """Put what a command has found of local processes on the page.
+
+    Args:
+        command: which.
+        load: the machine's load average before.
+        tables: what it has found.
+    """
+    put(command, f"{where('local processes')} The load average before was {load:.1f}.", tables)
+
+
 def ratio(hand: list[Start], eagleray: list[Start]) -> float:
     """Median time to the first right answer, of that by hand."""
     return median(s.seconds for s in eagleray) / median(s.seconds for s in hand)

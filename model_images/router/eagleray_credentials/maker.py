@@ -1,6 +1,5 @@
 """Envoy's files, made of what is mounted by the order of the operator."""
 
-import contextlib
 import json
 import logging
 import os
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eagleray_credentials.fetched import Fetched, urls_of
-from eagleray_credentials.sources import KNOW_CLIENTS, Found, read
+from eagleray_credentials.sources import KNOW_CLIENTS, Folder, Found, folder_of, judge
 
 _log = logging.getLogger(__name__)
 # What the operator is told at most.
@@ -33,23 +32,31 @@ class Maker:
         self._made = made
         self._written: dict[str, str] = {}
         self._fetched = Fetched()
+        self._urls: list[str] = []
+        self._made_of: tuple[str, dict[str, Folder]] | None = None
         self.problems: tuple[str, ...] = ()
         self.closed = False
         """Whether nobody can be let in: no client can be known, or there never was a certificate."""
 
     async def fetch(self) -> None:
-        """Fetch what is at a URL and due."""
-        with contextlib.suppress(FileNotFoundError):  # it is being replaced, and read the next time
-            await self._fetched.fetch(urls_of(json.loads(self._order.read_text())["sources"]))
+        """Fetch what is at a URL of the order and due."""
+        await self._fetched.fetch(self._urls)
 
     def make(self) -> None:
         """Bring every file up to date; what is being replaced just now is read the next time."""
-        folders = self._fetched.folders
         try:
-            order = json.loads(self._order.read_text())
-            found = {name: read(name, source, folders) for name, source in order["sources"].items()}
+            text = self._order.read_text()
+            order = json.loads(text)
+            folders = {name: folder_of(source, self._fetched.folders) for name, source in order["sources"].items()}
         except FileNotFoundError:
             return
+        if self._made_of != (text, folders):
+            self._make(order, folders)
+            self._made_of = text, folders
+
+    def _make(self, order: Mapping[str, Any], folders: Mapping[str, Folder]) -> None:
+        self._urls = urls_of(order["sources"])
+        found = {name: judge(name, source, folders[name]) for name, source in order["sources"].items()}
         self._tell([problem for source in found.values() for problem in source.problems])
         values = _values(found)
         for name, template in sorted(order["files"].items()):

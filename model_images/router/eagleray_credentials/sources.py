@@ -56,19 +56,27 @@ def contents(folder: str) -> Folder:
     return {file.name: file.read_bytes() for file in sorted(place.iterdir()) if file.is_file()}
 
 
-def read(name: str, source: Mapping[str, str], fetched: Mapping[str, Folder]) -> Found:
-    """Read a source as its order describes it.
+def folder_of(source: Mapping[str, str], fetched: Mapping[str, Folder]) -> Folder:
+    """What a source has now.
 
     Args:
-        name: the source's name, under which templates ask for it.
-        source: `kind`, a word of `KINDS`; `what`, a word for people; `folder`, where it is mounted, or `uri`, which
-            others fetch.
+        source: `folder`, where it is mounted, or `uri`, which others fetch.
         fetched: the folder that stands for what was fetched of a URL, by URL.
 
     Raises:
         FileNotFoundError: it is being replaced.
     """
-    folder = contents(source["folder"]) if "folder" in source else fetched.get(source.get("uri", ""), {})
+    return contents(source["folder"]) if "folder" in source else fetched.get(source.get("uri", ""), {})
+
+
+def judge(name: str, source: Mapping[str, str], folder: Folder) -> Found:
+    """What of a source can be used.
+
+    Args:
+        name: the source's name, under which templates ask for it.
+        source: `kind`, a word of `KINDS`; `what`, a word for people.
+        folder: what it has.
+    """
     return KINDS[source["kind"]](name, folder, source["what"])
 
 

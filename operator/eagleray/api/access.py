@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, Rule, map_list, matches
+from eagleray.api.base import OBJECT_NAME, ApiModel, Rule, map_list, matches
 
-SECRET_NAME = matches(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write a name in the object's namespace, such as churn-keys")
+SECRET_NAME = matches(OBJECT_NAME, "write a name in the object's namespace, such as churn-keys")
 JWKS_URI = matches(
     r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\s#@]*)?$",
     "write a URL without a user and a fragment, such as https://idp.example.com/jwks.json",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from eagleray.api.base import ApiModel, Quantity, Rule, matches
+from eagleray.api.base import OBJECT_NAME, ApiModel, Quantity, Rule, matches
 from eagleray.api.units import parse_quantity
 
 LEAST_SHARED_MEMORY = "128Mi"
@@ -12,7 +12,7 @@ LEAST_SHARED_MEMORY = "128Mi"
 ObjectName = Annotated[
     str,
     Field(max_length=253),
-    matches(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "write the object's name: lower-case letters, digits, - and ."),
+    matches(OBJECT_NAME, "write the object's name: lower-case letters, digits, - and ."),
 ]
 """The name of an object of Kubernetes."""
 

@@ -153,10 +153,7 @@ class Executor:
         waits = not routers or not all(router.ready for router in routers)
         if not context.config.access.guarded or not waits or not look.memory.token_is_due(name, look.now):
             return
-        try:
-            await self._kube.create(ROUTER_TOKEN.build(context))
-        except AlreadyExistsError:
-            log.debug("Token exists", router=name)
+        await self._create_secret(ROUTER_TOKEN.build(context))
 
     async def _poke(self, pod: Manifest, version: str) -> None:
         """Change the Pod, so that its kubelet refreshes the ConfigMap's files now and not within a minute."""
@@ -182,10 +179,13 @@ class Executor:
         if record is None:
             raise NameLeavingError(f"ControllerRevision {name} is gone; it is made anew")
         token = auth_token(self._look.tools.settings.token_key, namespace, name)
+        await self._create_secret(TOKEN.build(RevisionContext(revision, reference_to(record.body), token=token)))
+
+    async def _create_secret(self, manifest: Manifest) -> None:
         try:
-            await self._kube.create(TOKEN.build(RevisionContext(revision, reference_to(record.body), token=token)))
+            await self._kube.create(manifest)
         except AlreadyExistsError:
-            log.debug("Token exists", revision=name)
+            log.debug("Token exists", secret=manifest["metadata"]["name"])
 
     def _pod(self, action: CreateHead | CreateWorker) -> Manifest:
         look = self._look

@@ -1,6 +1,5 @@
 """What router Pods that ask who asks have on top: mounted Secrets, and what turns them into Envoy's files."""
 
-import base64
 from typing import Any
 
 from eagleray.domain.actions.access import Access, Mounted
@@ -19,7 +18,7 @@ from eagleray.domain.facts.router_layout import (
 )
 from eagleray.resources.names import router_secret_name
 from eagleray.resources.pod import PodSettings, locked_down
-from eagleray.resources.secret import TOKEN_KEY
+from eagleray.resources.secret import TOKEN_KEY, token_secret
 
 CREDENTIALS = "credentials"
 TOKEN_VARIABLE = "EAGLERAY_WARMUP_TOKEN"  # noqa: S105 -- the name of the variable
@@ -79,19 +78,8 @@ def build_router_secret(
         owner: reference to the ModelDeployment.
         labels: those of the router.
     """
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "Opaque",
-        "immutable": True,
-        "metadata": {
-            "name": router_secret_name(config.name),
-            "namespace": config.namespace,
-            "labels": labels,
-            "ownerReferences": [owner],
-        },
-        "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
-    }
+    metadata = {"name": router_secret_name(config.name), "namespace": config.namespace, "labels": labels}
+    return token_secret(metadata | {"ownerReferences": [owner]}, token)
 
 
 def _program(config: RouterConfig, name: str, image: str, settings: PodSettings, *flags: str) -> dict[str, Any]:

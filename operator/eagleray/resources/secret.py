@@ -39,16 +39,22 @@ def build_auth_secret(revision: Revision, token: str, owner: dict[str, Any]) -> 
         token: its token, of `auth_token`.
         owner: reference to the revision's ControllerRevision.
     """
+    metadata = {"name": secret_name(revision), "namespace": revision.namespace, "labels": labels(revision)}
+    return token_secret(metadata | {"ownerReferences": [owner]}, token)
+
+
+def token_secret(metadata: dict[str, Any], token: str) -> dict[str, Any]:
+    """Build a Secret that has a token and is never changed.
+
+    Args:
+        metadata: the Secret's.
+        token: the token.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "Opaque",
         "immutable": True,
-        "metadata": {
-            "name": secret_name(revision),
-            "namespace": revision.namespace,
-            "labels": labels(revision),
-            "ownerReferences": [owner],
-        },
+        "metadata": metadata,
         "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
     }

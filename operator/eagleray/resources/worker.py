@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from eagleray.api.placement import Placement
 from eagleray.domain.facts import labels
 from eagleray.domain.facts.patience import drain_seconds
 from eagleray.domain.goals.groups import WorkerGroup
@@ -163,10 +164,17 @@ def _first_resources(revision: Revision, group: WorkerGroup) -> dict[str, dict[s
 def _placement(revision: Revision, group: WorkerGroup, pod: PodSettings) -> dict[str, Any]:
     placement = group.placement
     found: dict[str, Any] = priority_class(placement) | node_placement(placement, pod.fleet, pod.leaving)
-    asked = placement.spread if placement else None
-    if asked is None and placement and placement.spot == "Prefer":
-        asked = []  # The scheduler weighs both alike: one of two workers would be on a node that is not preferred.
-    if spreads := [_OVER_NODES] if asked is None else [s.model_dump(mode="json", by_alias=True) for s in asked]:
+    if spreads := _spreads(placement):
         alike = {"matchLabels": pod_labels(revision, "worker", group=group.name)}
         found["topologySpreadConstraints"] = [spread | {"labelSelector": alike} for spread in spreads]
     return found
+
+
+def _spreads(placement: Placement | None) -> list[dict[str, Any]]:
+    """How workers are spread: as spec says; or else over nodes, but where some are preferred.
+
+    The scheduler weighs both alike, so that one of two workers would be on a node that is not preferred.
+    """
+    if placement and placement.spread is not None:
+        return [spread.model_dump(mode="json", by_alias=True) for spread in placement.spread]
+    return [] if placement and placement.spot == "Prefer" else [_OVER_NODES]

@@ -16,8 +16,7 @@ def write(found: Sequence[Found], load: float) -> None:
         found: what was measured of each server.
         load: the machine's load average before.
     """
-    told = f"{report.where('local processes')} The load average before was {load:.1f}."
-    report.put(COMMAND, told, text(found))
+    report.put_local(COMMAND, load, text(found))
 
 
 def text(found: Sequence[Found]) -> str:
