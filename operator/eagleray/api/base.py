@@ -27,6 +27,7 @@ from eagleray.api.units import DURATION_PATTERN, QUANTITY_PATTERN
 T = TypeVar("T")
 
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+"""The name of an object of Kubernetes."""
 IMPORT_PATH = r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_.]*$"
 """A name in a module, as `module:name`."""
 VALIDATIONS = "x-kubernetes-validations"
