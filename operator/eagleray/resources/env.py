@@ -7,7 +7,7 @@ from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, hea
 from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.pod_defaults import PodDefaults
-from eagleray.domain.goals.references import references_of
+from eagleray.domain.goals.references import references_of, whole_prefix
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
@@ -131,6 +131,13 @@ def env_from(revision: Revision, secrets: Sequence[str] = ()) -> dict[str, Any]:
     sources = revision.template.env_from or []
     found = [source.model_dump(mode="json", by_alias=True, exclude_none=True) for source in sources]
     found += [{"secretRef": {"name": name}} for name in secrets]
+    return {"envFrom": found} if found else {}
+
+
+def references_env_from(revision: Revision) -> dict[str, Any]:
+    """Build the field by which whole Secrets and ConfigMaps are told apart, each by a prefix of its own."""
+    sources = env_from(revision).get("envFrom", [])
+    found = [source | {"prefix": whole_prefix(place)} for place, source in enumerate(sources)]
     return {"envFrom": found} if found else {}
 
 
