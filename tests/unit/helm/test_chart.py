@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
-from eagleray.kube.kinds import CHILDREN, EVENT, HELD, Kind, NODE, SECRET
+from eagleray.kube.kinds import CHILDREN, EVENT, HELD, NODE, SECRET, Kind
 from eagleray.runtime.app import EXIT_SECONDS
 from eagleray.runtime.settings import MAX_DRAIN_SECONDS
 
