@@ -102,12 +102,14 @@ class Ours:
         volumes: a pattern of the names of its volumes.
         mounts: where its containers have them; a folder that ends in / stands for all below it.
         resources: resources of its containers that a template may set.
+        instead: where others of its resources are set.
     """
 
     containers: frozenset[str]
     volumes: re.Pattern[str]
     mounts: tuple[str, ...]
     resources: frozenset[str] = frozenset()
+    instead: str = "resources of the model or of the head"
 
 
 OF_RAY = Ours(
@@ -121,4 +123,5 @@ OF_ROUTER = Ours(
     re.compile(r"config|made|keys|certificate|client-ca|jwks(-[0-9]+)?"),
     ("/etc/eagleray/",),
     frozenset({"cpu", "ephemeral-storage"}),
+    "spec.router.resources",
 )

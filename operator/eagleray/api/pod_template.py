@@ -186,7 +186,7 @@ def _of_ours(ours: Ours, container: Mapping[str, Any]) -> Iterator[str]:
         amounts = resources.get(kind, {}) if isinstance(resources, Mapping) else {}
         for name in [*amounts] if isinstance(amounts, Mapping) else ():
             if name not in ours.resources:
-                yield f"{where}: its {name} is reckoned by the operator; write resources of the model or of the head"
+                yield f"{where}: its {name} is reckoned by the operator; write {ours.instead}"
     for mount in container.get("volumeMounts", ()):
         check_mount(mount, ours)
 

@@ -9,7 +9,7 @@ from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule
 from eagleray.api.placement import ResourceRequirements
 from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.api.traffic import Name
-from eagleray.api.units import parse_duration
+from eagleray.api.units import parse_duration, parse_quantity
 
 ANY_ORIGIN = "*"
 ORIGIN = matches(
@@ -68,7 +68,8 @@ class RouterLimits(ApiModel):
     per_client: PerClient | None = None
     """How much one client may ask."""
     connections: int | None = Field(None, ge=1, le=20_000)
-    """Connections at one time, 20000 where it is left out; further ones are closed."""
+    """Connections at one time; further ones are closed. Where it is left out, and at most, as many as the memory of
+    `router.resources` has room for."""
 
 
 class RouterService(ApiModel):
@@ -104,17 +105,48 @@ class RouterIngress(ApiModel):
     """Secret with the certificate."""
 
 
+LEAST_MEMORY = "256Mi"
+
+
+def _limit_of_memory(router: "Router") -> str | int | None:
+    limits = (router.resources and router.resources.limits) or {}
+    return limits.get("memory")
+
+
+def _enough_memory(router: "Router") -> bool:
+    limit = _limit_of_memory(router)
+    return limit is None or parse_quantity(limit) >= parse_quantity(LEAST_MEMORY)
+
+
+_LIMIT = "self.resources.limits['memory']"
+
+
 class Router(ApiModel):
     """The Envoy Pods in front of the revisions of one ModelDeployment."""
 
+    cel_rules = (
+        Rule(
+            "!(has(self.resources) && has(self.resources.limits) && 'memory' in self.resources.limits"
+            f" && isQuantity(string({_LIMIT})))"
+            f" || quantity(string({_LIMIT})).compareTo(quantity('{LEAST_MEMORY}')) >= 0",
+            f"a router has no room for requests with less memory than {LEAST_MEMORY}; write so much, or leave it out",
+            field_path=".resources",
+            python=_enough_memory,
+        ),
+    )
+
     replicas: Annotated[int | None, Later] = Field(None, ge=1, le=50)
     """Number of router Pods."""
-    resources: Annotated[ResourceRequirements | None, Later] = None
-    """Resources of a router Pod."""
+    resources: ResourceRequirements | None = None
+    """Requests and limits of Envoy in a router Pod, each over what it has by itself: 50m CPU and 96Mi, 512Mi at most.
+    How many connections and requests it takes at one time follows from the limit of memory."""
     timeout: Annotated[PositiveDuration | None, Later] = None
     """Longest time for one request where the version says nothing."""
     max_request_bytes: int | None = Field(None, ge=1, le=2**40)
     """Largest request body in bytes, 104857600 where it is left out; a larger one is answered 413."""
+    retry_body_bytes: int | None = Field(None, ge=0, le=4 * 1024 * 1024)
+    """Body in bytes up to which a request is sent again where its replica was lost, 65536 where it is left out. So much
+    of each request is kept until the answer begins: with more the router takes fewer requests at one time."""
     max_header_bytes: int | None = Field(None, ge=8192, le=1048576, multiple_of=1024)
     """All headers of a request in bytes, 61440 where it is left out; more are answered 431."""
     max_headers: int | None = Field(None, ge=50, le=1000)

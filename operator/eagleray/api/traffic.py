@@ -1,15 +1,19 @@
 """How requests are shared between versions."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eagleray.api.base import ApiModel, Rule, matches
+from eagleray.api.regex import program_size
 
 HEADER_NAME = matches("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "write the name of an HTTP header or cookie, such as x-user-id")
 Name = Annotated[str, Field(max_length=256), HEADER_NAME]
 VersionName = Annotated[str, Field(max_length=20)]
+# A router compiles a rule for each way in which its requests may go on, a dozen at most, and takes half a KiB for each
+# instruction.
+MAX_PROGRAM_SIZE = 4000
 
 
 def _given(match: "ValueMatch") -> int:
@@ -30,6 +34,12 @@ REGEX = Rule(
     "write a regular expression as RE2 reads it, such as ^de-.*",
     python=_compiles,
 )
+# A first fence, since CEL cannot count what is within; `Traffic` adds up all that routers have to compile.
+REPETITIONS = Rule(
+    "!self.matches('[{][0-9]*,?[0-9]{3}')",
+    "a repetition of 100 times and more takes routers long to compile; write at most {99}, or *",
+    python=lambda pattern: re.search("[{][0-9]*,?[0-9]{3}", pattern) is None,
+)
 
 
 class ValueMatch(ApiModel):
@@ -49,7 +59,7 @@ class ValueMatch(ApiModel):
     """The whole value."""
     prefix: str | None = Field(None, min_length=1, max_length=1024)
     """The beginning of the value."""
-    regex: Annotated[str, Field(max_length=1024), REGEX] | None = None
+    regex: Annotated[str, Field(max_length=1024), REGEX, REPETITIONS] | None = None
     """A regular expression (RE2) that the whole value must match."""
 
 
@@ -71,6 +81,12 @@ class TrafficRule(ApiModel):
     no space, and the first of several counts."""
     version: VersionName
     """Version that answers."""
+
+    @property
+    def program_size(self) -> int:
+        """Instructions of what a router compiles of it, about."""
+        match = self.header or self.query
+        return program_size(match.regex) if match and match.regex else 0
 
 
 class Sticky(ApiModel):
@@ -130,6 +146,16 @@ class Mirror(ApiModel):
 
 class Traffic(ApiModel):
     """How requests are shared between versions."""
+
+    @model_validator(mode="after")
+    def _check_rules_together(self) -> Self:
+        size = sum(rule.program_size for rule in self.rules or ())
+        if size > MAX_PROGRAM_SIZE:
+            raise ValueError(
+                f"rules: their regular expressions take {size} instructions, of at most {MAX_PROGRAM_SIZE} together;"
+                " write value or prefix, or fewer and shorter repetitions"
+            )
+        return self
 
     rules: list[TrafficRule] | None = Field(None, max_length=16)
     """Requests that go to one version whatever the weights are; the first that fits counts."""

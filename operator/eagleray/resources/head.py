@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from eagleray.api.placement import HEAD_MEMORY, ResourceRequirements
-from eagleray.api.units import parse_quantity
+from eagleray.api.placement import HEAD_MEMORY
 from eagleray.domain.facts.ports import HEAD_DASHBOARD, HEAD_GCS
+from eagleray.domain.goals.own_resources import over_own
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.env import env_from, head_env
 from eagleray.resources.names import head_hostname, head_name, service_name
@@ -91,24 +91,13 @@ def _ray(revision: Revision, pod: PodSettings) -> dict[str, Any]:
             {"name": "dashboard", "containerPort": HEAD_DASHBOARD, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
-        resources=_resources(told.resources if told else None),
+        resources=over_own(told.resources if told else None, _RESOURCES),
         volumeMounts=[*scratch_mounts(), *head_volumes(revision, pod.defaults).mounts],
         lifecycle={"preStop": {"sleep": {"seconds": _LAST_WORDS_SECONDS}}},
         startupProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=2, failures=150),
         readinessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=5, failures=6),
         livenessProbe=http_probe(HEAD_DASHBOARD, _HEALTH, period=10, failures=12),
     )
-
-
-def _resources(asked: ResourceRequirements | None) -> dict[str, dict[str, str]]:
-    """What spec says over what a head needs by itself, whose limits give way to larger requests, and the other way."""
-    given = {"requests": (asked and asked.requests) or {}, "limits": (asked and asked.limits) or {}}
-    found = {kind: {**_RESOURCES[kind], **given[kind]} for kind in _RESOURCES}
-    for name in found["requests"].keys() & found["limits"].keys():
-        if parse_quantity(found["requests"][name]) > parse_quantity(found["limits"][name]):
-            other = "limits" if name in given["requests"] else "requests"
-            found[other][name] = found["requests" if other == "limits" else "limits"][name]
-    return found
 
 
 def _node_selector(revision: Revision) -> dict[str, Any]:

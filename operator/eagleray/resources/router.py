@@ -105,8 +105,9 @@ def build_deployment(
 ) -> dict[str, Any]:
     """Build the router's Deployment.
 
-    Its Pods are replaced where the image, the bootstrap file or the request timeout (the grace period follows it)
-    changes. All other files are taken over by running Pods: neither weights nor endpoints are in the template.
+    Its Pods are replaced where the image, the bootstrap file, what they may use, or the request timeout (the grace
+    period follows it) changes. All other files are taken over by running Pods: neither weights nor endpoints are in
+    the template.
     """
     template = {
         "metadata": {
@@ -202,7 +203,7 @@ def _container(config: RouterConfig, image: str, settings: PodSettings) -> dict[
             "failureThreshold": 6,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["python3", "/opt/eagleray/drain.py", *drain]}}},
-        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": {"requests": dict(config.size.requests), "limits": dict(config.size.limits)},
         "volumeMounts": [_CONFIG_MOUNT, *made_mounts(config)],
     }
     return locked_down("envoy", image, settings.image_pull_policy, **fields)

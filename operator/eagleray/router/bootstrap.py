@@ -4,13 +4,17 @@ from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import RouterLayout
-from eagleray.router.xds import address, extension, file_source
+from eagleray.router.access import WARMUP
+from eagleray.router.budget import budget
+from eagleray.router.overload import ALLOCATOR, overload_manager
+from eagleray.router.xds import address, file_source
 
 ADMIN_CLUSTER = "admin"
-MAX_CLIENT_CONNECTIONS = 20_000
-MAX_REGEX_INSTRUCTIONS = 1_000_000
-# Below the Pod's memory limit: Envoy refuses requests in time instead of being killed with all of them.
-MAX_HEAP_BYTES = 400 * 1024 * 1024
+OPS = "ops"
+# Of one expression. The API bounds what all rules have together (`Traffic`), by an estimate that may be too low.
+MAX_REGEX_INSTRUCTIONS = 100_000
+# Who may ask the ports of the operator at one time; they pass over the bounds of clients.
+OPERATORS_CONNECTIONS = 512
 # Edges of the latency buckets in ms, at most a quarter apart; those that people write as limits are among them. Above
 # 100 ms Envoy itself keeps two digits, so that only such numbers can be edges.
 _DECADE = (10, 12, 15, 18, 20, 25, 30, 35, 40, 50, 60, 70, 80)
@@ -21,7 +25,7 @@ BELOW_EDGE_MS = 0.5
 
 
 def bootstrap(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
-    """Envoy's Bootstrap; depends on nothing that changes while a ModelDeployment lives."""
+    """Envoy's Bootstrap; depends on what a router Pod may use, and on nothing else that changes."""
     return {
         "node": {"id": "router", "cluster": f"{config.namespace}/{config.name}"},
         "admin": {"address": address("127.0.0.1", layout.admin_port)},
@@ -31,7 +35,8 @@ def bootstrap(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
             "cds_config": file_source(layout, "cds.json"),
         },
         "static_resources": {"clusters": [_admin_cluster(layout)]},
-        "overload_manager": _overload_manager(),
+        "overload_manager": overload_manager(budget(config)),
+        "memory_allocator_manager": ALLOCATOR,
         "stats_config": stats_config(),
         "application_log_config": {
             "log_format": {
@@ -45,7 +50,12 @@ def bootstrap(config: RouterConfig, layout: RouterLayout) -> dict[str, Any]:
 
 def _runtime() -> dict[str, Any]:
     # Envoy's own bound, 100 instructions, refuses the pattern of a UUID, and with it the whole route table.
-    limits = {"re2.max_program_size.error_level": MAX_REGEX_INSTRUCTIONS}
+    limits = {
+        "re2.max_program_size.error_level": MAX_REGEX_INSTRUCTIONS,
+        # What one connection sends at once does not come before what others send (rapid reset of HTTP/2).
+        "http.max_requests_per_io_cycle": 1,
+        **{f"envoy.resource_limits.listener.{name}.connection_limit": OPERATORS_CONNECTIONS for name in (OPS, WARMUP)},
+    }
     return {"layers": [{"name": "limits", "static_layer": limits}]}
 
 
@@ -63,31 +73,3 @@ def _admin_cluster(layout: RouterLayout) -> dict[str, Any]:
         "connect_timeout": "1s",
         "load_assignment": {"cluster_name": ADMIN_CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
-
-
-def _overload_manager() -> dict[str, Any]:
-    monitors = "envoy.resource_monitors"
-    heap = f"{monitors}.fixed_heap"
-    return {
-        "refresh_interval": "0.25s",
-        "resource_monitors": [
-            extension(
-                heap,
-                "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
-                max_heap_size_bytes=str(MAX_HEAP_BYTES),
-            ),
-            extension(
-                f"{monitors}.global_downstream_max_connections",
-                "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                max_active_downstream_connections=str(MAX_CLIENT_CONNECTIONS),
-            ),
-        ],
-        "actions": [
-            _at(heap, "envoy.overload_actions.shrink_heap", 0.85),
-            _at(heap, "envoy.overload_actions.stop_accepting_requests", 0.95),
-        ],
-    }
-
-
-def _at(monitor: str, action: str, threshold: float) -> dict[str, Any]:
-    return {"name": action, "triggers": [{"name": monitor, "threshold": {"value": threshold}}]}

@@ -15,6 +15,7 @@ from eagleray.router.xds import extension, header_mutation, set_header, typed
 CONTENT_TYPE = "application/grpc"
 _BRIDGE = "envoy.filters.http.grpc_http1_reverse_bridge"
 _STATUS = "status-of-replica"
+_LENGTH = "x-eagleray-answer-length"
 _COUNTER = "envoy.filters.http.grpc_stats"
 _HEALTH_PATH = "/ray.serve.RayServeAPIService/Healthz"
 _NO_FIELDS = bytes(5)
@@ -27,8 +28,9 @@ def call_filters() -> list[dict[str, Any]]:
 
     The bridge has the route chosen once more, by the first filter after it that asks for it: the last one here.
     """
-    status = {**header_mutation(response_trailers_mutations=_status_of_replica()), "name": _STATUS}
-    return [status, _bridge(), header_mutation(), _counter()]
+    told = {"response_mutations": [{"remove": _LENGTH}], "response_trailers_mutations": _status_of_replica()}
+    status = {**header_mutation(**told), "name": _STATUS}
+    return [status, _bridge(), header_mutation(response_mutations=_length()), _counter()]
 
 
 def passed_as_they_are() -> dict[str, Any]:
@@ -63,6 +65,8 @@ def _bridge() -> dict[str, Any]:
         "envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig",
         content_type=CONTENT_TYPE,
         withhold_grpc_frames=True,
+        # By its length an answer passes as it comes; without, the bridge keeps all of it.
+        response_size_header=_LENGTH,
     )
 
 
@@ -70,6 +74,12 @@ def _counter() -> dict[str, Any]:
     """Counts statuses of calls, which are HTTP's 200; those that the bridge takes apart have HTTP's."""
     message = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
     return {**extension(_COUNTER, message, stats_for_all_methods=False), "disabled": True}
+
+
+def _length() -> list[dict[str, Any]]:
+    """Tells the bridge how long an answer is; Envoy's own to calls have no body, and do not say so."""
+    none = {"header": {"key": _LENGTH, "value": "0"}, "append_action": "ADD_IF_ABSENT"}
+    return [{"append": set_header(_LENGTH, "%RESP(content-length)%")}, {"append": none}]
 
 
 def _status_of_replica() -> list[dict[str, Any]]:

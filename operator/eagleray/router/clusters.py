@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from eagleray.domain.actions.router_config import RouterTarget
+from eagleray.domain.actions.router_config import RouterConfig, RouterTarget
 from eagleray.domain.facts.patience import CHECKS_IN_A_ROW, router_health_seconds
 from eagleray.domain.facts.router_layout import RouterLayout
+from eagleray.router.budget import COPIES, buffer_bytes, requests_at_once
 from eagleray.router.calls import call_health_check
+from eagleray.router.downstream import WINDOWS
 from eagleray.router.endpoints import endpoints_file
 from eagleray.router.failover import METADATA
-from eagleray.router.limits import MANY, limits
+from eagleray.router.limits import limits
 from eagleray.router.xds import extension, file_source, seconds, typed
 
 HEALTH_PATH = "/-/healthz"
@@ -20,11 +22,9 @@ UNHEALTHY_INTERVAL_SECONDS = 0.5
 UPSTREAM_IDLE_SECONDS = 30
 # A peer that vanished without a word (its node died): unanswered data for so long is a lost connection.
 TCP_USER_TIMEOUT_MS = 5000
-# Copies for a mirror that does not keep up are dropped beyond so many, and take at most as many times a copy's body.
-COPIES = 128
 
 
-def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) -> dict[str, Any]:
+def cluster(config: RouterConfig, target: RouterTarget, layout: RouterLayout) -> dict[str, Any]:
     """The target's cluster.
 
     A replica leaves at its third health check in turn that fails or answers 503: one that drains answers requests for
@@ -33,8 +33,8 @@ def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) 
     address may soon belong to another Pod).
 
     Args:
+        config: what the router is to do.
         target: the revision.
-        request_timeout: the longest time for one request, in seconds.
         layout: where Envoy finds its files.
     """
     return typed(
@@ -44,15 +44,16 @@ def cluster(target: RouterTarget, request_timeout: float, layout: RouterLayout) 
         eds_cluster_config={"eds_config": file_source(layout, endpoints_file(target))},
         metadata={"filter_metadata": {METADATA: {"version": target.version, "revision": target.revision}}},
         connect_timeout="1s",
+        per_connection_buffer_limit_bytes=buffer_bytes(target),
         ignore_health_on_host_removal=True,
         close_connections_on_host_health_failure=False,
         # Without the window of 0 s Envoy withholds a change of health from its workers for up to a second.
         common_lb_config={"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         load_balancing_policy={"policies": [{"typed_extension_config": _least_request()}]},
-        health_checks=[_health_check(router_health_seconds(request_timeout), calls=target.calls)],
+        health_checks=[_health_check(router_health_seconds(config.request_timeout), calls=target.calls)],
         outlier_detection=_outlier_detection(),
         # Routes give the requests of users priority HIGH; Envoy sends copies with DEFAULT, whatever their route says.
-        circuit_breakers={"thresholds": [limits("HIGH", MANY), limits("DEFAULT", COPIES)]},
+        circuit_breakers={"thresholds": [limits("HIGH", requests_at_once(config, target)), limits("DEFAULT", COPIES)]},
         upstream_connection_options={
             "tcp_keepalive": {"keepalive_time": 5, "keepalive_interval": 1, "keepalive_probes": 3},
         },
@@ -125,5 +126,5 @@ def _http(*, calls: bool) -> dict[str, Any]:
     return typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options={"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
-        explicit_http_config={"http2_protocol_options" if calls else "http_protocol_options": {}},
+        explicit_http_config={"http2_protocol_options": WINDOWS} if calls else {"http_protocol_options": {}},
     )

@@ -37,8 +37,8 @@ Resources = list[dict[str, Any]]
 def rendered(config: RouterConfig, layout: RouterLayout = POD_LAYOUT) -> RouterFiles:
     """Render every file of the router's ConfigMap; what was rendered lately is not rendered again.
 
-    The same input gives the same bytes. `bootstrap.json` depends on the layout and on names alone: only a change of it
-    needs new router Pods, all else is taken over by running ones.
+    The same input gives the same bytes. `bootstrap.json` depends on the layout, on names, and on what a router Pod may
+    use: only a change of it needs new router Pods, all else is taken over by running ones.
 
     Args:
         config: what to route where.
@@ -71,13 +71,13 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     """What running routers take over, but for endpoints: file name → Envoy's resources; `ops.json` names no version."""
     targets = sorted(config.targets, key=lambda t: t.revision)
     beside = comparer_clusters(layout) if config.compares else []
-    beside += holder_clusters(layout) if config.holds else []
+    beside += holder_clusters(config, layout) if config.holds else []
     beside += [credentials_cluster(layout)] if config.access.guarded else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout, layout.bind),
         IPV4_LISTENERS_FILE: listeners(config, layout, layout.bind_ipv4),
-        "cds.json": [*(cluster(t, config.request_timeout, layout) for t in targets), *failovers(config), *beside],
+        "cds.json": [*(cluster(config, t, layout) for t in targets), *failovers(config), *beside],
         "rds.json": [routes(config)],
         OPS: [ops_routes(config, "")],
         **copies,

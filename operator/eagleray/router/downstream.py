@@ -3,7 +3,8 @@
 from typing import Any
 
 from eagleray.domain.actions.router_config import KIB, RouterConfig
-from eagleray.router.xds import extension
+from eagleray.router.budget import CONNECTION_WINDOW_BYTES, MIB, STREAM_WINDOW_BYTES, STREAMS
+from eagleray.router.xds import extension, seconds
 
 WEBSOCKET = "websocket"
 # What says who asked, and by what URL, before the router did; RFC 7239, what proxies really send, and names that
@@ -11,6 +12,18 @@ WEBSOCKET = "websocket"
 FORWARDED = "(?i)(x[-_]forwarded[-_].*|forwarded|x[-_]real[-_]ip)"
 # Who the client is, which the router alone says: nothing that a client wrote there is matched, logged or sent on.
 CLIENT = "(?i)x[-_]eagleray[-_]client"
+WINDOWS = {
+    "initial_stream_window_size": STREAM_WINDOW_BYTES,
+    "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
+}
+"""How much either side of HTTP/2 sends without being read, as fields of Envoy's Http2ProtocolOptions."""
+# Load balancers keep connections for ten minutes (Google's) and must not be the last to hear that one was closed.
+IDLE_SECONDS = 620
+# Then a connection is closed after its next answer, and whoever asks finds a router that is less busy.
+CONNECTION_SECONDS = 3600
+MIN_BODY_SECONDS = 60.0
+# On top of it for each MiB that a body may have.
+SECONDS_PER_MIB = 1.0
 # A connection whose other end vanished without a word is let go of after some two minutes of silence.
 _KEEPALIVE = {
     "SO_KEEPALIVE": (1, 9, 1),
@@ -30,10 +43,25 @@ def any_client(config: RouterConfig) -> dict[str, Any]:
             # Clients offer TLS or HTTP/2 with every request (Apache's HttpClient, Java's own); servers may ignore it.
             "ignore_http_11_upgrade": [{"safe_regex": {"regex": anything_but(WEBSOCKET)}}],
         },
-        "common_http_protocol_options": {"max_headers_count": config.max_headers},
+        "http2_protocol_options": {"max_concurrent_streams": STREAMS, **WINDOWS},
+        "common_http_protocol_options": {
+            "max_headers_count": config.max_headers,
+            "idle_timeout": seconds(IDLE_SECONDS),
+            "max_connection_duration": seconds(CONNECTION_SECONDS),
+        },
+        "http1_safe_max_connection_duration": True,
+        "request_timeout": seconds(body_seconds(config)),
         "max_request_headers_kb": config.max_header_bytes // KIB,
         **_forwarded(config.trusted_hops),
     }
+
+
+def body_seconds(config: RouterConfig) -> float:
+    """How long a request may take to come, with its body; 0 where it may come for as long as the answer goes on."""
+    if not config.request_timeout or config.stream or any(target.calls for target in config.targets):
+        return 0
+    size = config.max_request_bytes / MIB * SECONDS_PER_MIB
+    return max(MIN_BODY_SECONDS, config.request_timeout) + config.hold_timeout + size
 
 
 def keepalive_options() -> list[dict[str, Any]]:

@@ -120,6 +120,11 @@ _OF_REQUESTS = (
         "the request's headers did not come in time; send them at once",
         details=("request_header_timeout", "downstream_header_timeout"),
     ),
+    Refusal(
+        "RequestTimeout",
+        "the request's body did not come in time; send it faster, or less of it",
+        details=("request_overall_timeout",),
+    ),
     Refusal("BadRequest", "the call has no message of gRPC", details=("grpc_bridge_data_too_small",)),
     Refusal("BadRequest", _NO_HTTP, details=_UNREADABLE, flags=("DPE",)),
 )
@@ -191,9 +196,9 @@ _OF_REPLICAS = (
         details=("request_payload_exceeded_retry_buffer_limit",),
     ),
     Refusal(
-        "AnswerTooLarge",
-        "the answer is larger than what a call of gRPC is given; ask by HTTP",
-        details=("response_payload_too_large",),
+        "NoCalls",
+        "the answer does not say its length, which a call of gRPC is told before it; ask by HTTP",
+        details=("grpc_bridge_content_length_missing", "grpc_bridge_content_length_wrong"),
     ),
     Refusal(
         "NoCalls",
@@ -210,7 +215,12 @@ _OF_REPLICAS = (
     Refusal("ReplicaConnectionLost", "the replica closed the connection before it answered", flags=("UC",)),
     Refusal("ReplicaConnectionLost", "the replica reset the connection before it answered", flags=("UR",)),
     Refusal("RequestTimeout", "no complete answer within the request timeout", flags=("UT",)),
-    Refusal("RouterOverflow", "too many requests are waiting for this revision", flags=("UO",)),
+    Refusal(
+        "RouterOverflow",
+        "as many requests are in progress at this revision as a router Pod has memory for; ask again, or raise"
+        " spec.router.resources",
+        flags=("UO",),
+    ),
     Refusal("RevisionGone", "the revision is just being removed", flags=("NC",)),
     Refusal("ReplicaProtocolError", "the replica's answer is no HTTP/1.1 that can be read", flags=("UPE",)),
     Refusal("ReplicaConnectionLost", "the router gave the request to the replica up", flags=("LR", "URX")),

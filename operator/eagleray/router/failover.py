@@ -8,7 +8,8 @@ from itertools import permutations
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig, RouterTarget
-from eagleray.router.limits import MANY, limits
+from eagleray.router.budget import requests_at_once
+from eagleray.router.limits import limits
 from eagleray.router.xds import extension, typed
 
 BETWEEN = "/"
@@ -33,7 +34,7 @@ def failovers(config: RouterConfig) -> list[dict[str, Any]]:
     Clusters and routes are separate files to Envoy: which of these are in use changes with the routes alone.
     """
     pairs = permutations(sorted(config.targets, key=lambda t: t.revision), 2)
-    return [_failover(one, other) for one, other in pairs if one.version == other.version]
+    return [_failover(config, one, other) for one, other in pairs if one.version == other.version]
 
 
 def another_revision() -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _name(revision: str, fallback: str) -> str:
     return f"{revision}{BETWEEN}{fallback.rpartition('-')[2]}"
 
 
-def _failover(one: RouterTarget, other: RouterTarget) -> dict[str, Any]:
+def _failover(config: RouterConfig, one: RouterTarget, other: RouterTarget) -> dict[str, Any]:
     clusters = [one.revision, other.revision]
     return typed(
         "envoy.config.cluster.v3.Cluster",
@@ -60,7 +61,7 @@ def _failover(one: RouterTarget, other: RouterTarget) -> dict[str, Any]:
         connect_timeout="1s",
         lb_policy="CLUSTER_PROVIDED",
         common_lb_config={"healthy_panic_threshold": {"value": 0}},
-        circuit_breakers={"thresholds": [limits("HIGH", MANY)]},
+        circuit_breakers={"thresholds": [limits("HIGH", requests_at_once(config, one))]},
         cluster_type=extension(
             "envoy.clusters.aggregate", "envoy.extensions.clusters.aggregate.v3.ClusterConfig", clusters=clusters
         ),

@@ -10,6 +10,7 @@ from typing import Any
 
 from eagleray.api.traffic import Sticky
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror, RouterTarget, Share
+from eagleray.router.budget import COPY_BODY_BYTES, retry_bytes
 from eagleray.router.calls import passed_as_they_are
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
 from eagleray.router.failover import another_revision, asked
@@ -18,11 +19,6 @@ from eagleray.router.monitors import monitors
 from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
 
 RETRIES = 3
-# Bodies up to here are kept until the answer begins, for a second attempt; the memory of a router Pod bounds it.
-RETRY_BODY_BYTES = 4 * 1024 * 1024
-# Larger bodies are not copied, nor those that do not say their length. Envoy stops reading from the user while the
-# mirror's connection holds more than its limit (1 MiB), so that a mirror that does not read would stall the upload.
-COPY_BODY_BYTES = 960 * 1024
 COOKIE_SECONDS = 365 * 24 * 3600
 _UNPROCESSED = "connect-failure,refused-stream,reset-before-request"
 _IN_FLIGHT = "connect-failure,refused-stream,reset,retriable-status-codes"
@@ -75,7 +71,7 @@ def _asked(config: RouterConfig, audience: Audience) -> Mapping[str, RouterTarge
 def _shared(config: RouterConfig, shares: Sequence[Share], targets: Mapping[str, RouterTarget]) -> Way:
     held = max((target.hold.timeout for target in targets.values() if target.hold), default=0.0)
     return {
-        "request_body_buffer_limit": str(min(RETRY_BODY_BYTES, config.max_request_bytes)),
+        "request_body_buffer_limit": str(retry_bytes(config)),
         "route": {
             "weighted_clusters": {"clusters": [_share(targets[s.revision], s.slots) for s in shares]},
             **_clocks(config, held),

@@ -11,13 +11,13 @@ import orjson
 
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import RouterLayout
+from eagleray.router.budget import requests_on_hold
+from eagleray.router.limits import limits
 from eagleray.router.xds import ONLY_GET, extension, loopback_cluster, seconds, typed
 
 HELD_PATH = "/held"
 CHECKS_CLUSTER = "holder"
 HELD_CLUSTER = "holder-report"
-# The holder counts; this only keeps a runaway from taking the router's memory.
-MANY = 20_000
 # On top of the longest wait, for the answer to that.
 SPARE_SECONDS = 5.0
 # For somebody who waits for the first request.
@@ -64,17 +64,18 @@ def held_route() -> dict[str, Any]:
     return {"match": {"path": HELD_PATH, "headers": [ONLY_GET]}, "route": to_holder}
 
 
-def holder_clusters(layout: RouterLayout) -> list[dict[str, Any]]:
+def holder_clusters(config: RouterConfig, layout: RouterLayout) -> list[dict[str, Any]]:
     """The holder's two doors as Envoy's clusters."""
     grpc = typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         explicit_http_config={"http2_protocol_options": {}},
     )
-    limits = {"max_requests": MANY, "max_pending_requests": MANY, "max_connections": MANY}
+    # The holder counts by itself as well (`maxHeld`); this is what the router's memory has room for.
+    most = requests_on_hold(config)
     return [
         {
             **loopback_cluster(CHECKS_CLUSTER, layout.checks_port),
-            "circuit_breakers": {"thresholds": [limits]},
+            "circuit_breakers": {"thresholds": [limits("DEFAULT", most)]},
             "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": grpc},
         },
         loopback_cluster(HELD_CLUSTER, layout.held_port),

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-# Replicas bound their own queues (concurrency); this only keeps a runaway from taking the router's memory.
-MANY = 10_000
-
 
 def limits(priority: str, requests: int) -> dict[str, Any]:
     """Envoy's thresholds for so many requests of a priority; its own are 1024, and three retries."""
     return {
         "priority": priority,
-        "max_connections": requests,
+        # At its most connections Envoy lets further requests wait for one, in place of counting them.
+        "max_connections": 2 * requests,
         "max_pending_requests": requests,
         "max_requests": requests,
-        "max_retries": requests // 10,
+        "max_retries": requests,
     }

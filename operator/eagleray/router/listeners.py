@@ -6,6 +6,8 @@ from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import EVERYWHERE, RouterLayout
 from eagleray.router.access import WARMUP, known_clients, known_operator
 from eagleray.router.access_log import access_log, refused_log
+from eagleray.router.bootstrap import OPS
+from eagleray.router.budget import BUFFER_BYTES, budget
 from eagleray.router.compare import COPIES_ROUTES, unanswered_replies
 from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
@@ -17,6 +19,12 @@ from eagleray.router.xds import address, file_source, seconds, typed
 
 MIN_STREAM_IDLE_SECONDS = 300.0
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+# `start.py` bounds its connections by what the node has descriptors for.
+CLIENTS = "http"
+# What a connection has time for before its first request: a handshake of TLS.
+_HANDSHAKE_SECONDS = 10.0
+# Whatever clients do, the router tells whether it is ready, and what it counts; `bootstrap.py` bounds who asks.
+_OF_THE_OPERATOR = {"bypass_overload_manager": True, "ignore_global_conn_limit": True}
 # The path is the user's, to the last slash: nothing here routes by path, so nothing needs it tidied up.
 _PATH_AS_IT_IS = {
     "normalize_path": False,
@@ -34,16 +42,16 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         bind: address of the public ones.
     """
     known = [*known_clients(config, layout), *rate_filter(config.limits, known=config.access.names_clients)]
-    asked = _listener("http", _public(bind, layout.http_port), _traffic(config, layout, ROUTES, known))
+    asked = _listener(CLIENTS, _public(bind, layout.http_port), _traffic(config, layout, ROUTES, known))
     found = [
         _for_clients(asked, config, layout),
-        _listener("ops", _public(bind, layout.ops_port), _ops(layout)),
+        {**_listener(OPS, _public(bind, layout.ops_port), _ops(layout)), **_OF_THE_OPERATOR},
     ]
     if config.compares:
         found.append(_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout)))
     if config.access.guarded:
         warmup = _traffic(config, layout, WARMUP, [*known_operator(layout), no_user()])
-        found.append(_listener(WARMUP, _public(bind, layout.warmup_port), warmup))
+        found.append({**_listener(WARMUP, _public(bind, layout.warmup_port), warmup), **_OF_THE_OPERATOR})
     return found
 
 
@@ -51,7 +59,7 @@ def _for_clients(listener: dict[str, Any], config: RouterConfig, layout: RouterL
     """A listener with what connections of clients begin with."""
     (chain,), tls = listener["filter_chains"], config.access.tls
     socket = {"transport_socket": transport_socket(tls, layout)} if tls else {}
-    filters = [*connection_filter(config.limits), *chain["filters"]]
+    filters = [*connection_filter(config.limits, budget(config).connections), *chain["filters"]]
     return {**listener, "filter_chains": [{**chain, **socket, "filters": filters}]}
 
 
@@ -67,10 +75,13 @@ def _listener(name: str, where: dict[str, Any], manager: dict[str, Any]) -> dict
         "envoy.config.listener.v3.Listener",
         name=name,
         address=where,
-        per_connection_buffer_limit_bytes=1024 * 1024,
+        per_connection_buffer_limit_bytes=BUFFER_BYTES,
         socket_options=keepalive_options(),
         filter_chains=[
-            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+            {
+                "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}],
+                "transport_socket_connect_timeout": seconds(_HANDSHAKE_SECONDS),
+            }
         ],
     )
 
@@ -106,11 +117,6 @@ def _traffic(config: RouterConfig, layout: RouterLayout, name: str, known: Filte
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",
-        http2_protocol_options={
-            "max_concurrent_streams": 256,
-            "initial_stream_window_size": 256 * 1024,
-            "initial_connection_window_size": 1024 * 1024,
-        },
         http_filters=request_filters(config, known),
         upgrade_configs=[{"upgrade_type": WEBSOCKET, "filters": websocket_filters(config, known)}],
         local_reply_config=error_replies(config),

@@ -43,13 +43,18 @@ def rate_filter(limits: Limits, *, known: bool) -> list[dict[str, Any]]:
     ]
 
 
-def connection_filter(limits: Limits) -> list[dict[str, Any]]:
-    """The network filter that closes connections beyond the limit; none without one."""
+def connection_filter(limits: Limits, most: int) -> list[dict[str, Any]]:
+    """The network filter that closes connections beyond the limit; none without one.
+
+    Args:
+        limits: the limits.
+        most: what the router's memory has room for, which Envoy as a whole does not go beyond.
+    """
     if not limits.connections:
         return []
     message = "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit"
-    most = {"stat_prefix": "clients", "max_connections": str(limits.connections)}
-    return [extension("envoy.filters.network.connection_limit", message, **most)]
+    bound = {"stat_prefix": "clients", "max_connections": str(min(limits.connections, most))}
+    return [extension("envoy.filters.network.connection_limit", message, **bound)]
 
 
 def _bucket(requests: int, per: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -
             await asyncio.sleep(0.02)
 
 
+def as_rendered(_: str, text: str) -> str:
+    """A file of a router as it is."""
+    return text
+
+
 class Answer:
     def __init__(self, status: int, headers: CIMultiDictProxy[str], body: str) -> None:
         self.status = status
@@ -64,7 +70,12 @@ class Router:
     """One Envoy whose files lie as kubelet lays a ConfigMap: links through `..data`, which is swapped."""
 
     def __init__(
-        self, folder: Path, session: aiohttp.ClientSession, bind: str = "127.0.0.1", launcher: Sequence[str] = ()
+        self,
+        folder: Path,
+        session: aiohttp.ClientSession,
+        bind: str = "127.0.0.1",
+        launcher: Sequence[str] = (),
+        edit: Callable[[str, str], str] = as_rendered,
     ) -> None:
         self.folder = folder / "config"
         ports = [free_port() for _ in range(8)]
@@ -86,6 +97,7 @@ class Router:
         self.peers = Peers(Ports(ops=layout.ops_port, http=layout.http_port, warmup=layout.warmup_port))
         self._session = session
         self._launcher = launcher
+        self._edit = edit
         self._generation = itertools.count()
         self.process: asyncio.subprocess.Process | None = None
 
@@ -97,7 +109,7 @@ class Router:
         data.mkdir(parents=True)
         whole = rendered(config, self.layout)
         for name, text in whole.files.items():
-            (data / name).write_text(text if name != broken else "{")
+            (data / name).write_text(self._edit(name, text) if name != broken else "{")
         new = self.folder / "..data_tmp"
         new.symlink_to(data.name)
         new.rename(self.folder / "..data")
@@ -157,6 +169,14 @@ class Router:
             self.process.terminate()
             await self.process.wait()
         await self.mounts.stop()
+
+    def peak_memory(self) -> int | None:
+        """The most bytes that its process had, or None where that has ended."""
+        if self.process is None or self.process.returncode is not None:
+            return None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(found[0].split()[1]) * 1024 if found else None
 
     async def stats(self) -> RouterStats:
         return await self.peers.router_stats("m", "127.0.0.1")
@@ -267,4 +287,7 @@ def shares(percents: Mapping[str, float]) -> tuple[Share, ...]:
 def routed(weights: Mapping[RouterTarget, float], **options: Any) -> RouterConfig:
     """A configuration that splits requests between targets; weights in percent."""
     split = options.pop("split", None) or shares({t.revision: percent for t, percent in weights.items()})
-    return RouterConfig("m", "ns", tuple(weights), split, **options)
+    mirror = options.get("mirror")
+    copied = mirror.revision if mirror and not options.get("compares") else None
+    targets = tuple(replace(t, copied=t.revision == copied) for t in weights)
+    return RouterConfig("m", "ns", targets, split, **options)

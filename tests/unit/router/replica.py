@@ -65,8 +65,10 @@ class Replica:
         if request.headers.get("upgrade") == "websocket":
             return await self._echo(request)
         if self.mode == "unread" and request.transport:
-            cast("asyncio.ReadTransport", request.transport).pause_reading()
+            transport = cast("asyncio.ReadTransport", request.transport)
+            transport.pause_reading()
             await self.release.wait()
+            transport.resume_reading()
         body = await request.read()
         if self.mode == "stream":
             return await self._stream(request)

@@ -34,7 +34,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 PORTS = (30000, 30001)
 STABLE = RouterTarget("churn-v1-0a1b2c3d", "v1", ("10.0.0.9", "10.0.0.10"), PORTS, model=True)
 CANDIDATE = RouterTarget("churn-v1-4e5f6a7b", "v1", (), PORTS)
-MIRROR = RouterTarget("churn-v2-89abcdef", "v2", ("10.0.0.11",), PORTS, model=True)
+MIRROR = RouterTarget("churn-v2-89abcdef", "v2", ("10.0.0.11",), PORTS, model=True, copied=True)
 CANARY = (Share(STABLE.revision, 9000), Share(CANDIDATE.revision, 1000))
 BETA = TrafficRule(header=ValueMatch(name="x-beta", value="true"), version="v1")
 CONFIG = RouterConfig(
@@ -160,6 +160,7 @@ def configs(draw: st.DrawFn) -> RouterConfig:
             draw(st.booleans()),
             draw(hold),
             draw(st.sampled_from(["", *(n for n in NAMES if n != name and version(n) == version(name))])),
+            copied=True,
         )
         for name in NAMES
     ]

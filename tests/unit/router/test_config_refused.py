@@ -44,6 +44,7 @@ def test_shares_that_do_not_add_up_are_refused(slots: list[int]) -> None:
         ({"split": (Share("m-x", SLOTS),)}, "split: revision 'm-x' is no target"),
         ({"lanes": (RouterLane("v1", (Share("m-x", SLOTS),)),)}, "lanes: version 'v1': revision 'm-x' is no target"),
         ({"mirror": RouterMirror("m-x", 1)}, "mirror: revision 'm-x' is no target"),
+        ({"targets": (STABLE,), "mirror": RouterMirror(STABLE.revision, 1)}, "has no room for copies"),
         ({"targets": (replace(CANDIDATE, fallback="m-x"),)}, "targets: 'm-x' is no other revision of version 'v1'"),
         ({"targets": (replace(STABLE, fallback=STABLE.revision),)}, "is no other revision of version 'v1'"),
         ({"targets": (STABLE, replace(MIRROR, fallback=STABLE.revision))}, "no other revision of version 'v2'"),

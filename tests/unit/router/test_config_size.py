@@ -64,6 +64,7 @@ def target(
         hold=hold,
         # Nobody stands in for one that is woken.
         fallback="" if hold else other,
+        copied=True,
     )
 
 

@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.router.bodies import MAX_BODY_HEADER
-from eagleray.router.bootstrap import MAX_HEAP_BYTES
 from eagleray_serving import bodies
 from unit.router.envoy_rig import Rig, Router, routed, target
 
@@ -58,47 +56,6 @@ async def test_our_own_server_is_told_what_the_router_takes_and_an_application_n
 def test_what_is_told_is_what_is_read_there() -> None:
     assert bodies.MAX_BODY_HEADER == MAX_BODY_HEADER
     assert RouterConfig("m", "ns").max_request_bytes == bodies.MAX_BODY_BYTES
-
-
-async def test_what_a_router_keeps_does_not_grow_with_what_is_sent(rig: Rig) -> None:
-    replica = await rig.replica()
-    replica.mode = "unread"
-    router = await rig.router(routed({target("m-a", replica, model=False): 100}))
-    sent = 0
-
-    async def upload() -> None:
-        nonlocal sent
-        _, writer = await asyncio.open_connection("127.0.0.1", router.layout.http_port)
-        writer.write(b"POST / HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n")
-        with contextlib.closing(writer):
-            for _ in range(64 * MIB // len(PIECE)):
-                writer.write(b"%x\r\n%s\r\n" % (len(PIECE), PIECE))
-                await writer.drain()
-                sent += len(PIECE)
-
-    uploads = [asyncio.create_task(upload()) for _ in range(24)]
-    before = -1
-
-    async def stands() -> bool:
-        nonlocal before
-        before, last = sent, before
-        await asyncio.sleep(1)
-        return last == sent > 0
-
-    await rig.until(stands)
-    assert not any(task.done() for task in uploads)
-    assert memory(router) < MAX_HEAP_BYTES
-    for task in uploads:
-        task.cancel()
-    await asyncio.gather(*uploads, return_exceptions=True)
-
-
-def memory(router: Router) -> int:
-    """Bytes that its process has."""
-    assert router.process is not None
-    status = Path(f"/proc/{router.process.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1]) * 1024
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
 from eagleray.peers.errors import UnreachableError
 from eagleray.router import compare
-from eagleray.router.forward import COPY_BODY_BYTES
+from eagleray.router.budget import COPY_BODY_BYTES
 from unit.router.envoy_rig import Rig, Router, routed, target
 from unit.router.replica import Replica
 from unit.router.sharing import SAMPLE, assert_shared

@@ -26,9 +26,9 @@ async def test_a_replica_that_dies_under_load_loses_no_request(rig: Rig) -> None
 async def test_a_reset_in_flight_is_tried_elsewhere_where_that_is_safe(rig: Rig) -> None:
     bad, good = await rig.replica(), await rig.replica()
     bad.mode = "abort"
-    router = await rig.router(routed({target("m-a", bad, good): 100}))
-    await router.until_healthy("m-a", 2)
     body = b"x" * (3 * 1024 * 1024)
+    router = await rig.router(routed({target("m-a", bad, good): 100}, retry_body_bytes=len(body)))
+    await router.until_healthy("m-a", 2)
     answers = []
     while not bad.arrived:
         answers.append(await router.ask(data=io.BytesIO(body)))

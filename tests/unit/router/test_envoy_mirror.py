@@ -9,8 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import RouterConfig, RouterLane, RouterMirror
-from eagleray.router.clusters import COPIES
-from eagleray.router.forward import COPY_BODY_BYTES
+from eagleray.router.budget import COPIES, COPY_BODY_BYTES
 from unit.router.envoy_rig import Rig, Router, routed, shares, target
 from unit.router.replica import Replica
 from unit.router.sharing import SAMPLE, assert_shared

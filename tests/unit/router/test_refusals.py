@@ -62,7 +62,7 @@ NEVER_DETAILS = {
     "admin_filter_response": "the admin interface is not public",
     "internal_redirect": UNUSED,
     "max_duration_timeout": UNUSED,
-    "request_overall_timeout": UNUSED,
+    "response_payload_too_large": UNUSED,
     "duration_timeout": UNUSED,
     "low_version": "HTTP/1.0 is taken",
     "request_headers_failed_strict_check": UNUSED,
@@ -84,8 +84,6 @@ NEVER_DETAILS = {
     "filter_added_invalid_response_data": DEFECT,
     "rejecting_because_detection_failed": UNUSED,
     "http1.unexpected_underscore": UNUSED,
-    "grpc_bridge_content_length_missing": UNUSED,
-    "grpc_bridge_content_length_wrong": UNUSED,
 }
 # Envoy's ResponseCodeDetailValues (envoy/stream_info/stream_info.h), and those of the filters that are used here.
 NAMES = """
@@ -191,5 +189,5 @@ def manager() -> dict[str, Any]:
 
 
 def test_what_is_said_not_to_be_configured_is_not() -> None:
-    unset = {"max_stream_duration", "request_timeout", "original_ip_detection_extensions", "strict_check_headers"}
+    unset = {"max_stream_duration", "original_ip_detection_extensions", "strict_check_headers"}
     assert unset & manager().keys() == set()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from eagleray.api.traffic import Sticky, TrafficRule
 from eagleray.domain.actions.access import Access, Limits
+from eagleray.domain.actions.router_size import RouterSize
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_MAX_REQUEST_BYTES = 100 * 1024 * 1024
@@ -13,6 +14,7 @@ KIB = 1024
 # Servers of Python read no more either, unless they are told to.
 DEFAULT_MAX_HEADER_BYTES = 60 * KIB
 DEFAULT_MAX_HEADERS = 100
+DEFAULT_RETRY_BODY_BYTES = 64 * KIB
 DEFAULT_RELATIVE_TOLERANCE = 1e-6
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 
@@ -68,6 +70,7 @@ class RouterTarget:
         fallback: the revision of the same version that is asked for its share while none of its own replicas answers
             its health check; "" for none.
         calls: whether its replicas answer gRPC calls by HTTP/2 there, and nothing else.
+        copied: whether Envoy itself may send it copies of whole bodies. The user's word counts, not who gets them now.
     """
 
     revision: str
@@ -78,6 +81,7 @@ class RouterTarget:
     hold: Hold | None = None
     fallback: str = ""
     calls: bool = False
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +185,12 @@ class RouterConfig:
         logged_percent: share of the requests that were answered well that get a line in the log.
         access: who is let in.
         limits: how much they may ask.
+        size: what Envoy may use in a router Pod.
+        retry_body_bytes: bodies up to here are kept until the answer begins, for a second attempt.
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
-            is not a target, a fallback that is none of the version's other revisions.
+            is not a target, a fallback that is none of the version's other revisions, copies for what has no room.
     """
 
     name: str
@@ -212,6 +218,8 @@ class RouterConfig:
     logged_percent: float = 100.0
     access: Access = field(default_factory=Access)
     limits: Limits = field(default_factory=Limits)
+    size: RouterSize = field(default_factory=RouterSize)
+    retry_body_bytes: int = DEFAULT_RETRY_BODY_BYTES
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""
@@ -224,6 +232,8 @@ class RouterConfig:
             _check_shares(f"lanes: version {lane.version!r}", lane.shares, known)
         if self.mirror and self.mirror.revision not in known:
             raise InvalidRouterConfigError(f"mirror: revision {self.mirror.revision!r} is no target")
+        if self.mirror and not self.compares and not self.target(self.mirror.revision).copied:
+            raise InvalidRouterConfigError(f"mirror: revision {self.mirror.revision!r} has no room for copies")
         lanes = {lane.version for lane in self.lanes}
         lost = [rule.version for rule in self.rules if rule.version not in lanes]
         if lost:

@@ -12,6 +12,7 @@ from eagleray.domain.actions.router_config import (
     DEFAULT_MAX_HEADERS,
     DEFAULT_MAX_REQUEST_BYTES,
     DEFAULT_RELATIVE_TOLERANCE,
+    DEFAULT_RETRY_BODY_BYTES,
     SLOTS,
     RouterConfig,
     RouterLane,
@@ -27,6 +28,7 @@ from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
 from eagleray.domain.traffic.access import access, limits
 from eagleray.domain.traffic.clients import cors
+from eagleray.domain.traffic.size import size
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
 from eagleray.domain.version.leaving import Leaving
@@ -53,7 +55,8 @@ def route(
         observed: what was seen.
     """
     traffic, router = desired.spec.traffic or Traffic(), desired.spec.router or Router()
-    targets = [_target(v, view) for v in versions for view in v.views]
+    copied = traffic.mirror.version if traffic.mirror and not traffic.mirror.compare else None
+    targets = [replace(_target(v, view), copied=v.lane.name == copied) for v in versions for view in v.views]
     names = {v.lane.name for v in versions}
     idles = [v.autoscaling.idle for v in desired.versions if v.autoscaling and v.autoscaling.idle]
     targets += [
@@ -87,6 +90,8 @@ def route(
         logged_percent=desired.logged_percent,
         access=access(router),
         limits=limits(router),
+        size=size(router.resources),
+        retry_body_bytes=DEFAULT_RETRY_BODY_BYTES if router.retry_body_bytes is None else router.retry_body_bytes,
     )
 
 
