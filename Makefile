@@ -78,8 +78,8 @@ format: venv ## let ruff write
 	@$(BIN)/ruff check --fix $(CODE) examples
 	@$(BIN)/ruff format $(CODE) examples
 
-bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale, ARGS=--servers and ARGS=--switches need none
-	@$(if $(filter --scale --servers --switches,$(ARGS)),PYTHONPATH=operator:model_images/serving:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test bench) \
+bench: venv ## the table of docs/benchmarks.md, on the cluster eagleray-test; ARGS=--scale, --servers, --switches and --hostile-clients need none
+	@$(if $(filter --scale --servers --switches --hostile-clients,$(ARGS)),PYTHONPATH=operator:model_images/serving:model_images/router:tests PYTHONDONTWRITEBYTECODE=1,$(KIND) exec eagleray-test bench) \
 	  $(BIN)/python -m bench $(ARGS)
 
 bench-batching: ## what batching is worth: its table of docs/benchmarks.md, ten minutes

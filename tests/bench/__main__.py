@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from bench import batching, mirror, report, router, shift, start, vision
+from bench.hostile_clients import run as hostile_clients
 from bench.scale import run as scale
 from bench.servers import run as servers
 from bench.switches import run as switches
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--vision", action="store_true", help="only how long a frame is on its way")
     parser.add_argument("--servers", action="store_true", help="only our model server and its peers; needs no cluster")
     parser.add_argument("--switches", action="store_true", help="only Ray Serve's switches; needs no cluster")
+    parser.add_argument("--hostile-clients", action="store_true", help="only routers under attack; needs no cluster")
     parser.add_argument("--scale", action="store_true", help="only what many models cost; needs no cluster")
     parser.add_argument("--objects", type=int, action="append", help="with --scale: how many, once or more often")
     args = parser.parse_args()
@@ -35,6 +37,9 @@ def main() -> None:
         return
     if args.switches:
         switches.run()
+        return
+    if args.hostile_clients:
+        hostile_clients.run()
         return
     cluster = Cluster.from_harness()
     given = Given(cluster, Then(cluster))

@@ -1,0 +1,1 @@
+"""What hostile clients do to a router, and what keeping them off costs everybody else."""
