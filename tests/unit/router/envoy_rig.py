@@ -288,6 +288,5 @@ def routed(weights: Mapping[RouterTarget, float], **options: Any) -> RouterConfi
     """A configuration that splits requests between targets; weights in percent."""
     split = options.pop("split", None) or shares({t.revision: percent for t, percent in weights.items()})
     mirror = options.get("mirror")
-    copied = mirror.revision if mirror and not options.get("compares") else None
-    targets = tuple(replace(t, copied=t.revision == copied) for t in weights)
+    targets = tuple(replace(t, copied=bool(mirror and t.revision == mirror.revision)) for t in weights)
     return RouterConfig("m", "ns", targets, split, **options)
