@@ -182,7 +182,7 @@ def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) ->
 
 
 def _target(version: VersionView, view: RevisionView) -> RouterTarget:
-    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered.
+    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has taken over.
 
     Revisions that share a version's requests stand in for each other.
     """
@@ -190,7 +190,8 @@ def _target(version: VersionView, view: RevisionView) -> RouterTarget:
     sharing = [share.revision for share in _lane(version)]
     hold = version.hold if view is version.stable else None
     fallback = next((r for r in sharing if r != name), "") if name in sharing and not version.hold else ""
-    pods = [p for p in view.cluster.pods if p.incarnation == view.cluster.incarnation or not view.answered]
+    every = view.hands_over or not view.answered
+    pods = [p for p in view.cluster.pods if every or p.incarnation == view.cluster.incarnation]
     return replace(_endpoints(view.revision, pods), hold=hold, fallback=fallback)
 
 
