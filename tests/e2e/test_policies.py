@@ -50,20 +50,19 @@ def of(kind: str, name: str, namespace: str, **fields: Any) -> Manifest:
 
 def rights(namespace: str) -> list[Manifest]:
     """What editors may do in a namespace, and what those may who promote."""
-    group, role = "rbac.authorization.k8s.io", {"kind": "Role", "name": "editor"}
+    group = "rbac.authorization.k8s.io"
     rules = [
         {"apiGroups": ["eagleray.dev"], "resources": ["modeldeployments"], "verbs": ["get", "create", "patch"]},
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]},
     ]
-    found = [{"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": "editor"}, "rules": rules}]
-    for name, ref, users in (
-        ("editors", role, ("editor", "promoter")),
-        ("promoters", {"kind": "ClusterRole", "name": f"{RELEASE}-rollouts"}, ("promoter",)),
-    ):
+    found: list[Manifest] = [{"kind": "Role", "metadata": {"name": "editor"}, "rules": rules}]
+    bound = (("Role", "editor", ("editor", "promoter")), ("ClusterRole", f"{RELEASE}-rollouts", ("promoter",)))
+    for kind, role, users in bound:
         subjects = [{"apiGroup": group, "kind": "User", "name": WHO[user]} for user in users]
-        binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": {"name": name}}
-        found.append({**binding, "roleRef": {"apiGroup": group, **ref}, "subjects": subjects})
-    return [{**m, "metadata": {**m["metadata"], "namespace": namespace}} for m in found]
+        ref = {"apiGroup": group, "kind": kind, "name": role}
+        found.append({"kind": "RoleBinding", "metadata": {"name": role}, "roleRef": ref, "subjects": subjects})
+    version = {"apiVersion": f"{group}/v1"}
+    return [{**version, **m, "metadata": {**m["metadata"], "namespace": namespace}} for m in found]
 
 
 def there(cluster: Cluster) -> None:
