@@ -21,7 +21,7 @@ from eagleray.kube.kinds import Kind, Manifest, Ref
 class FakeKube(LogClient):
     """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
 
-    `unlisted` says how often a kind's list fails, `logs` what Pods print.
+    `unlisted` says how often a kind's list fails, `logs` what Pods print, `warnings` what is warned of, by uid.
     """
 
     def __init__(self, *manifests: Manifest) -> None:
@@ -31,6 +31,7 @@ class FakeKube(LogClient):
         self.ending: set[Ref] = set()
         self.unlisted: Counter[Kind] = Counter()
         self.logs: dict[Ref, str] = {}
+        self.warnings: dict[str, str] = {}
         self._version = 0
         for manifest in manifests:
             self._store(manifest)
@@ -56,6 +57,10 @@ class FakeKube(LogClient):
             if ref.kind == kind and namespace in {None, ref.namespace} and _carries(m, labels or {})
         ]
         return Listed(items, str(self._version))
+
+    async def warning(self, ref: Ref, uid: str) -> str:
+        self._called("warning", ref)
+        return self.warnings.get(uid, "")
 
     async def create(self, manifest: Manifest) -> Manifest:
         ref = Ref.of(manifest)

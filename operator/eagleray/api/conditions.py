@@ -44,7 +44,7 @@ class ConditionType(_Documented):
     )
     SAME_REFERENCES = (
         "SameReferences",
-        "Where `env` refers to Secrets or ConfigMaps: True while replicas of a revision began with the same values.",
+        "Where Secrets or ConfigMaps give variables: True while replicas of a revision began with the same values.",
     )
 
 
@@ -82,6 +82,10 @@ class Reason(_Documented):
         "The node cannot pull the image; check its name, tag and pull secrets.",
     )
     UNSCHEDULABLE = "Unschedulable", "No node fits a Pod; the message has the scheduler's words."
+    POD_NOT_STARTED = (
+        "PodNotStarted",
+        "No container of a Pod starts, for want of a volume, say; the message has the node's words.",
+    )
     CONTAINER_CRASHED = (
         "ContainerCrashed",
         "A container ended by itself; the message has its exit code and last lines.",
