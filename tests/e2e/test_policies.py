@@ -75,6 +75,8 @@ def there(cluster: Cluster) -> None:
         {**quota, "spec": {"hard": {"pods": "0"}}},
         of("ConfigMap", "others", team),
         of("ControllerRevision", "kept", team, revision=1, data={}),
+        # Otherwise Pods wait for the one that Kubernetes makes.
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": team}},
     )
     spec = deepcopy(next(row["object"]["spec"] for row in ROWS if row["case"] == "a worker"))
     waiting = {**spec, "schedulingGates": [{"name": "eagleray.dev/never"}]}
