@@ -27,6 +27,7 @@ WHO = {
     "promoter": "e2e-promoter",
     "operator": f"system:serviceaccount:{OPERATOR}:{RELEASE}-operator",
 }
+ALLOWED = {f"allowed.eagleray.dev/{entry}": lines for entry, lines in TABLE["tenants"].items()}
 MODEL = {"framework": "sklearn", "uri": "pvc://models/churn/1"}
 BY_KIND = {kind.kind: kind for kind in KINDS.values()}
 # The release is its policies and rights, for namespaces of its own: it has no operator.
@@ -68,10 +69,8 @@ def rights(namespace: str) -> list[Manifest]:
 def there(cluster: Cluster) -> None:
     """The objects that rows change and delete: none of them runs anything."""
     team, full = NAMESPACES["team"], NAMESPACES["full"]
-    config = [of("ConfigMap", "eagleray-tenants", name, data=TABLE["tenants"]) for name in NAMESPACES.values()]
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": full}}
     cluster.apply(
-        *config,
         {**quota, "spec": {"hard": {"pods": "0"}}},
         of("ConfigMap", "others", team),
         of("ControllerRevision", "kept", team, revision=1, data={}),
@@ -96,7 +95,7 @@ def ask(cluster: Cluster) -> Iterator[httpx.Client]:
     """A connection to a cluster in which the policies are in force."""
     labelled = {OPERATOR: {}, **dict.fromkeys(NAMESPACES.values(), RESTRICTED_LABEL), NAMESPACES["unlabelled"]: {}}
     cluster.apply(*(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": ALLOWED}}
         for name, labels in labelled.items()
     ))  # fmt: skip
     there(cluster)

@@ -118,7 +118,7 @@ def test_a_refusal_is_one_rules(row: dict[str, Any]) -> None:
     assert len(of(row)) == 1
 
 
-def test_every_entry_of_the_config_map_is_tried() -> None:
+def test_every_annotation_is_tried() -> None:
     assert [*TABLE["tenants"]] == [rule["entry"] for rule in RULES]
 
 
