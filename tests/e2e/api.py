@@ -3,6 +3,7 @@
 kubectl starts anew for each look, which takes a tenth of a second of a processor; who waits looks twice a second.
 """
 
+import atexit
 import base64
 import ssl
 import tempfile
@@ -35,7 +36,9 @@ def connection(kubeconfig: Path) -> httpx.Client:
         file.flush()
         context.load_cert_chain(file.name)
     transport = httpx.HTTPTransport(verify=context, retries=2)
-    return httpx.Client(base_url=server["server"], transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False)
+    client = httpx.Client(base_url=server["server"], transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False)
+    atexit.register(client.close)
+    return client
 
 
 def read(client: httpx.Client, kind: str, namespace: str, name: str = "", selector: str = "") -> Any:

@@ -13,7 +13,7 @@ from .cluster import Cluster, Manifest
 
 SCRIPTS = Path(__file__).parent / "client"
 START_SECONDS = 30.0
-STOP_SECONDS = 40.0
+STOP_SECONDS = 120.0
 MODELS = "/models"
 # The second by TLS.
 FIGURES_PORTS = (9099, 9443)
@@ -168,7 +168,7 @@ class Client:
         users: int = 0,
         headers: dict[str, str] | None = None,
         body: object = None,
-        timeout: float = 10,
+        timeout: float = 90,
     ) -> Count:
         """Send so many requests, and count who answers; NUMBER in a body of text is the request's own number."""
         options = [f"--header={name}={value}" for name, value in (headers or {}).items()]

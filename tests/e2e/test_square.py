@@ -48,3 +48,8 @@ def test_a_head_runs_nothing_that_is_not_used(square: Served) -> None:
     modules = {line.split()[0] for line in found.splitlines() if line.startswith("ray-dashboard-")}
     assert modules == {"ray-dashboard-ServeHead-0", "ray-dashboard-ReportHead-0"}
     assert "ray.util.client.server" not in found
+    command = (
+        "for maps in $(grep -l pandas/_libs /proc/[0-9]*/maps); do cat ${maps%maps}cmdline | tr '\\0' ' '; echo; done"
+    )
+    found = square.md.cluster.kubectl("exec", "-n", square.md.namespace, head, "--", "sh", "-c", command)
+    assert {line.split()[0] for line in found.splitlines()} <= {"ray-dashboard-ServeHead-0"}

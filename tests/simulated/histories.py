@@ -89,7 +89,8 @@ def _verb(cluster: Cluster, n: int) -> None:
 
 
 def _restart(cluster: Cluster, n: int) -> None:
-    cluster.annotate("m", RESTARTED_ANNOTATION, str(n % 3))
+    if cluster.server.find(_M):  # not where it is deleted, and not yet made again
+        cluster.annotate("m", RESTARTED_ANNOTATION, str(n % 3))
 
 
 def _some(cluster: Cluster, role: Role, n: int) -> Manifest | None:

@@ -48,7 +48,7 @@ class ConditionType(_Documented):
     )
     SAME_REFERENCES = (
         "SameReferences",
-        "Where `env` refers to Secrets or ConfigMaps: True while replicas of a revision began with the same values.",
+        "Where Secrets or ConfigMaps give variables: True while replicas of a revision began with the same values.",
     )
 
 

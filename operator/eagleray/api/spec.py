@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_snake
 
-from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, Timestamp, map_list, matches
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, map_list, matches
+from eagleray.api.object_meta import ObjectMeta
 from eagleray.api.rollout import Rollout
 from eagleray.api.router import Router
 from eagleray.api.serving import StreamTimeout
@@ -44,6 +45,12 @@ class Version(VersionTemplate):
 def _each(rule: str) -> str:
     """A CEL rule about `v`, for each version."""
     return f"!has(self.versions) || self.versions.all(v, {rule})"
+
+
+def _no_app_has(field: str) -> str:
+    """A CEL term: neither the top level's app nor a version's has the field."""
+    own = f"self.versions.all(v, !has(v.app) || !has(v.app.{field}))"
+    return f"!(has(self.app) && has(self.app.{field})) && (!has(self.versions) || {own})"
 
 
 _EXAMPLES = {"uri": "pvc://models/churn/1", "framework": "sklearn", "importPath": "fraud.app:build"}
@@ -118,8 +125,7 @@ class ModelDeploymentSpec(VersionTemplate):
             ),
         ),
         Rule(
-            "!has(self.rollout) || !has(self.rollout.maxSurge) || !(has(self.app) && has(self.app.deployments))"
-            " && (!has(self.versions) || self.versions.all(v, !has(v.app) || !has(v.app.deployments)))",
+            f"!has(self.rollout) || !has(self.rollout.maxSurge) || {_no_app_has('deployments')}",
             "maxSurge counts the replicas of one worker group; leave it out with app.deployments",
             field_path=".rollout",
             python=lambda spec: (
@@ -146,6 +152,16 @@ class ModelDeploymentSpec(VersionTemplate):
             python=lambda spec: not spec.versions or sum(v.weight for v in spec.versions) == 100,
         ),
         *NAMED_VERSIONS,
+        Rule(
+            "!has(self.traffic) || !has(self.traffic.mirror) || !has(self.traffic.mirror.compare)"
+            f" || !self.traffic.mirror.compare || {_no_app_has('grpcServicers')}",
+            "answers of a gRPC service are not compared; leave traffic.mirror.compare out with app.grpcServicers",
+            field_path=".traffic.mirror",
+            python=lambda spec: (
+                not (spec.traffic and spec.traffic.mirror and spec.traffic.mirror.compare)
+                or all(not (lane.template.app and lane.template.app.grpc_servicers) for lane in spec.lanes())
+            ),
+        ),
     )
 
     replicas: int = Field(1, ge=0, le=1000)
@@ -193,29 +209,6 @@ class Lane:
     weight: int
     replicas: int | None
     template: VersionTemplate
-
-
-class ObjectMeta(ApiModel):
-    """The parts of an object's metadata that the operator reads."""
-
-    name: str
-    """Name of the object."""
-    namespace: str = "default"
-    """Namespace of the object."""
-    uid: str = ""
-    """Identity of the object; another object of the same name has another one."""
-    generation: int = 0
-    """Counts the changes of `spec`."""
-    resource_version: str = ""
-    """State of the object that was read."""
-    creation_timestamp: Timestamp | None = None
-    """When the object was created."""
-    deletion_timestamp: Timestamp | None = None
-    """When the object was deleted, while its children still go."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """Labels of the object."""
-    annotations: dict[str, str] = Field(default_factory=dict)
-    """Annotations of the object."""
 
 
 class ModelDeployment(ApiModel):

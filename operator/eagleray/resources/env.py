@@ -7,7 +7,7 @@ from eagleray.domain.facts.patience import MIN_DRAIN_SECONDS, drain_seconds, hea
 from eagleray.domain.facts.ports import CALLS_FIRST, REPLICA_FIRST, replica_ports
 from eagleray.domain.goals.groups import WorkerGroup
 from eagleray.domain.goals.pod_defaults import PodDefaults
-from eagleray.domain.goals.references import references_of
+from eagleray.domain.goals.references import references_of, whole_prefix
 from eagleray.domain.goals.revision import Revision
 from eagleray.resources.names import secret_name
 from eagleray.resources.secret import TOKEN_KEY
@@ -26,6 +26,8 @@ PORT_QUARANTINE_SECONDS = 65
 # Serve. Ray's 250 ms are too slow for a model that is just being loaded. Without a limit Ray would watch the whole
 # node, and kill every replica there when others fill the node.
 MEMORY_MONITOR_MS = 50
+# How long Serve's controller rests between two looks. With Ray's 0.1 s a third of what a settled head takes goes there.
+CONTROL_SECONDS = 0.3
 # Where the model server computes: on a GPU that was asked for, or not at all.
 _DEVICE = "EAGLERAY_DEVICE"
 _GPU_VENDORS = ("nvidia.com", "amd.com")
@@ -67,8 +69,13 @@ _LOOP_SECONDS = 300
 
 def head_env(revision: Revision, defaults: PodDefaults) -> list[dict[str, Any]]:
     """Build the environment of a head: the user's variables too, as Serve imports applications there."""
-    # A head has nothing to drain: its controller never ends, and would only hold the Pod's end up.
-    return _env(revision, {"RAY_NODE_TYPE_NAME": "head", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}, defaults)
+    own = {
+        "RAY_NODE_TYPE_NAME": "head",
+        # A head has nothing to drain: its controller never ends, and would only hold the Pod's end up.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(CONTROL_SECONDS),
+    }
+    return _env(revision, own, defaults)
 
 
 def worker_env(
@@ -124,6 +131,13 @@ def env_from(revision: Revision, secrets: Sequence[str] = ()) -> dict[str, Any]:
     sources = revision.template.env_from or []
     found = [source.model_dump(mode="json", by_alias=True, exclude_none=True) for source in sources]
     found += [{"secretRef": {"name": name}} for name in secrets]
+    return {"envFrom": found} if found else {}
+
+
+def references_env_from(revision: Revision) -> dict[str, Any]:
+    """Build the field by which whole Secrets and ConfigMaps are told apart, each by a prefix of its own."""
+    sources = env_from(revision).get("envFrom", [])
+    found = [source | {"prefix": whole_prefix(place)} for place, source in enumerate(sources)]
     return {"envFrom": found} if found else {}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from eagleray.domain.facts.pods import REFERENCES_CONTAINER
 from eagleray.domain.goals.references import references_of
 from eagleray.domain.goals.revision import Revision
-from eagleray.resources.env import references_env
+from eagleray.resources.env import references_env, references_env_from
 from eagleray.resources.pod import PodSettings, container
 
 _TELL_REFERENCES = files("eagleray.resources").joinpath("tell_references.py").read_text("utf-8")
@@ -28,5 +28,7 @@ def references_containers(revision: Revision, pod: PodSettings, resources: dict[
     # Isolated: neither variables of Python nor packages of the image have a say.
     command = ["python3", "-I", "-S", "-c", _TELL_REFERENCES]
     args = [",".join(reference.variables) for reference in references]
-    env = references_env(revision)
-    return [container(revision, REFERENCES_CONTAINER, pod, command=command, args=args, env=env, resources=resources)]
+    variables = {"env": references_env(revision), **references_env_from(revision)}
+    return [
+        container(revision, REFERENCES_CONTAINER, pod, command=command, args=args, resources=resources, **variables)
+    ]

@@ -57,7 +57,7 @@ async def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--at-once", type=int, default=16)
-    parser.add_argument("--timeout", type=float, default=10, help="seconds for one request")
+    parser.add_argument("--timeout", type=float, default=90, help="seconds for one request")
     parser.add_argument("--users", type=int, default=0)
     parser.add_argument("--user-header", default="x-user-id")
     parser.add_argument("--header", action="append", default=[], help="name=value")

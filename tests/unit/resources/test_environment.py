@@ -118,6 +118,11 @@ def test_references_are_told_by_kind_and_name(make_revision: MakeRevision) -> No
         Reference("Secret", "keys", ("PASSWORD", "USER")),
         Reference("ConfigMap", "settings", ("LEVEL",)),
     )
+    whole = [{"prefix": "DB_", "secretRef": {"name": "db"}}, {"configMapRef": {"name": "settings"}}]
+    assert references_of(make_revision(env=REFERRING, envFrom=whole).template)[1:] == (
+        Reference("ConfigMap", "settings", ("LEVEL", "EAGLERAY_REFERENCE_1_*")),
+        Reference("Secret", "db", ("EAGLERAY_REFERENCE_0_*",)),
+    )
 
 
 def test_the_last_init_container_sees_the_references_and_nothing_else(make_revision: MakeRevision) -> None:
@@ -130,6 +135,16 @@ def test_the_last_init_container_sees_the_references_and_nothing_else(make_revis
     assert "references" not in str(worker_pod(make_revision(env=[{"name": "A", "value": "1"}]))["initContainers"])
 
 
+def test_whole_secrets_are_told_apart_by_prefixes_of_their_own(make_revision: MakeRevision) -> None:
+    whole = [{"prefix": "DB_", "secretRef": {"name": "db", "optional": True}}, {"configMapRef": {"name": "settings"}}]
+    told = worker_pod(make_revision(envFrom=whole))["initContainers"][-1]
+    assert told["args"] == ["EAGLERAY_REFERENCE_0_*", "EAGLERAY_REFERENCE_1_*"]
+    assert told["envFrom"] == [
+        {"prefix": "EAGLERAY_REFERENCE_0_", "secretRef": {"name": "db", "optional": True}},
+        {"prefix": "EAGLERAY_REFERENCE_1_", "configMapRef": {"name": "settings"}},
+    ]
+
+
 def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str | None) -> list[str]:
     values: dict[str, str | None] = {"RAY_AUTH_TOKEN": "t", "PASSWORD": "hunter2", "USER": "me", "LEVEL": "low"}
     for name, value in (values | variables).items():
@@ -137,18 +152,27 @@ def digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **variables: str | 
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["-c", "PASSWORD,USER", "LEVEL"])
+    monkeypatch.setattr(sys, "argv", ["-c", "PASSWORD,USER", "LEVEL", "WHOLE_*"])
     main(tmp_path / "log")
     return (tmp_path / "log").read_text().split()
 
 
 def test_equal_values_are_told_alike_and_others_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = digests(tmp_path, monkeypatch)
-    assert len(first) == 2
+    assert len(first) == 3
     assert digests(tmp_path, monkeypatch) == first
     for changed in ({"PASSWORD": "hunter3"}, {"USER": None}, {"PASSWORD": "me", "USER": "hunter2"}):
         other = digests(tmp_path, monkeypatch, **changed)
-        assert (other[0] != first[0], other[1]) == (True, first[1])
+        assert (other[0] != first[0], other[1:]) == (True, first[1:])
+    one = digests(tmp_path, monkeypatch, WHOLE_a="1", WHOLE_b="2")
+    for changed in (
+        {"WHOLE_a": "1", "WHOLE_b": "3"},
+        {"WHOLE_a": "2", "WHOLE_b": "1"},
+        {"WHOLE_a": "1", "WHOLE_b": None},
+    ):
+        other = digests(tmp_path, monkeypatch, **changed)
+        assert (other[:2], other[2] != one[2]) == (first[:2], True)
+    assert digests(tmp_path, monkeypatch, WHOLE_a="1", WHOLE_b="2") == one
     # Who has not the token cannot try values out.
     assert not set(digests(tmp_path, monkeypatch, RAY_AUTH_TOKEN=OTHER_TOKEN)) & set(first)
 

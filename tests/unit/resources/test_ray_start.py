@@ -40,6 +40,53 @@ def test_the_ray_that_is_pinned_is_the_one_that_it_knows(tmp_path: Path) -> None
     assert run(tmp_path, "--help").startswith("Usage: ray start")
 
 
+RAY_LIKE = {
+    "ray/__init__.py": "__version__ = '2.60.0'",
+    "ray/_private/services.py": "def start_ray_process(command, process_type): print(*command, sep='\\n')",
+    "ray/scripts/scripts.py": """
+import ray._private.services as services
+def main():
+    services.start_ray_process(["raylet", "--python_worker_command=python set.py /r/default_worker.py --a=b"], "raylet")
+    services.start_ray_process(["gcs_server"], "gcs_server")
+""",
+    "ray/_private/workers/__init__.py": "",
+    "ray/_private/workers/default_worker.py": """
+import sys
+if __name__ == "__main__":
+    import ray.serve._private.utils, pandas
+    print(sys.argv[1:], sys.path[0], pandas.here, ray.serve._private.utils.pd)
+""",
+    "ray/serve/_private/utils.py": """
+try:
+    import pandas as pd
+except ImportError:
+    pd = None
+""",
+    "pandas.py": "here = 'pandas'",
+}
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_serve_has_no_pandas_in_a_head_and_applications_have_it(tmp_path: Path, *, head: bool) -> None:
+    for name, text in RAY_LIKE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    _, option, text, *words = ray_start()
+    text = text.replace("/tmp/eagleray", str(tmp_path / "scratch"))  # noqa: S108 -- not the machine's own
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, option, text, *words, *(["--head"] if head else [])]
+    raylet, workers, gcs = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )[:3]
+    assert (raylet, gcs) == ("raylet", "gcs_server")
+    file = tmp_path / "scratch/worker.py"
+    assert workers == f"--python_worker_command=python set.py {file if head else '/r/default_worker.py'} --a=b"
+    if head:
+        worker = [sys.executable, str(file), "--a=b"]
+        found = subprocess.run(worker, env=env, check=True, capture_output=True, text=True).stdout
+        assert found == f"['--a=b'] {tmp_path / 'ray/_private/workers'} pandas None\n"
+
+
 def listening(file: Path) -> int:
     """A port at which it is told what `file` says."""
     with socket.create_server(("", 0)) as free:

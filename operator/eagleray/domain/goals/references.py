@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eagleray.api.env import EnvFromSource
 from eagleray.api.template import VersionTemplate
 
 _KINDS = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
@@ -14,12 +15,26 @@ class Reference:
     Attributes:
         kind: `Secret` or `ConfigMap`.
         name: its name.
-        variables: names of the variables, in the order of spec.
+        variables: names of the variables, in the order of spec; one with `*` at its end stands for all that begin so.
     """
 
     kind: str
     name: str
     variables: tuple[str, ...]
+
+
+def whole_prefix(place: int) -> str:
+    """What the variables of a whole Secret or ConfigMap begin with where values are told apart.
+
+    Args:
+        place: its place in `envFrom`.
+    """
+    return f"EAGLERAY_REFERENCE_{place}_"
+
+
+def _named(source: EnvFromSource) -> tuple[str, str]:
+    kinds = {"Secret": source.secret_ref, "ConfigMap": source.config_map_ref}
+    return next((kind, ref.name) for kind, ref in kinds.items() if ref)
 
 
 def references_of(template: VersionTemplate) -> tuple[Reference, ...]:
@@ -29,4 +44,6 @@ def references_of(template: VersionTemplate) -> tuple[Reference, ...]:
         for field, source in (variable.value_from or {}).items():
             if field in _KINDS:
                 found.setdefault((_KINDS[field], source["name"]), []).append(variable.name)
+    for place, source in enumerate(template.env_from or []):
+        found.setdefault(_named(source), []).append(f"{whole_prefix(place)}*")
     return tuple(Reference(kind, name, tuple(variables)) for (kind, name), variables in found.items())

@@ -23,7 +23,7 @@ def references_verdicts(versions: Versions) -> Verdicts:
         return {}
     differing = [said for view in views for said in _differing(view)]
     if not differing:
-        said = "all replicas of a revision began with the same values of the Secrets and ConfigMaps of env"
+        said = "all replicas of a revision began with the same values of the Secrets and ConfigMaps of env and envFrom"
         return {ConditionType.SAME_REFERENCES: Verdict("True", Reason.SETTLED, said)}
     revision = views[0].revision
     remedy = f"`kubectl eagleray restart {revision.model} -n {revision.namespace}` gives all of them the present values"
