@@ -163,9 +163,9 @@ def _entrances(observed: Observed, router: Router | None) -> tuple[Part, ...]:
     if SERVICE not in there:
         return ()
     asked = asked_entrances(router)
-    gone = (DeleteEntrance(kind, each.uid) for kind, each in there.items() if kind not in {SERVICE, *asked})
-    ensured = (EnsureEntrance(kind, said) for kind, said in asked.items())
-    return tuple(Part(action.kind, (action,)) for action in (*gone, *ensured))
+    gone = [DeleteEntrance(kind, each.uid) for kind, each in there.items() if kind not in {SERVICE, *asked}]
+    actions: list[DeleteEntrance | EnsureEntrance] = [*gone, *(EnsureEntrance(*each) for each in asked.items())]
+    return tuple(Part(action.kind, (action,)) for action in actions)
 
 
 def _waits_for_router(revision: str, observed: Observed) -> bool:
