@@ -62,8 +62,10 @@ def within(path: str, other: str) -> bool:
 
 def ruled(field: str) -> bool:
     """Whether a rule looks at the field, at something in it where it may hold anything, or at all names beside it."""
-    paths = {path: path.removesuffix("{}").removesuffix(".") for rule in RULES for path in rule["fields"]}
-    return any(within(at, field) or (path != at and within(field, at)) for path, at in paths.items())
+    places = [(path, path.removesuffix("{}").removesuffix("."), rule) for rule in RULES for path in rule["fields"]]
+    return any(
+        within(at, field) or (path != at and "only" not in rule and within(field, at)) for path, at, rule in places
+    )
 
 
 def test_every_field_that_names_something_has_a_rule_or_a_reason_for_none() -> None:
@@ -81,7 +83,7 @@ def test_no_rule_and_no_reason_is_of_a_field_that_is_gone() -> None:
 
 def parents(known: set[str]) -> set[str]:
     """The fields, and the objects that `{}` looks into."""
-    return known | {field.rpartition(".")[0] for field in known if field.endswith(".podTemplate.spec")}
+    return known | {"router", *(field.rpartition(".")[0] for field in known if field.endswith(".podTemplate.spec"))}
 
 
 def test_what_has_a_reason_for_none_has_no_rule() -> None:

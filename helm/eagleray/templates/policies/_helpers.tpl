@@ -77,6 +77,8 @@ matchResources:
 {{- define "eagleray.matches" -}}
 {{- if eq .match "Server" -}}
 isURL(n) && url(n).getScheme() + '://' + url(n).getHost() == a
+{{- else if eq .match "Host" -}}
+n == a || a.startsWith('*.') && n.endsWith(a.substring(1))
 {{- else if eq .match "Below" -}}
 n == a || (a.endsWith('/') || a.endsWith(':')) && n.startsWith(a) && !n.contains('..') && !n.lowerAscii().contains('%2e')
 {{- else -}}
