@@ -86,6 +86,8 @@ HOSTILE_HEADS = (
 WAVES = (
     (
         Case("claim", {"model": sklearn(uri="pvc://nowhere/churn/1")}, "Unschedulable", '"nowhere" not found', 60),
+        Case("volume", {"app": {"importPath": "apps:knobs"}, "image": APPS, "caBundle": {"configMapName": "nowhere"}},
+             "PodNotStarted", '"nowhere" not found', 60),
         Case("image", {"app": {"importPath": "square:app"}, "image": "{square}-nothing"},
              "ImagePullFailed", "-nothing", 60),
     ),

@@ -22,7 +22,8 @@ from eagleray.kube.kinds import Kind, Manifest, Ref
 class FakeKube(LogClient):
     """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
 
-    `unlisted` says how often a kind's list fails, `missing` which kinds are not served, `logs` what Pods print.
+    `unlisted` says how often a kind's list fails, `missing` which kinds are not served, `logs` what Pods print, `warnings`
+    what is warned of, by uid.
     """
 
     def __init__(self, *manifests: Manifest) -> None:
@@ -33,6 +34,7 @@ class FakeKube(LogClient):
         self.unlisted: Counter[Kind] = Counter()
         self.missing: frozenset[Kind] = frozenset()
         self.logs: dict[Ref, str] = {}
+        self.warnings: dict[str, str] = {}
         self._version = 0
         for manifest in manifests:
             self._store(manifest)
@@ -58,6 +60,10 @@ class FakeKube(LogClient):
             if ref.kind == kind and namespace in {None, ref.namespace} and _carries(m, labels or {})
         ]
         return Listed(items, str(self._version))
+
+    async def warning(self, ref: Ref, uid: str) -> str:
+        self._called("warning", ref)
+        return self.warnings.get(uid, "")
 
     async def create(self, manifest: Manifest) -> Manifest:
         ref = Ref.of(manifest)

@@ -105,6 +105,10 @@ class SimulatedKube(KubeClient):
         self._pages[follows] = {"items": items[PAGE:], "version": version}
         return Listed(items[:PAGE], version, follows)
 
+    async def warning(self, ref: Ref, uid: str) -> str:  # noqa: ARG002
+        await self._sent("warning", ref, dict)  # the kubelets here warn of nothing
+        return ""
+
     async def create(self, manifest: Manifest) -> Manifest:
         return await self._sent(
             "create", ref_of(manifest), lambda: self._server.create(copied(manifest), FIELD_MANAGER)

@@ -88,6 +88,10 @@ class Reason(_Documented):
         "The node cannot pull the image; check its name, tag and pull secrets.",
     )
     UNSCHEDULABLE = "Unschedulable", "No node fits a Pod; the message has the scheduler's words."
+    POD_NOT_STARTED = (
+        "PodNotStarted",
+        "No container of a Pod starts, for want of a volume, say; the message has the node's words.",
+    )
     CONTAINER_CRASHED = (
         "ContainerCrashed",
         "A container ended by itself; the message has its exit code and last lines.",

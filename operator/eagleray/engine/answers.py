@@ -61,6 +61,7 @@ class Answers:
         nodes: what the GCS of heads said of their nodes.
         use: what the agents of workers said.
         progress: how far what takes long in workers is.
+        warnings: what kubelets warned of last, of Pods whose containers do not start.
         routers: what router Pods said.
         held: requests that wait at router Pods, by revision.
     """
@@ -69,5 +70,6 @@ class Answers:
     nodes: Mapping[str, tuple[NodeState, ...]] = field(default_factory=dict)
     use: Mapping[str, NodeUse] = field(default_factory=dict)
     progress: Mapping[str, Progress] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
     routers: Mapping[str, RouterAnswer] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -121,7 +121,9 @@ class Engine:
             stats = {pod: answer.stats for pod, answer in answers.items() if answer.stats is not None}
             memory.sample(self._tools.now(), stats)
 
-        poller = Poller(Asker(key, self._tools.peers, self._tools.pace), lambda: self._tools.add(key), sampled)
+        poller = Poller(
+            Asker(key, self._tools.peers, self._tools.kube, self._tools.pace), lambda: self._tools.add(key), sampled
+        )
         memory = self._memories[key] = Memory(uid, poller, lambda: self._tools.add(key), self._tools.now() + MEETING)
         return memory
 

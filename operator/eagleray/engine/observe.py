@@ -1,8 +1,9 @@
 """What is known of one object's world, put together from the store and from what its peers answered: no I/O."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -114,11 +115,12 @@ class Observer:
 
     def look(self, world: World, status: State, memory: Memory) -> Sight:
         """Put together all that a decision about the object may depend on."""
-        pods = tuple(self._ray_pod(manifest) for manifest in world.pods)
-        revisions, unreadable = read_revisions(world)
         answers = memory.poller.answers
+        pods = tuple(_warned(self._ray_pod(manifest), answers) for manifest in world.pods)
+        revisions, unreadable = read_revisions(world)
         told = {pod.name: answers.heads[pod.uid] for pod in pods if pod.uid in answers.heads}
-        routers = [(manifest, read_pod(manifest, ROUTER_POD, self.nodes)) for manifest in world.routers]
+        read = ((manifest, read_pod(manifest, ROUTER_POD, self.nodes)) for manifest in world.routers)
+        routers = [(manifest, _warned(pod, answers)) for manifest, pod in read]
         observed = Observed(
             status=status,
             pods=pods,
@@ -142,7 +144,8 @@ class Observer:
         )
         asked = tuple(_router_subject(manifest, pod) for manifest, pod in routers if pod.ip and pod.started)
         told_of = telling(pods, observed.serve.values())
-        return Sight(observed, Subjects(heads=self._heads(world, pods), routers=asked, telling=told_of))
+        stuck = unstarted((*pods, *(pod for _, pod in routers)))
+        return Sight(observed, Subjects(self._heads(world, pods), asked, telling=told_of, unstarted=stuck))
 
     def _ray_pod(self, manifest: Manifest) -> Pod:
         told = ray_identity(manifest["metadata"]["name"])
@@ -215,6 +218,16 @@ def telling(pods: Iterable[Pod], serve: Iterable[ServeState]) -> tuple[tuple[str
         if pod.live and pod.ip and (pod.prepares == FETCH_CONTAINER or pod.name in constructing):
             first.setdefault(pod.revision, pod)
     return tuple((pod.uid, pod.ip) for _, pod in sorted(first.items()))
+
+
+def unstarted(pods: Iterable[Pod]) -> tuple[tuple[str, str], ...]:
+    """Name the first Pod, and its uid, of which nothing else says why no container starts; it tells for all."""
+    stuck = (pod for pod in pods if pod.unstarted and pod_problem(replace(pod, warning="")) is None)
+    return tuple((pod.name, pod.uid) for pod in islice(stuck, 1))
+
+
+def _warned(pod: Pod, answers: Answers) -> Pod:
+    return replace(pod, warning=answers.warnings.get(pod.uid, "")) if pod.unstarted else pod
 
 
 def _router_subject(manifest: Manifest, pod: Pod) -> RouterSubject:

@@ -104,6 +104,7 @@ def decisive(answers: Answers) -> tuple[object, ...]:
         answers.heads,
         answers.nodes,
         answers.progress,
+        answers.warnings,
         {uid: answer.decisive() for uid, answer in answers.routers.items()},
         {revision for held in answers.held.values() for revision, count in held.items() if count},
     )

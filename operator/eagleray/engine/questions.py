@@ -12,6 +12,8 @@ from eagleray.domain.facts.problem import PeerTrouble
 from eagleray.domain.facts.routers import Credentials
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
 from eagleray.engine.tasks import end
+from eagleray.engine.unstarted import WARNING_SECONDS, warnings_of
+from eagleray.kube.client import KubeClient
 from eagleray.kube.kinds import Key
 from eagleray.peers.errors import PeerError, RejectedError
 from eagleray.peers.peers import PeerClient
@@ -73,6 +75,7 @@ class Subjects:
         routers: its router Pods.
         workers: uid and address of the workers whose agents' figures are needed.
         telling: uid and address of the first worker of each revision where something takes long.
+        unstarted: name and uid of the first Pod whose containers do not start.
         draining: names of the heads that were asked to give up a node.
     """
 
@@ -80,6 +83,7 @@ class Subjects:
     routers: tuple[RouterSubject, ...] = ()
     workers: tuple[tuple[str, str], ...] = ()
     telling: tuple[tuple[str, str], ...] = ()
+    unstarted: tuple[tuple[str, str], ...] = ()
     draining: frozenset[str] = frozenset()
 
 
@@ -98,11 +102,13 @@ class Asker:
     Attributes:
         key: the object, whose budget it is.
         peers: how.
+        kube: the API server.
         pace: seconds between two rounds that are to be so many apart, as busy as the process is.
     """
 
     key: Key
     peers: PeerClient
+    kube: KubeClient
     pace: Callable[[float], float]
 
 
@@ -172,6 +178,10 @@ async def _ask_use(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
 
 async def _ask_progress(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, Any]:
     return await _of_pods(asker, asked.subjects.telling, asker.peers.progress, "No word of what takes long")
+
+
+async def _ask_warnings(asker: Asker, asked: Asked, _: Answers) -> Mapping[str, str]:
+    return await warnings_of(asker.kube, asker.key, asked.subjects.unstarted)
 
 
 async def _of_pods(
@@ -274,19 +284,16 @@ def _often(polling: Polling) -> float | None:
     return polling.seconds
 
 
-def _routers_often(polling: Polling) -> float | None:
-    return polling.routers
-
-
 def _always(polling: Polling) -> float | None:
     return LISTEN_PACE_SECONDS if polling.held else None
 
 
 QUESTIONS = (
     Question("heads", lambda asked: asked.subjects.heads, _often, _ask_heads),
-    Question("routers", lambda asked: asked.subjects.routers, _routers_often, _ask_routers, loads=True),
+    Question("routers", lambda asked: asked.subjects.routers, lambda how: how.routers, _ask_routers, loads=True),
     Question("nodes", _draining, _often, _ask_nodes),
     Question("use", lambda asked: asked.subjects.workers, _often, _ask_use, loads=True),
     Question("progress", lambda asked: asked.subjects.telling, lambda _: PROGRESS_SECONDS, _ask_progress),
+    Question("warnings", lambda asked: asked.subjects.unstarted, lambda _: WARNING_SECONDS, _ask_warnings),
     Question("held", _holding, _always, _listen),
 )

@@ -16,7 +16,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 from eagleray.kube import kubeconfig
 from eagleray.kube.client import FIELD_MANAGER, Listed, LogClient, selector
 from eagleray.kube.errors import InvalidError, TransientError, error_for
-from eagleray.kube.kinds import Kind, Manifest, Ref
+from eagleray.kube.events import last_warning
+from eagleray.kube.kinds import EVENT, Kind, Manifest, Ref
 
 REQUEST_TIMEOUT = 10.0
 
@@ -172,6 +173,11 @@ class ApiServer(LogClient):
         named = {"apiVersion": kind.api_version, "kind": kind.kind}
         found = [{**named, **item} for item in items if isinstance(item, dict)]
         return Listed(found, str(meta["resourceVersion"]), str(meta.get("continue") or ""))
+
+    async def warning(self, ref: Ref, uid: str) -> str:  # noqa: D102
+        chosen = f"regarding.uid={uid},type=Warning"
+        request = _Request("GET", EVENT.path(ref.namespace), query={"limit": str(_PAGE), "fieldSelector": chosen})
+        return last_warning((await self._call(request)).get("items"))
 
     async def create(self, manifest: Manifest) -> Manifest:  # noqa: D102
         ref = Ref.of(manifest)

@@ -58,6 +58,14 @@ class KubeClient(Protocol):
             TransientError: too much time has passed since the first question; it is to be asked again.
         """
 
+    async def warning(self, ref: Ref, uid: str) -> str:
+        """What was warned of last about one object, by reason and note; "" where nothing was, or it is forgotten.
+
+        Args:
+            ref: the object.
+            uid: its uid, by which Events name it.
+        """
+
     async def create(self, manifest: Manifest) -> Manifest:
         """Create an object.
 

@@ -25,6 +25,24 @@ _NOTE_LIMIT = 1024  # bytes
 REMEMBERED = 4096
 
 
+def last_warning(events: object) -> str:
+    """Reason and note of the newest of these Events; "" where there is none.
+
+    Args:
+        events: Events of `events.k8s.io`, as a list answers them.
+    """
+    found = [e for e in (events if isinstance(events, list) else []) if isinstance(e, dict)]
+    newest = max(found, key=_last_seen, default={})
+    return ": ".join(str(newest[part]) for part in ("reason", "note") if newest.get(part))
+
+
+def _last_seen(event: Manifest) -> str:
+    """When it was told of last, as text that sorts; old recorders write the time elsewhere than new ones."""
+    series = event.get("series")
+    told = series.get("lastObservedTime") if isinstance(series, dict) else None
+    return max(str(time or "") for time in (told, event.get("deprecatedLastTimestamp"), event.get("eventTime")))
+
+
 class EventRecorder:
     """Writes Events; a failure to do so is logged and never fails the caller.
 

@@ -36,6 +36,9 @@ class Written(KubeClient):
     ) -> Listed:
         return await self._client.list(kind, namespace, labels, more=more)
 
+    async def warning(self, ref: Ref, uid: str) -> str:  # noqa: D102
+        return await self._client.warning(ref, uid)
+
     async def create(self, manifest: Manifest) -> Manifest:  # noqa: D102
         return self._take(await self._client.create(manifest))
 

@@ -13,6 +13,7 @@ from eagleray.engine.pollers import Poller
 from eagleray.engine.questions import Asker
 from eagleray.kube.kinds import Key
 from fakes import virtual_time
+from fakes.kube import FakeKube
 from simulated.background import time
 
 
@@ -40,7 +41,7 @@ def _ran(ends: str) -> list[float]:
 
     async def main() -> None:
         looks = asyncio.Event()
-        poller = Poller(Asker(Key("ns", "m"), _Unasked(), float), looks.set, _sampled)  # type: ignore[arg-type]
+        poller = Poller(Asker(Key("ns", "m"), _Unasked(), FakeKube(), float), looks.set, _sampled)  # type: ignore[arg-type]
         memory = Memory("uid", poller, looks.set, None)
         looks.set()
         async with asyncio.timeout(10):

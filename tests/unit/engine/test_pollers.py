@@ -14,9 +14,11 @@ from eagleray.domain.facts.serve import Application, AppStatus, ServeState
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.pollers import Poller
 from eagleray.engine.questions import Asked, Asker, HeadSubject, RouterSubject, Subjects
-from eagleray.kube.kinds import Key
+from eagleray.kube.errors import TransientError
+from eagleray.kube.kinds import POD, Key, Ref
 from eagleray.peers.errors import UnreachableError
 from eagleray.peers.places import RayHead
+from fakes.kube import FakeKube
 from fakes.virtual_time import now, run
 
 KEY = Key("ns", "m")
@@ -81,9 +83,12 @@ class Bench:
     heard: list[float] = field(default_factory=list)
     samples: list[Mapping[str, RouterAnswer]] = field(default_factory=list)
 
+    kube: FakeKube = field(default_factory=FakeKube)
+
     def __post_init__(self) -> None:
         peers: Any = self.peers
-        self.poller = Poller(Asker(KEY, peers, float), lambda: self.heard.append(now()), self.samples.append)
+        asker = Asker(KEY, peers, self.kube, float)
+        self.poller = Poller(asker, lambda: self.heard.append(now()), self.samples.append)
 
     def follow(self, seconds: float | None, *, whom: Subjects = EVERYBODY, **how: Any) -> None:
         self.poller.follow(Asked(whom, Polling(seconds, seconds, "test", **how)))
@@ -282,6 +287,30 @@ def test_a_download_is_asked_four_times_a_minute_whatever_else_moves_and_its_new
         assert bench.poller.answers.progress == {"w": Progress(2, 10)}
         bench.follow(0.5, whom=Subjects())
         assert bench.poller.answers.progress == {}
+        await bench.poller.close()
+
+    run(main())
+
+
+def test_kubelets_are_asked_for_only_where_a_pod_has_not_started_for_seconds() -> None:
+    async def main() -> None:
+        bench = Bench()
+        bench.kube.warnings["u"] = "FailedMount: no ca"
+        bench.follow(0.5, whom=Subjects(unstarted=(("w", "u"),)))
+        await asyncio.sleep(9)
+        bench.follow(0.5, whom=Subjects())
+        await asyncio.sleep(9)
+        assert bench.kube.calls == []
+        bench.follow(0.5, whom=Subjects(unstarted=(("w", "u"),)))
+        await asyncio.sleep(31)
+        assert bench.kube.calls == [("warning", Ref(POD, KEY.namespace, "w"))] * 3
+        assert bench.poller.answers.warnings == {"u": "FailedMount: no ca"}
+        assert len(bench.heard) == 1
+        bench.kube.fail["warning"] = [TransientError("no answer")]
+        await asyncio.sleep(10)
+        assert bench.poller.answers.warnings == {}
+        bench.follow(0.5, whom=Subjects())
+        assert bench.poller.answers.warnings == {}
         await bench.poller.close()
 
     run(main())

@@ -256,3 +256,11 @@ async def test_outside_a_cluster_the_kubeconfig_is_used(
 async def test_its_address_is_known_where_it_is_asked_by_one(host: str, address: str) -> None:
     async with ApiServer(Configuration(host=host)) as client:
         assert client.address == address
+
+
+async def test_the_last_warning_about_one_object_is_asked_for_by_its_uid(server: Server, client: ApiServer) -> None:
+    server.answers = [(200, {"items": [{"reason": "FailedMount", "note": "no ca"}]})]
+    assert await client.warning(REF, "u1") == "FailedMount: no ca"
+    method, path, query, _ = server.asked[0]
+    assert (method, path) == ("GET", f"/apis/events.k8s.io/v1/namespaces/{REF.namespace}/events")
+    assert query["fieldSelector"] == "regarding.uid=u1,type=Warning"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from eagleray.kube.errors import ForbiddenError, NotFoundError
-from eagleray.kube.events import REMEMBERED, EventRecorder
+from eagleray.kube.events import REMEMBERED, EventRecorder, last_warning
 from eagleray.kube.kinds import EVENT, MODEL_DEPLOYMENT
 from fakes.kube import FakeKube
 
@@ -120,3 +120,29 @@ async def test_a_note_has_nothing_that_a_terminal_acts_on() -> None:
     kube = FakeKube()
     await recorder(kube).record(MD, "Warning", "Crash", "it said \x1b]0;title\x07\u202eno\x1b[2J\nmore")
     assert [event["note"] for event in kube.objects.values()] == ["it said no more"]
+
+
+def event(reason: str, **told: Any) -> dict[str, Any]:
+    return {"reason": reason, "note": f"{reason} it is", **told}
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([], ""),
+        (None, ""),
+        (["nonsense", {}], ""),
+        ([event("FailedMount", eventTime=None)], "FailedMount: FailedMount it is"),
+        (
+            [
+                event("Newest", series={"lastObservedTime": "2026-01-03T00:00:00Z"}, eventTime="2026-01-01T00:00:00Z"),
+                event("Old", deprecatedLastTimestamp="2026-01-02T00:00:00Z"),
+                event("Older", eventTime="2026-01-01T00:00:00.000001Z", series=None),
+            ],
+            "Newest: Newest it is",
+        ),
+        ([{"reason": "Failed"}], "Failed"),
+    ],
+)
+def test_the_last_warning_is_the_one_that_was_told_of_last(events: object, said: str) -> None:
+    assert last_warning(events) == said

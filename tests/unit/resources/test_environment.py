@@ -165,12 +165,8 @@ def test_equal_values_are_told_alike_and_others_apart(tmp_path: Path, monkeypatc
         other = digests(tmp_path, monkeypatch, **changed)
         assert (other[0] != first[0], other[1:]) == (True, first[1:])
     one = digests(tmp_path, monkeypatch, WHOLE_a="1", WHOLE_b="2")
-    for changed in (
-        {"WHOLE_a": "1", "WHOLE_b": "3"},
-        {"WHOLE_a": "2", "WHOLE_b": "1"},
-        {"WHOLE_a": "1", "WHOLE_b": None},
-    ):
-        other = digests(tmp_path, monkeypatch, **changed)
+    for a, b in (("1", "3"), ("2", "1"), ("1", None)):
+        other = digests(tmp_path, monkeypatch, WHOLE_a=a, WHOLE_b=b)
         assert (other[:2], other[2] != one[2]) == (first[:2], True)
     assert digests(tmp_path, monkeypatch, WHOLE_a="1", WHOLE_b="2") == one
     # Who has not the token cannot try values out.

@@ -28,6 +28,8 @@ def pod_problem(pod: Pod) -> Problem | None:
     for container in pod.containers:
         if problem := _container_problem(pod, container):
             return problem
+    if pod.warning:
+        return Problem(Reason.POD_NOT_STARTED, f"Pod {pod.name} does not start: {clean(pod.warning)}")
     if pod.phase == "Failed":
         return Problem(Reason.CONTAINER_CRASHED, f"Pod {pod.name} failed and left no reason")
     return None

@@ -76,6 +76,7 @@ class Pod:
             all; "" where there is none.
         on_demand: whether it was made to run on no spot node.
         containers: every container, init containers first.
+        warning: what its kubelet warned of last while none of its containers starts, else "".
     """
 
     name: str
@@ -100,6 +101,7 @@ class Pod:
     on_demand: bool = False
     containers: tuple[Container, ...] = ()
     leaves_by: datetime | None = None
+    warning: str = ""
 
     @property
     def terminated(self) -> bool:
@@ -114,6 +116,12 @@ class Pod:
     @property
     def _init_failed(self) -> bool:
         return any(c.ended and c.exit_code for c in self.containers if c.init)
+
+    @property
+    def unstarted(self) -> bool:
+        """Whether it has a node where none of its containers has started yet: volumes and networks come first."""
+        began = any(c.running or c.ended or c.exit_code is not None for c in self.containers)
+        return self.live and self.scheduled and not self.started and not began
 
     @property
     def prepares(self) -> str:

@@ -33,6 +33,11 @@ def ended(**fields: Any) -> dict[str, Any]:
         (ended(exit_code=1, name="fetch", message="no JSON"), Reason.CONTAINER_CRASHED, "no JSON"),
         ({"phase": "Failed", "reason": "Evicted: node was low on memory"}, Reason.POD_FAILED, "Evicted"),
         ({"phase": "Failed"}, Reason.CONTAINER_CRASHED, "left no reason"),
+        (
+            {"containers": (Container("ray", ("ContainerCreating", "")),), "warning": 'FailedMount: no "ca"\x1b[2J'},
+            Reason.POD_NOT_STARTED,
+            'does not start: FailedMount: no "ca"',
+        ),
     ],
 )
 def test_a_problem_is_named(fields: dict[str, Any], reason: Reason, said: str) -> None:
@@ -41,6 +46,24 @@ def test_a_problem_is_named(fields: dict[str, Any], reason: Reason, said: str) -
     assert problem.reason is reason
     assert said in problem.message
     assert "p" in problem.message.split()[1] or reason is Reason.CHECKSUM_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("fields", "unstarted"),
+    [
+        ({}, True),
+        ({"containers": (Container("ray", ("ContainerCreating", "")),)}, True),
+        ({"scheduled": False}, False),
+        ({"deleting": True}, False),
+        ({"started": True}, False),
+        ({"containers": (Container("fetch", running=True), Container("ray", ("PodInitializing", "")))}, False),
+        ({"containers": (Container("fetch", exit_code=0, ended=True), Container("ray"))}, False),
+    ],
+)
+def test_a_pod_has_not_started_while_it_has_a_node_and_no_container_has(
+    fields: dict[str, Any], *, unstarted: bool
+) -> None:
+    assert replace(POD, **{"started": False, "scheduled": True, **fields}).unstarted is unstarted
 
 
 @pytest.mark.parametrize(
