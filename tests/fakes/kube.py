@@ -22,8 +22,8 @@ from eagleray.kube.kinds import Kind, Manifest, Ref
 class FakeKube(LogClient):
     """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
 
-    `unlisted` says how often a kind's list fails, `missing` which kinds are not served, `logs` what Pods print, `warnings`
-    what is warned of, by uid.
+    `unlisted` says how often a kind's list fails, `missing` which kinds are not served, `logs` what Pods print,
+    `warnings` what is warned of, by uid.
     """
 
     def __init__(self, *manifests: Manifest) -> None:
