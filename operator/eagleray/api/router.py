@@ -1,11 +1,12 @@
 """The router in front of the revisions."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from eagleray.api.access import RouterAuth, RouterTLS
-from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, matches
+from eagleray.api.exposure import RouterGateway, RouterIngress, RouterService
 from eagleray.api.placement import ResourceRequirements
 from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.api.traffic import Name
@@ -71,41 +72,18 @@ class RouterLimits(ApiModel):
     """Connections at one time, 20000 where it is left out; further ones are closed."""
 
 
-class RouterService(ApiModel):
-    """The Service in front of the router."""
-
-    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] | None = None
-    """Type of the Service."""
-    annotations: dict[str, Annotated[str, Field(max_length=4096)]] | None = Field(None, max_length=32)
-    """Annotations of the Service."""
-
-
-class RouterGateway(ApiModel):
-    """Exposure through a Gateway."""
-
-    parent_refs: list[Preserved] = Field(max_length=8)
-    """Gateways, as in an HTTPRoute."""
-    hostnames: list[Annotated[str, Field(max_length=253)]] | None = Field(None, max_length=16)
-    """Host names."""
-    path: str | None = Field(None, max_length=1024)
-    """Path prefix, taken off before the model sees the request."""
-
-
-class RouterIngress(ApiModel):
-    """Exposure through an Ingress."""
-
-    class_name: str | None = Field(None, max_length=253)
-    """Ingress class."""
-    host: str = Field(max_length=253)
-    """Host name."""
-    path: str | None = Field(None, max_length=1024)
-    """Path prefix, taken off before the model sees the request."""
-    tls_secret_name: str | None = Field(None, max_length=253)
-    """Secret with the certificate."""
-
-
 class Router(ApiModel):
     """The Envoy Pods in front of the revisions of one ModelDeployment."""
+
+    cel_rules = (
+        Rule(
+            "!has(self.tls) || !(has(self.ingress) || has(self.gateway))",
+            "an Ingress or a Gateway ends TLS itself and asks the router by plain HTTP; leave tls out, or lead to the"
+            " router's Service by an Ingress or a Gateway of your own that speaks TLS to it",
+            field_path=".tls",
+            python=lambda router: router.tls is None or router.ingress is router.gateway is None,
+        ),
+    )
 
     replicas: Annotated[int | None, Later] = Field(None, ge=1, le=50)
     """Number of router Pods."""
@@ -134,9 +112,9 @@ class Router(ApiModel):
     """Who may ask; everybody who reaches the router where it is left out."""
     tls: RouterTLS | None = None
     """TLS at the router; plain HTTP where it is left out."""
-    service: Annotated[RouterService | None, Later] = None
-    """The Service in front of the router."""
-    gateway: Annotated[RouterGateway | None, Later] = None
-    """Exposure through a Gateway."""
-    ingress: Annotated[RouterIngress | None, Later] = None
-    """Exposure through an Ingress."""
+    service: RouterService | None = None
+    """The Service in front of the router; of type `ClusterIP` where it is left out."""
+    ingress: RouterIngress | None = None
+    """An Ingress that leads to the router."""
+    gateway: RouterGateway | None = None
+    """An HTTPRoute that leads to the router; the cluster has the CRDs of the Gateway API."""

@@ -27,6 +27,7 @@ from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
 from eagleray.domain.traffic.access import access, limits
 from eagleray.domain.traffic.clients import cors
+from eagleray.domain.traffic.entrances import prefixes
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
 from eagleray.domain.version.leaving import Leaving
@@ -72,6 +73,7 @@ def route(
         mirror=_mirror(traffic, versions, weights),
         compares=compares(traffic),
         version_header=traffic.version_header != "Disabled",
+        answer_headers=traffic.answer_headers != "Disabled",
         request_timeout=desired.request_timeout,
         stream=desired.stream,
         max_request_bytes=router.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
@@ -87,6 +89,7 @@ def route(
         logged_percent=desired.logged_percent,
         access=access(router),
         limits=limits(router),
+        prefixes=prefixes(router),
     )
 
 
