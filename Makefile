@@ -10,7 +10,7 @@ TIMED := tests/unit/router tests/unit/serving/batch/test_in_ray.py
 UNIT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-cluster test-timed test-beside test-no-cluster test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
+.PHONY: help audit demo demo-down sbom test test-cluster test-timed test-beside test-no-cluster test-unit simulate simulate-scaling test-e2e test-down lint types imports up dev generate format bench bench-batching gpu-images venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +21,7 @@ demo: ## from this machine to a served model, on the cluster eagleray-demo
 demo-down: ## remove the demo's cluster
 	@$(KIND) down eagleray-demo
 
-test: lint imports ## everything that must hold; brings its own cluster, eagleray-test
+test: lint imports audit ## everything that must hold; brings its own cluster, eagleray-test
 	@$(MAKE) --no-print-directory --jobs=2 test-cluster test-timed
 	@$(MAKE) --no-print-directory --jobs=2 test-e2e test-beside
 
@@ -64,6 +64,12 @@ types: venv ## mypy, strict
 
 imports: venv ## the layers of the design
 	@$(BIN)/lint-imports
+
+audit: ## what PyPI knows to be wrong with the pins of what is shipped; says so where PyPI cannot be asked
+	@$(KIND) audit
+
+sbom: ## what the images and the package are made of, as CycloneDX, into build/sbom/
+	@$(KIND) sbom
 
 up: ## a cluster with this checkout's operator; CLUSTER=eagleray-test unless told
 	@$(KIND) up $(or $(CLUSTER),eagleray-test) --install

@@ -10,7 +10,8 @@ from .cluster import Cluster, Manifest
 # Every kind that the operator makes, so that "no child is left" leaves none out.
 CHILD_KINDS = (
     "pods,services,secrets,configmaps,deployments.apps,replicasets.apps,controllerrevisions.apps,"
-    "poddisruptionbudgets.policy,networkpolicies.networking.k8s.io,endpointslices.discovery.k8s.io"
+    "poddisruptionbudgets.policy,ingresses.networking.k8s.io,networkpolicies.networking.k8s.io,"
+    "httproutes.gateway.networking.k8s.io,endpointslices.discovery.k8s.io"
 )
 
 

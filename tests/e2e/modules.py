@@ -61,6 +61,7 @@ MODULES = {
     "test_scale": _beside("square", "square"),
     "test_template_change": _beside("square", "square"),
     "test_bad_input": _beside("square", "square", "base", APPS),
+    "test_policies": _beside("square"),
     "test_versions": _beside("versions", APPS),
     "test_image_classifier": _beside(GPUS, "image-classifier", "torch-tests"),
     "test_vision_stream": _beside(GPUS, "vision-stream"),

@@ -13,6 +13,7 @@ from eagleray.kube.errors import (
     InvalidError,
     KubeError,
     NotFoundError,
+    NotServedError,
     TransientError,
 )
 from eagleray.kube.kinds import Kind, Manifest, Ref
@@ -21,7 +22,8 @@ from eagleray.kube.kinds import Kind, Manifest, Ref
 class FakeKube(LogClient):
     """`calls` lists what was asked, `fail` maps a verb to the errors of its next calls, `ending` takes time to go.
 
-    `unlisted` says how often a kind's list fails, `logs` what Pods print, `warnings` what is warned of, by uid.
+    `unlisted` says how often a kind's list fails, `missing` which kinds are not served, `logs` what Pods print,
+    `warnings` what is warned of, by uid.
     """
 
     def __init__(self, *manifests: Manifest) -> None:
@@ -30,6 +32,7 @@ class FakeKube(LogClient):
         self.fail: dict[str, list[KubeError]] = {}
         self.ending: set[Ref] = set()
         self.unlisted: Counter[Kind] = Counter()
+        self.missing: frozenset[Kind] = frozenset()
         self.logs: dict[Ref, str] = {}
         self.warnings: dict[str, str] = {}
         self._version = 0
@@ -126,6 +129,8 @@ class FakeKube(LogClient):
         self.calls.append((verb, ref))
         if self.fail.get(verb):
             raise self.fail[verb].pop(0)
+        if ref.kind in self.missing:
+            raise NotServedError("the server could not find the requested resource", status=404)
 
     def _live(self, ref: Ref) -> Manifest:
         if ref not in self.objects:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import bring_up, cache, chart, cluster, demo, gpu_images, images, machine, venv
+from . import bring_up, cache, chart, cluster, demo, gpu_images, images, machine, supply_chain, venv
 from .progress import HarnessError, report, say
 
 TEST = "eagleray-test"
@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=does, description=does)
 
     command("venv", "make or renew .venv").set_defaults(run=lambda _: venv.ensure())
+    command("sbom", "what the images and the package are made of").set_defaults(
+        run=lambda _: supply_chain.write_sboms()
+    )
+    command("audit", "what is known to be wrong with the pins").set_defaults(run=lambda _: supply_chain.audit())
     command("demo", "the demonstration, from the machine to an answer").set_defaults(run=lambda _: demo.run())
     up = command("up", "a cluster with the images of this checkout that the chart names")
     up.add_argument("cluster", choices=CLUSTERS)

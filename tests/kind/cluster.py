@@ -64,6 +64,7 @@ def _bring_up(name: str, mode: Mode, image: str) -> None:
         _create(cluster, image, wanted)
     registry.write_hosts(mode)
     _announce_gpus(cluster)
+    _have_gateway_api(cluster)
 
 
 def delete(name: str) -> None:
@@ -180,6 +181,13 @@ def _announce_gpus(cluster: Cluster) -> None:
     nodes = cluster.kubectl("get", "nodes", "-l", "nvidia.com/gpu.present=true", "-o", "name").split()
     for node in nodes:
         cluster.kubectl("patch", node, "--subresource=status", "--type=json", "-p", json.dumps(patch))
+
+
+def _have_gateway_api(cluster: Cluster) -> None:
+    """See that the cluster has HTTPRoutes; nobody carries them out."""
+    if not cluster.kubectl("get", "crd", "httproutes.gateway.networking.k8s.io", "-o", "name", "--ignore-not-found"):
+        file = toolchain.gateway_api_crds() / "gateway.networking.k8s.io_httproutes.yaml"
+        cluster.kubectl("apply", "--server-side", "-f", str(file))
 
 
 def free_disk_gib() -> float:

@@ -1,5 +1,6 @@
 """Programs from Go modules: kind, helm and kubectl everywhere, Kubernetes itself where its image cannot be had."""
 
+import json
 import os
 import re
 import shutil
@@ -61,6 +62,7 @@ NODE = (
     Program("local-path-provisioner", "local-path-provisioner", ("github.com/rancher/local-path-provisioner",)),
     Program("pause", "pause", (".",), "pause"),
 )
+GATEWAY_API = "sigs.k8s.io/gateway-api"
 KUBERAY_MODULE = "github.com/ray-project/kuberay/ray-operator"
 KUBERAY = Program("kuberay", "kuberay", (KUBERAY_MODULE,))
 
@@ -96,6 +98,14 @@ def source(program: Program, module: str) -> Path:
     """The folder with the source of a module that a program is built from."""
     asked = ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
     return Path(shell.capture([str(_go()), "-C", str(MODULES / program.module), *asked]).strip())
+
+
+def gateway_api_crds() -> Path:
+    """The folder with the CRDs of the Gateway API, of whose module nothing is built."""
+    go_mod = MODULES / "gateway-api"
+    (version,) = re.findall(rf"{re.escape(GATEWAY_API)} (\S+)", (go_mod / "go.mod").read_text())
+    asked = [str(_go()), "-C", str(go_mod), "mod", "download", "-json", f"{GATEWAY_API}@{version}"]
+    return Path(json.loads(shell.capture(asked, timeout=300))["Dir"]) / "config" / "crd" / "standard"
 
 
 def _link(programs: tuple[Program, ...], folder: Path) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from simulated import cases_children, cases_cost, cases_parts
+from simulated import cases_children, cases_cost, cases_entrances, cases_parts
 from simulated.cases import CASES
 from simulated.cluster import play
 
 assert cases_children, cases_cost
-assert cases_parts
+assert cases_entrances, cases_parts
 
 
 @pytest.mark.parametrize("name", CASES)

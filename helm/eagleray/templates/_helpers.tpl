@@ -34,14 +34,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{- /* Full name of an image. Arguments: the root context and the image's key under .Values.images. */ -}}
+{{- /* Full name of an image, by its digest where that is told. Arguments: the root context and the image's key under .Values.images. */ -}}
 {{- define "eagleray.image" -}}
 {{- $root := index . 0 -}}
 {{- $images := $root.Values.images -}}
 {{- $image := get $images (index . 1) -}}
 {{- $tag := $image.tag | default $images.tag | default $root.Chart.AppVersion -}}
 {{- with $images.registry -}}{{ . }}/{{- end -}}
-{{ $image.repository }}:{{ $tag }}
+{{ $image.repository }}{{ with $image.digest }}@{{ . }}{{ else }}:{{ $tag }}{{ end }}
 {{- end -}}
 
 {{- /* What the operator does in the namespaces that it serves; templates/rbac.yaml binds it there. */ -}}
@@ -84,6 +84,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, list, watch, create, patch, delete]
+# A cluster without the Gateway API has none.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -1,18 +1,30 @@
 """Who may ask a router, and how connections to it are kept from others."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from eagleray.api.base import OBJECT_NAME, ApiModel, Rule, map_list, matches
+from eagleray.api.traffic import VersionName
 
 SECRET_NAME = matches(OBJECT_NAME, "write a name in the object's namespace, such as churn-keys")
 JWKS_URI = matches(
     r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\s#@]*)?$",
     "write a URL without a user and a fragment, such as https://idp.example.com/jwks.json",
 )
-CLAIM = matches(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "write the name of a claim, such as sub or email")
+_CLAIM_NAME = re.compile("^[A-Za-z_][A-Za-z0-9_.-]*$")
+CLAIM = matches(_CLAIM_NAME.pattern, "write the name of a claim, such as sub or email")
+CLIENT = matches(r"^[^\s*]+$", "write the name of a client, such as team-a")
 PUBLIC_PATH = matches(r"^/[A-Za-z0-9._~/-]*$", "write a whole path without a query, such as /v2/health/live")
+CLAIMS = Rule(
+    f"self.all(name, name.matches('{_CLAIM_NAME.pattern}') && size(name) <= 256)",
+    "write names of claims, such as role or realm_access.roles",
+    python=lambda claims: all(_CLAIM_NAME.search(name) and len(name) <= 256 for name in claims),
+)
+Claims = Annotated[
+    dict[str, Annotated[str, Field(min_length=1, max_length=1024)]], Field(min_length=1, max_length=8), CLAIMS
+]
 SecretName = Annotated[str, Field(max_length=253), SECRET_NAME]
 
 
@@ -56,10 +68,35 @@ class RouterJwt(ApiModel):
     """Claim that names the client to replicas and logs; `sub` where it is left out."""
 
 
-class RouterAuth(ApiModel):
-    """Who may ask; whoever is known in one of the ways is let in."""
+class RouterAllowed(ApiModel):
+    """Clients that may ask, and for what."""
 
     cel_rules = (
+        Rule(
+            "has(self.clients) || has(self.claims)",
+            "write clients, claims or both: who may ask",
+            python=lambda allowed: allowed.clients is not None or allowed.claims is not None,
+        ),
+    )
+
+    clients: list[Annotated[str, Field(max_length=253), CLIENT]] | None = Field(None, min_length=1, max_length=64)
+    """Names of clients: entries of the Secret with keys, or what tokens say in the claim that names the client."""
+    claims: Claims | None = None
+    """What a token says: claims, dots between nested ones, and the value of each, or one of its values."""
+    versions: list[VersionName] | None = Field(None, min_length=1, max_length=8)
+    """Versions that they may ask; every one where it is left out. Versions that have a weight must be among them."""
+
+
+class RouterAuth(ApiModel):
+    """Who may ask; whoever is known in one of the ways is let in, or else who is in `allow`."""
+
+    cel_rules = (
+        Rule(
+            "!has(self.allow) || has(self.jwt) || self.allow.all(allowed, !has(allowed.claims))",
+            "claims are those of tokens; write jwt, or leave claims out",
+            field_path=".allow",
+            python=lambda auth: auth.jwt is not None or all(each.claims is None for each in auth.allow or ()),
+        ),
         Rule(
             "has(self.apiKeys) || has(self.jwt)",
             "write apiKeys or jwt, by which clients are known, or leave auth out to let everybody in",
@@ -71,6 +108,8 @@ class RouterAuth(ApiModel):
     """Issuers whose tokens are let in, as `Authorization: Bearer <token>`; a token must say when it expires."""
     public: list[Annotated[str, Field(max_length=1024), PUBLIC_PATH]] | None = Field(None, min_length=1, max_length=16)
     """Paths that anybody may ask, each as a whole."""
+    allow: list[RouterAllowed] | None = Field(None, min_length=1, max_length=16)
+    """Who of them may ask; one entry that fits is enough. Everybody who is known where it is left out."""
     api_keys: RouterApiKeys | None = None
     """Keys that are let in, as `Authorization: Bearer <key>` or `x-api-key: <key>`."""
 

@@ -42,13 +42,19 @@ class ConditionType(_Documented):
         "Exposed",
         "True while whoever reaches the router may ask: `spec.router.auth` names nobody by whom clients are known.",
     )
+    PUBLISHED = (
+        "Published",
+        "With `router.ingress`, `gateway` or a load balancer: True while they lead here, Unknown while nobody says so.",
+    )
     SAME_REFERENCES = (
         "SameReferences",
         "Where Secrets or ConfigMaps give variables: True while replicas of a revision began with the same values.",
     )
 
 
-WELL = frozenset({ConditionType.READY, ConditionType.SCALING_ACTIVE, ConditionType.SAME_REFERENCES})
+WELL = frozenset(
+    {ConditionType.READY, ConditionType.SCALING_ACTIVE, ConditionType.PUBLISHED, ConditionType.SAME_REFERENCES}
+)
 """Conditions that are True where all is well; the others are False there."""
 
 
@@ -147,6 +153,17 @@ class Reason(_Documented):
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
         "A Secret or ConfigMap that `spec.router` names is not there or cannot be used; who depends on it is kept out.",
+    )
+    LEADS_HERE = "LeadsHere", "What leads to the router from outside the cluster does."
+    ADDRESS_PENDING = (
+        "AddressPending",
+        "Nobody has given the Ingress or the load balancer an address; the message says whose work that is.",
+    )
+    ROUTE_PENDING = "RoutePending", "No Gateway has said a word of the HTTPRoute; the message names those it asks."
+    ROUTE_REFUSED = "RouteRefused", "A Gateway does not take the HTTPRoute; the message has its words."
+    GATEWAY_API_MISSING = (
+        "GatewayApiMissing",
+        "`router.gateway` asks for an HTTPRoute, and the cluster has none; install the CRDs of the Gateway API.",
     )
     REFERENCES_DIFFER = (
         "ReferencesDiffer",

@@ -1,11 +1,12 @@
 """The router in front of the revisions."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from eagleray.api.access import RouterAuth, RouterTLS
-from eagleray.api.base import ApiModel, Later, PositiveDuration, Preserved, Rule, matches
+from eagleray.api.base import ApiModel, Later, PositiveDuration, Rule, matches
+from eagleray.api.exposure import RouterGateway, RouterIngress, RouterService
 from eagleray.api.placement import ResourceRequirements
 from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.api.traffic import Name
@@ -72,39 +73,6 @@ class RouterLimits(ApiModel):
     `router.resources` has room for."""
 
 
-class RouterService(ApiModel):
-    """The Service in front of the router."""
-
-    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] | None = None
-    """Type of the Service."""
-    annotations: dict[str, Annotated[str, Field(max_length=4096)]] | None = Field(None, max_length=32)
-    """Annotations of the Service."""
-
-
-class RouterGateway(ApiModel):
-    """Exposure through a Gateway."""
-
-    parent_refs: list[Preserved] = Field(max_length=8)
-    """Gateways, as in an HTTPRoute."""
-    hostnames: list[Annotated[str, Field(max_length=253)]] | None = Field(None, max_length=16)
-    """Host names."""
-    path: str | None = Field(None, max_length=1024)
-    """Path prefix, taken off before the model sees the request."""
-
-
-class RouterIngress(ApiModel):
-    """Exposure through an Ingress."""
-
-    class_name: str | None = Field(None, max_length=253)
-    """Ingress class."""
-    host: str = Field(max_length=253)
-    """Host name."""
-    path: str | None = Field(None, max_length=1024)
-    """Path prefix, taken off before the model sees the request."""
-    tls_secret_name: str | None = Field(None, max_length=253)
-    """Secret with the certificate."""
-
-
 LEAST_MEMORY = "256Mi"
 
 
@@ -132,6 +100,13 @@ class Router(ApiModel):
             f"a router has no room for requests with less memory than {LEAST_MEMORY}; write so much, or leave it out",
             field_path=".resources",
             python=_enough_memory,
+        ),
+        Rule(
+            "!has(self.tls) || !(has(self.ingress) || has(self.gateway))",
+            "an Ingress or a Gateway ends TLS itself and asks the router by plain HTTP; leave tls out, or lead to the"
+            " router's Service by an Ingress or a Gateway of your own that speaks TLS to it",
+            field_path=".tls",
+            python=lambda router: router.tls is None or router.ingress is router.gateway is None,
         ),
     )
 
@@ -166,9 +141,9 @@ class Router(ApiModel):
     """Who may ask; everybody who reaches the router where it is left out."""
     tls: RouterTLS | None = None
     """TLS at the router; plain HTTP where it is left out."""
-    service: Annotated[RouterService | None, Later] = None
-    """The Service in front of the router."""
-    gateway: Annotated[RouterGateway | None, Later] = None
-    """Exposure through a Gateway."""
-    ingress: Annotated[RouterIngress | None, Later] = None
-    """Exposure through an Ingress."""
+    service: RouterService | None = None
+    """The Service in front of the router; of type `ClusterIP` where it is left out."""
+    ingress: RouterIngress | None = None
+    """An Ingress that leads to the router."""
+    gateway: RouterGateway | None = None
+    """An HTTPRoute that leads to the router; the cluster has the CRDs of the Gateway API."""

@@ -15,13 +15,13 @@ from eagleray.api.serving import StreamTimeout
 from eagleray.api.status import ModelDeploymentStatus
 from eagleray.api.template import VersionTemplate, merged
 from eagleray.api.traffic import Traffic
+from eagleray.api.version_names import DEFAULT_VERSION, NAMED_VERSIONS
 
 GROUP = "eagleray.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
-DEFAULT_VERSION = "default"
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 LONGEST = 47
 
@@ -75,10 +75,6 @@ def _complete(kind: str, field: str, *others: str) -> Rule:
         field_path=f".{kind}",
         python=has_it,
     )
-
-
-def _knows(spec: "ModelDeploymentSpec", names: list[str]) -> bool:
-    return set(names) <= {lane.name for lane in spec.lanes()}
 
 
 class ModelDeploymentSpec(VersionTemplate):
@@ -155,23 +151,7 @@ class ModelDeploymentSpec(VersionTemplate):
             field_path=".versions",
             python=lambda spec: not spec.versions or sum(v.weight for v in spec.versions) == 100,
         ),
-        Rule(
-            "!has(self.traffic) || !has(self.traffic.rules) || self.traffic.rules.all(r, has(self.versions)"
-            f" ? self.versions.exists(v, v.name == r.version) : r.version == '{DEFAULT_VERSION}')",
-            "traffic.rules names a version that spec.versions has not; write one of them",
-            field_path=".traffic.rules",
-            python=lambda spec: not spec.traffic or _knows(spec, [r.version for r in spec.traffic.rules or []]),
-        ),
-        Rule(
-            "!has(self.traffic) || !has(self.traffic.mirror) || (has(self.versions)"
-            f" ? self.versions.exists(v, v.name == self.traffic.mirror.version) : "
-            f"self.traffic.mirror.version == '{DEFAULT_VERSION}')",
-            "traffic.mirror names a version that spec.versions has not; write one of them",
-            field_path=".traffic.mirror",
-            python=lambda spec: (
-                not (spec.traffic and spec.traffic.mirror) or _knows(spec, [spec.traffic.mirror.version])
-            ),
-        ),
+        *NAMED_VERSIONS,
         Rule(
             "!has(self.traffic) || !has(self.traffic.mirror) || !has(self.traffic.mirror.compare)"
             f" || !self.traffic.mirror.compare || {_no_app_has('grpcServicers')}",

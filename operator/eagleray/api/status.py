@@ -214,7 +214,7 @@ class ModelDeploymentStatus(ApiModel):
     conditions: Annotated[list[Condition], map_list("type")] = Field(default_factory=list, max_length=16)
     """Ready, Progressing, Degraded and Stalled."""
     url: str | None = Field(None, max_length=2048)
-    """Where the model answers inside the cluster."""
+    """Where the model answers: from outside, where it is known to, or else inside the cluster."""
     replicas: int = Field(0, ge=0)
     """Replicas that exist, over all versions."""
     ready_replicas: int = Field(0, ge=0)

@@ -164,4 +164,7 @@ class Traffic(ApiModel):
     mirror: Mirror | None = None
     """A version that gets copies of requests."""
     version_header: Literal["Enabled", "Disabled"] | None = None
-    """Whether a request may choose its version with the header `x-eagleray-version`; `Enabled` where it is left out."""
+    """Whether a request may choose its version with the header `x-eagleray-version`, and a revision with
+    `x-eagleray-revision`; `Enabled` where it is left out. A change replaces the router's Pods."""
+    answer_headers: Literal["Enabled", "Disabled"] | None = None
+    """Whether answers name the version and the revision that gave them; `Enabled` where it is left out."""

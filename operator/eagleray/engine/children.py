@@ -12,12 +12,16 @@ from eagleray.kube.client import KubeClient
 from eagleray.kube.drift import differs
 from eagleray.kube.errors import AlreadyExistsError, NotFoundError
 from eagleray.kube.held import controller_of
-from eagleray.kube.kinds import CONTROLLER_REVISION, Manifest, Ref
+from eagleray.kube.kinds import CONTROLLER_REVISION, HTTP_ROUTE, INGRESS, SERVICE, Manifest, Ref
 from eagleray.kube.store import Store
 from eagleray.kube.trim import trim
 
 log = structlog.get_logger(__name__)
 
+# Made by server-side apply. ControllerRevisions, whose data may never change: the API server compares its bytes, and
+# only what it wrote itself survives a later patch, such as the garbage collector's. And what has fields that spec may
+# drop: the API server takes away what was applied once and is not applied again, not what was created so.
+_APPLIED = frozenset({CONTROLLER_REVISION, SERVICE, INGRESS, HTTP_ROUTE})
 _State = tuple[str | None, str | None]
 
 
@@ -94,12 +98,8 @@ class Children:
         return await self._apply(ref, manifest, where) if where else live
 
     async def _make(self, ref: Ref, manifest: Manifest) -> Manifest:
-        """Create the child, or give the one that is there although it was not seen.
-
-        ControllerRevisions are made by server-side apply: their data may never change, the API server compares its
-        bytes, and only what it wrote itself survives a later patch, such as the garbage collector's.
-        """
-        if ref.kind == CONTROLLER_REVISION:
+        """Create the child, or give the one that is there although it was not seen."""
+        if ref.kind in _APPLIED:
             return await self._live(ref) or await self._apply(ref, manifest, "it was missing")
         try:
             made = trim(await self.client.create(manifest))

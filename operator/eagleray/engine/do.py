@@ -8,8 +8,10 @@ from eagleray.domain.actions.actions import (
     Action,
     CreateHead,
     CreateWorker,
+    DeleteEntrance,
     DeletePod,
     DeleteRevision,
+    EnsureEntrance,
     EnsureRevision,
     EnsureRouter,
     Part,
@@ -21,12 +23,20 @@ from eagleray.engine.ask import Inquirer
 from eagleray.engine.children import Children
 from eagleray.engine.context import Look
 from eagleray.engine.departed import IDLE_GRACE_SECONDS
-from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError
+from eagleray.engine.parts import Actions, NameLeavingError, NameTakenError, NotInstalledError
 from eagleray.engine.tasks import together
-from eagleray.kube.errors import AlreadyExistsError, ConflictError, InvalidError, KubeError, NotFoundError
+from eagleray.kube.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidError,
+    KubeError,
+    NotFoundError,
+    NotServedError,
+)
 from eagleray.kube.held import controller_of
-from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, POD, Kind, Manifest, Ref
+from eagleray.kube.kinds import CONTROLLER_REVISION, KINDS, OPTIONAL, POD, Kind, Manifest, Ref
 from eagleray.resources.children import (
+    ENTRANCES,
     RECORD,
     REVISION_CHILDREN,
     ROUTER_CHILDREN,
@@ -35,6 +45,7 @@ from eagleray.resources.children import (
     RevisionContext,
     RouterContext,
 )
+from eagleray.resources.exposure import EntranceContext
 from eagleray.resources.head import build_head_pod
 from eagleray.resources.names import router_name
 from eagleray.resources.owner import reference_to
@@ -44,8 +55,8 @@ from eagleray.router.config import rendered
 
 log = structlog.get_logger(__name__)
 
-_FREES = (DeletePod, RetireRevision, DeleteRevision)
-_WRITES = (EnsureRouter, EnsureRevision, CreateHead, CreateWorker)
+_FREES = (DeletePod, RetireRevision, DeleteRevision, DeleteEntrance)
+_WRITES = (EnsureRouter, EnsureEntrance, EnsureRevision, CreateHead, CreateWorker)
 _KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in KINDS.values()}
 
 
@@ -105,6 +116,9 @@ class Executor:
                         await self._delete(Ref(_KINDS[child.kind], namespace, child.retired(revision)))
             case DeleteRevision(revision):
                 await self._delete(Ref(CONTROLLER_REVISION, namespace, revision))
+            case DeleteEntrance(kind, uid):
+                log.info("Deleting what leads to the router", kind=kind)
+                await self._delete(Ref(_KINDS[kind], namespace, self._look.key.name), uid)
 
     async def _delete(self, ref: Ref, uid: str | None = None, grace_seconds: int | None = None) -> None:
         self._look.memory.applied.forget(ref)
@@ -120,6 +134,8 @@ class Executor:
             match action:
                 case EnsureRouter():
                     await self._ensure_router(action)
+                case EnsureEntrance():
+                    await self._ensure_entrance(action)
                 case EnsureRevision():
                     await self._ensure_revision(action)
                 case CreateHead() | CreateWorker():
@@ -137,7 +153,14 @@ class Executor:
         settings = look.tools.settings
         token = router_token(settings.token_key, look.key.namespace, look.key.name)
         context = RouterContext(
-            action.config, files, settings.router_image, look.owner, look.pod_settings, token, action.pod_template
+            config=action.config,
+            rendered=files,
+            image=settings.router_image,
+            owner=look.owner,
+            pods=look.pod_settings,
+            token=token,
+            pod_template=action.pod_template,
+            service=action.service,
         )
         await self._create_router_token(context)
         for child in ROUTER_CHILDREN:
@@ -146,12 +169,26 @@ class Executor:
             if (pod["metadata"].get("annotations") or {}).get(CONFIG_ANNOTATION) != files.version:
                 await self._poke(pod, files.version)
 
+    async def _ensure_entrance(self, action: EnsureEntrance) -> None:
+        look = self._look
+        context = EntranceContext(look.key.name, look.key.namespace, action.asked, look.owner)
+        (child,) = (child for child in ENTRANCES if child.kind == action.kind)
+        try:
+            await self._children.ensure(child.build(context))
+        except NotServedError as e:
+            if _KINDS[action.kind] not in OPTIONAL:
+                raise
+            raise NotInstalledError(
+                f"this cluster has no {action.kind} ({e}); install the CRDs of the Gateway API, 1.0 or newer, or leave"
+                " spec.router.gateway out"
+            ) from e
+
     async def _create_router_token(self, context: RouterContext) -> None:
         """Create the Secret of the operator's token, where a router Pod that is not ready may wait for it."""
         look, name = self._look, router_name(self._look.key.name)
         routers = look.observed.routers
         waits = not routers or not all(router.ready for router in routers)
-        if not context.config.access.guarded or not waits or not look.memory.token_is_due(name, look.now):
+        if not context.config.guarded or not waits or not look.memory.token_is_due(name, look.now):
             return
         await self._create_secret(ROUTER_TOKEN.build(context))
 

@@ -8,6 +8,7 @@ from itertools import islice
 from pydantic import ValidationError
 
 from eagleray.api.conditions import Reason
+from eagleray.domain.facts.entrances import Entrance
 from eagleray.domain.facts.pod_health import FETCH_CONTAINER, pod_problem
 from eagleray.domain.facts.pods import Pod, Role
 from eagleray.domain.facts.problem import PeerTrouble, Problem
@@ -18,6 +19,7 @@ from eagleray.domain.goals.revision import Revision
 from eagleray.domain.state.model import State
 from eagleray.domain.state.observed import Observed
 from eagleray.engine.answers import Answers, HeadAnswer, RouterAnswer
+from eagleray.engine.entrances import read_entrances
 from eagleray.engine.memory import Memory
 from eagleray.engine.nodes import NodeBook
 from eagleray.engine.pods import ROUTER_POD, ray_identity, read_pod
@@ -47,6 +49,7 @@ class World:
         records: by name, its ControllerRevisions.
         services: names of the revisions that have a Service.
         router_version: version of the router's configuration that was written last, "" before the first.
+        entrances: what leads to its routers.
     """
 
     key: Key
@@ -57,6 +60,7 @@ class World:
     records: Mapping[str, Manifest]
     services: frozenset[str]
     router_version: str
+    entrances: tuple[Entrance, ...] = ()
 
     @classmethod
     def of(cls, store: Store, key: Key, model: Held) -> "World":
@@ -75,6 +79,7 @@ class World:
             records=records,
             services=frozenset(name for name in records if service_name(name) in services),
             router_version=_config_version(config),
+            entrances=read_entrances(key, (held for held in owned if held.controller == uid)),
         )
 
 
@@ -135,6 +140,7 @@ class Observer:
             readings=dict(memory.readings),
             outcomes=memory.parts.outcomes,
             created_at=world.created_at,
+            entrances=world.entrances,
         )
         asked = tuple(_router_subject(manifest, pod) for manifest, pod in routers if pod.ip and pod.started)
         told_of = telling(pods, observed.serve.values())

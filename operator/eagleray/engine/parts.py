@@ -24,8 +24,13 @@ class NameLeavingError(KubeError):
     """A child cannot be made yet, for one of its name is still there that belongs to an object that is gone."""
 
 
+class NotInstalledError(KubeError):
+    """A child cannot be made, for the cluster lacks its kind."""
+
+
 _REASONS: tuple[tuple[type[KubeError], Reason], ...] = (
     (NameTakenError, Reason.NAME_CONFLICT),
+    (NotInstalledError, Reason.GATEWAY_API_MISSING),
     (ForbiddenError, Reason.PODS_REFUSED),
     (InvalidError, Reason.PODS_REFUSED),
     (KubeError, Reason.API_UNREACHABLE),

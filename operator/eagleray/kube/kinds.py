@@ -59,6 +59,8 @@ REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 JOB = Kind("batch/v1", "Job", "jobs")
+INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 NODE = Kind("v1", "Node", "nodes")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
@@ -73,9 +75,13 @@ CHILDREN: tuple[Kind, ...] = (
     CONTROLLER_REVISION,
     POD_DISRUPTION_BUDGET,
     CONFIG_MAP,
+    INGRESS,
+    HTTP_ROUTE,
 )
 CHILD_LABELS: Mapping[str, str] = {labels.MANAGED_BY: labels.MANAGER, labels.NAME: ""}
 HELD: tuple[Kind, ...] = (MODEL_DEPLOYMENT, *CHILDREN)
+OPTIONAL: frozenset[Kind] = frozenset({HTTP_ROUTE})
+"""Kinds of others that an API server may not serve: without them all else works."""
 
 KINDS: Mapping[tuple[str, str], Kind] = {(k.api_version, k.kind): k for k in (*HELD, SECRET, JOB, LEASE, EVENT)}
 

@@ -8,7 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eagleray.kube.kinds import CONFIG_MAP, MODEL_DEPLOYMENT, POD, REPLICA_SET, Manifest
+from eagleray.kube.kinds import (
+    CONFIG_MAP,
+    HTTP_ROUTE,
+    INGRESS,
+    MODEL_DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    Manifest,
+)
 
 TEXT_LIMIT = 4096
 """Characters that are kept of any one text of a Pod; every reader cuts shorter."""
@@ -79,6 +88,15 @@ _NODE: Final[dict[str, Any]] = {
     "spec": {"unschedulable": bool, "taints": [{"key": str, "effect": str}]},
     "status": {"conditions": [{"type": str, "status": str}]},
 }
+_BALANCED: Final[dict[str, Any]] = {"status": {"loadBalancer": {"ingress": [_Texts]}}}
+_CONDITION: Final[Shape] = {"type": str, "status": str, "observedGeneration": int, "reason": str, "message": str}
+_PARENT: Final[Shape] = {"parentRef": {"name": str, "namespace": str, "sectionName": str}, "conditions": [_CONDITION]}
+# What controllers say of children that lead to routers; no other status is read.
+_STATUSES: Final[Mapping[object, dict[str, Any]]] = {
+    SERVICE.kind: _BALANCED,
+    INGRESS.kind: _BALANCED,
+    HTTP_ROUTE.kind: {"status": {"parents": [_PARENT]}},
+}
 _OF_NOBODY = object()
 
 
@@ -86,8 +104,9 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     """Keep of an object what is read, without its `metadata.resourceVersion`.
 
     A Pod keeps the fields that a look reads, with its texts cut; a ReplicaSet, which only stands between a Deployment
-    and its Pods, its metadata. Every other kind keeps all but its status (a ModelDeployment keeps that too) and what is
-    noted about the writing of it. A ConfigMap keeps digests of its values.
+    and its Pods, its metadata. Every other kind keeps all but what is noted about the writing of it; of its status what
+    is read: a ModelDeployment's whole, and parts of that of what leads to routers. A ConfigMap keeps digests of its
+    values.
 
     Args:
         manifest: the object, as the API server gave it or as it is wanted there.
@@ -102,7 +121,7 @@ def trim(manifest: Mapping[str, Any]) -> Manifest:
     rest = {name: value for name, value in manifest.items() if name not in left_out}
     if kind == CONFIG_MAP.kind:
         rest = {name: _digests(value) for name, value in rest.items()}
-    return {**named, "metadata": _metadata(manifest), **rest}
+    return {**named, "metadata": _metadata(manifest), **rest, **_cut(_pick_fields(manifest, _STATUSES.get(kind, {})))}
 
 
 def trim_node(manifest: Mapping[str, Any]) -> Manifest:

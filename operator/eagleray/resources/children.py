@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from eagleray.api.exposure import RouterService
 from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.actions.router_files import RouterFiles
 from eagleray.domain.goals.revision import Revision
+from eagleray.resources.exposure import EntranceContext, build_http_route, build_ingress, build_service
 from eagleray.resources.names import budget_name, service_name
 from eagleray.resources.pdb import build_worker_pdb
 from eagleray.resources.pod import PodSettings
@@ -21,7 +23,6 @@ from eagleray.resources.router import (
     build_config_map,
     build_deployment,
     build_disruption_budget,
-    build_service,
     router_labels,
 )
 from eagleray.resources.router_credentials import build_router_secret
@@ -43,6 +44,7 @@ class RouterContext:
         pods: the operator's settings for Pods.
         token: the token by which the operator asks through the router.
         pod_template: what the object has merged into the router's Pods.
+        service: what the object says of the router's Service.
     """
 
     config: RouterConfig
@@ -52,6 +54,7 @@ class RouterContext:
     pods: PodSettings
     token: str = ""
     pod_template: RouterPodTemplate | None = None
+    service: RouterService | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -98,14 +101,21 @@ def _deployment(c: RouterContext) -> dict[str, Any]:
 
 ROUTER_CHILDREN: tuple[Child[RouterContext], ...] = (
     Child("ConfigMap", lambda c: build_config_map(c.config, c.rendered, c.owner)),
-    Child("Service", lambda c: build_service(c.config, c.owner)),
     Child("Deployment", _deployment),
     Child("PodDisruptionBudget", lambda c: build_disruption_budget(c.config, c.owner)),
+    # A cluster may refuse the type that the user asks for, and all else of the router is still made and healed.
+    Child("Service", lambda c: build_service(c.config, c.owner, c.service)),
 )
 """Owned by the ModelDeployment, in the order in which they are made."""
 
+ENTRANCES: tuple[Child[EntranceContext], ...] = (
+    Child("Ingress", build_ingress),
+    Child("HTTPRoute", build_http_route),
+)
+"""Owned by the ModelDeployment while spec asks for them, each a part of its own; both lead to the router's Service."""
+
 ROUTER_TOKEN: Child[RouterContext] = Child(
-    "Secret", lambda c: build_router_secret(c.config, c.token, c.owner, router_labels(c.config))
+    "Secret", lambda c: build_router_secret(c.config, c.token, c.owner, router_labels(c.config.name))
 )
 """Owned by the ModelDeployment, of a router that asks who asks; made, as `TOKEN`, whenever a Pod may need it."""
 

@@ -68,24 +68,6 @@ def build_config_map(config: RouterConfig, rendered: RouterFiles, owner: dict[st
     }
 
 
-def build_service(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:
-    """Build the Service that clients ask, named as the ModelDeployment."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": _metadata(config, config.name, owner),
-        "spec": {
-            "type": "ClusterIP",
-            "selector": router_labels(config),
-            "ports": [{**_service_port(config), "protocol": "TCP", "targetPort": "http"}],
-        },
-    }
-
-
-def _service_port(config: RouterConfig) -> dict[str, Any]:
-    return {"name": "https", "port": 443} if config.access.tls else {"name": "http", "port": 80}
-
-
 def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict[str, Any]:
     """Build the PodDisruptionBudget: a drain of nodes takes one router Pod at a time."""
     return {
@@ -94,7 +76,7 @@ def build_disruption_budget(config: RouterConfig, owner: dict[str, Any]) -> dict
         "metadata": _metadata(config, router_name(config.name), owner),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": router_labels(config)},
+            "selector": {"matchLabels": router_labels(config.name)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }
@@ -111,7 +93,7 @@ def build_deployment(
     """
     template = {
         "metadata": {
-            "labels": router_labels(config),
+            "labels": router_labels(config.name),
             "annotations": {BOOTSTRAP_ANNOTATION: hashlib.sha256(bootstrap.encode()).hexdigest()[:16]},
         },
         "spec": _pod(config, image, settings),
@@ -126,23 +108,23 @@ def build_deployment(
         "spec": {
             "replicas": REPLICAS,
             "revisionHistoryLimit": 1,
-            "selector": {"matchLabels": router_labels(config)},
+            "selector": {"matchLabels": router_labels(config.name)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": template,
         },
     }
 
 
-def router_labels(config: RouterConfig) -> dict[str, str]:
-    """The labels of every child of a router."""
-    return {**model_labels(config.name), names.ROLE: Role.ROUTER}
+def router_labels(name: str) -> dict[str, str]:
+    """The labels of every child of the router of the ModelDeployment of this name."""
+    return {**model_labels(name), names.ROLE: Role.ROUTER}
 
 
 def _metadata(config: RouterConfig, name: str, owner: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "namespace": config.namespace,
-        "labels": router_labels(config),
+        "labels": router_labels(config.name),
         "ownerReferences": [owner],
     }
 
@@ -153,7 +135,7 @@ def _drain_seconds(config: RouterConfig) -> int:
 
 
 def _pod(config: RouterConfig, image: str, settings: PodSettings) -> dict[str, Any]:
-    apart = {"labelSelector": {"matchLabels": router_labels(config)}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"labelSelector": {"matchLabels": router_labels(config.name)}, "topologyKey": "kubernetes.io/hostname"}
     spec: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -32,7 +32,7 @@ def mounted_volumes(config: RouterConfig) -> list[dict[str, Any]]:
 
     Secrets are optional, so that a Pod starts without: it then lets nobody in, and says why.
     """
-    if not config.access.guarded:
+    if not config.guarded:
         return []
     made = {"name": _MADE, "emptyDir": {"medium": "Memory", "sizeLimit": _MADE_BYTES}}
     return [*(_volume(name, of) for name, of in _mounted(config.access)), made]
@@ -54,17 +54,17 @@ def _volume(name: str, of: Mounted) -> dict[str, Any]:
 
 def made_mounts(config: RouterConfig) -> list[dict[str, Any]]:
     """Where Envoy has what is made of them."""
-    return [{"name": _MADE, "mountPath": CREDENTIALS_DIR, "readOnly": True}] if config.access.guarded else []
+    return [{"name": _MADE, "mountPath": CREDENTIALS_DIR, "readOnly": True}] if config.guarded else []
 
 
 def first_credentials(config: RouterConfig, image: str, settings: PodSettings) -> list[dict[str, Any]]:
     """The init container that makes the files for the first time: Envoy refuses listeners whose files are not there."""
-    return [_program(config, f"first-{CREDENTIALS}", image, settings, "--once")] if config.access.guarded else []
+    return [_program(config, f"first-{CREDENTIALS}", image, settings, "--once")] if config.guarded else []
 
 
 def credentials_container(config: RouterConfig, image: str, settings: PodSettings) -> list[dict[str, Any]]:
     """The container beside Envoy that makes them anew; without probes, as the comparer."""
-    return [_program(config, CREDENTIALS, image, settings)] if config.access.guarded else []
+    return [_program(config, CREDENTIALS, image, settings)] if config.guarded else []
 
 
 def build_router_secret(

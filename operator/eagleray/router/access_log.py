@@ -4,13 +4,16 @@ from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
 from eagleray.domain.facts.router_layout import CLIENT_HEADER
-from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, TOKEN_DENIED, expression
+from eagleray.router.errors import REFUSED_FOR_WHO_ASKS, REFUSED_FOR_WHO_ASKS_BEGIN, expression
 from eagleray.router.xds import extension
 
 # Envoy wants a name under which the figure might be changed while it runs; nobody does.
 _KEY = "eagleray.request_log"
-_WHO_ASKS = (
-    f"response.code_details in {list(REFUSED_FOR_WHO_ASKS)} || response.code_details.startsWith('{TOKEN_DENIED}')"
+_WHO_ASKS = " || ".join(
+    [
+        f"response.code_details in {list(REFUSED_FOR_WHO_ASKS)}",
+        *(f"response.code_details.startsWith('{begin}')" for begin in REFUSED_FOR_WHO_ASKS_BEGIN),
+    ]
 )
 _NOT_OK = {"statuses": ["OK"], "exclude": True}
 

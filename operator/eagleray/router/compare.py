@@ -11,6 +11,7 @@ import orjson
 
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
 from eagleray.domain.facts.router_layout import REVISION_HEADER, RouterLayout
+from eagleray.router.prefixes import tell_prefix, without_prefix
 from eagleray.router.xds import ANYWHERE, ONLY_GET, extension, json_reply, loopback_cluster, seconds, set_header, typed
 
 # What tells a replica that it was asked with a copy, whose answer nobody gets.
@@ -69,9 +70,13 @@ def copies_routes(config: RouterConfig) -> dict[str, Any]:
             "match": ANYWHERE,
             "request_headers_to_add": [set_header(MIRROR_HEADER, "true")],
             "response_headers_to_add": [set_header(REVISION_HEADER, "%UPSTREAM_CLUSTER_RAW%")],
-            "route": {"cluster": config.mirror.revision, "timeout": seconds(config.request_timeout)},
+            "route": {
+                "cluster": config.mirror.revision,
+                "timeout": seconds(config.request_timeout),
+                **without_prefix(config),
+            },
         }
-    host = {"name": "all", "domains": ["*"], "routes": [route]}
+    host = {"name": "all", "domains": ["*"], "routes": [route], **tell_prefix(config)}
     return typed("envoy.config.route.v3.RouteConfiguration", name=COPIES_ROUTES, virtual_hosts=[host])
 
 

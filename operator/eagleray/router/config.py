@@ -54,7 +54,7 @@ def _render(config: RouterConfig, layout: RouterLayout) -> RouterFiles:
     dynamic = _dynamic(config, layout)
     assignments = {endpoints_file(t): assignment(t) for t in config.targets}
     others = {HOLDS_FILE: holds_file(config)} if config.holds else {}
-    others |= {CREDENTIALS_FILE: credentials_order(config.access, layout)} if config.access.guarded else {}
+    others |= {CREDENTIALS_FILE: credentials_order(config.access, layout)} if config.guarded else {}
     version = _hash(dynamic, assignments, others)
     dynamic[OPS] = [ops_routes(config, version)]
     whole = {
@@ -72,7 +72,7 @@ def _dynamic(config: RouterConfig, layout: RouterLayout) -> dict[str, Resources]
     targets = sorted(config.targets, key=lambda t: t.revision)
     beside = comparer_clusters(layout) if config.compares else []
     beside += holder_clusters(config, layout) if config.holds else []
-    beside += [credentials_cluster(layout)] if config.access.guarded else []
+    beside += [credentials_cluster(layout)] if config.guarded else []
     copies = {"copies.json": [copies_routes(config)]} if config.compares else {}
     return {
         "lds.json": listeners(config, layout, layout.bind),

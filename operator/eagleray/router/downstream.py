@@ -24,6 +24,8 @@ CONNECTION_SECONDS = 3600
 MIN_BODY_SECONDS = 60.0
 # On top of it for each MiB that a body may have.
 SECONDS_PER_MIB = 1.0
+# By this, where no client may name a revision, the operator's requests are told from theirs.
+OPERATOR = "(?i)x[-_]warmup[-_]token"
 # A connection whose other end vanished without a word is let go of after some two minutes of silence.
 _KEEPALIVE = {
     "SO_KEEPALIVE": (1, 9, 1),
@@ -33,8 +35,13 @@ _KEEPALIVE = {
 }
 
 
-def any_client(config: RouterConfig) -> dict[str, Any]:
-    """Fields of the HttpConnectionManager for clients as they come."""
+def any_client(config: RouterConfig, *, operator: bool = False) -> dict[str, Any]:
+    """Fields of the HttpConnectionManager for clients as they come.
+
+    Args:
+        config: what the router is to do.
+        operator: whether they must have the operator's token.
+    """
     return {
         "http_protocol_options": {
             # nginx as it comes, ab and old health checks speak HTTP/1.0, some without a Host.
@@ -52,7 +59,7 @@ def any_client(config: RouterConfig) -> dict[str, Any]:
         "http1_safe_max_connection_duration": True,
         "request_timeout": seconds(body_seconds(config)),
         "max_request_headers_kb": config.max_header_bytes // KIB,
-        **_forwarded(config.trusted_hops),
+        **_forwarded(config, operator=operator),
     }
 
 
@@ -79,9 +86,10 @@ def anything_but(word: str) -> str:
     return f"(?i)({'|'.join([*shorter, *others, f'{word}.+'])})"
 
 
-def _forwarded(trusted_hops: int) -> dict[str, Any]:
+def _forwarded(config: RouterConfig, *, operator: bool) -> dict[str, Any]:
+    trusted_hops = config.trusted_hops
     # Whoever asks is the client: Envoy then writes X-Forwarded-For and -Proto by itself.
-    forged = [] if trusted_hops else [FORWARDED]
+    forged = [*([] if trusted_hops else [FORWARDED]), *([] if operator or config.version_header else [OPERATOR])]
     mutations = [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": r}}}} for r in (CLIENT, *forged)]
     message = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     strip = extension("envoy.http.early_header_mutation.header_mutation", message, mutations=mutations)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.router.permissions import DENIED
 from eagleray.router.xds import extension, set_header
 
 # What whoever answers has to say.
@@ -154,6 +155,11 @@ _OF_STRANGERS = (
         beginnings=(TOKEN_DENIED,),
     ),
     Refusal(
+        "NotAllowed",
+        "this client is known and may not ask this, as spec.router.auth.allow says",
+        beginnings=(DENIED,),
+    ),
+    Refusal(
         "NoKeys",
         "this model asks for a key and knows none; the condition Degraded of its ModelDeployment says why",
         details=("missing_credentials",),
@@ -175,6 +181,7 @@ _OF_LIMITS = (
     ),
 )
 REFUSED_FOR_WHO_ASKS = tuple(detail for refusal in (*_OF_STRANGERS, *_OF_LIMITS) for detail in refusal.details)
+REFUSED_FOR_WHO_ASKS_BEGIN = (TOKEN_DENIED, DENIED)
 _OF_THE_ROUTER = (
     Refusal("NotReady", _SAID, details=("ext_authz_denied",)),
     Refusal(

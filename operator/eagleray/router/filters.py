@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
 from eagleray.router.bodies import body_limit
 from eagleray.router.calls import call_filters
 from eagleray.router.compare import exchange_filter
@@ -30,7 +31,7 @@ def request_filters(config: RouterConfig, known: Sequence[dict[str, Any]]) -> Fi
     return [
         cors_filter(),
         *call_filters(),
-        _strip_own_headers(),
+        _strip_own_headers(config),
         *known,
         body_limit(config),
         *_hold(config),
@@ -41,7 +42,7 @@ def request_filters(config: RouterConfig, known: Sequence[dict[str, Any]]) -> Fi
 
 def websocket_filters(config: RouterConfig, known: Sequence[dict[str, Any]]) -> Filters:
     """What a WebSocket passes in their place: it has no body that is counted or copied, and is no call."""
-    return [_strip_own_headers(), *known, *_hold(config), forward_filter()]
+    return [_strip_own_headers(config), *known, *_hold(config), forward_filter()]
 
 
 def copy_filters() -> Filters:
@@ -68,7 +69,12 @@ def _hold(config: RouterConfig) -> Filters:
     return [hold_filter(config)] if config.holds else []
 
 
-def _strip_own_headers() -> dict[str, Any]:
-    """Removes every header of ours from what a replica sees; the route is already chosen when it runs."""
+def _strip_own_headers(config: RouterConfig) -> dict[str, Any]:
+    """Removes every header of ours from what a replica sees; the route is already chosen when it runs.
+
+    From answers too, where spec wants none to say who gave it: here, when a comparer beside Envoy has seen them.
+    """
     ours = {"key_matcher": {"safe_regex": {"regex": OWN_HEADERS}}}
-    return header_mutation(request_mutations=[{"remove_on_match": ours}])
+    hidden = () if config.answer_headers else (REVISION_HEADER, VERSION_HEADER)
+    of_answers = {"response_mutations": [{"remove": header} for header in hidden]} if hidden else {}
+    return header_mutation(request_mutations=[{"remove_on_match": ours}], **of_answers)

@@ -15,7 +15,9 @@ from eagleray.router.calls import passed_as_they_are
 from eagleray.router.compare import MIRROR_HEADER, exchange_order
 from eagleray.router.failover import another_revision, asked
 from eagleray.router.hold import on_hold
-from eagleray.router.monitors import monitors
+from eagleray.router.monitors import NO_USER, monitors
+from eagleray.router.permissions import permitted
+from eagleray.router.prefixes import without_prefix
 from eagleray.router.xds import ANYWHERE, merged, seconds, set_header, typed
 
 RETRIES = 3
@@ -56,10 +58,12 @@ def forward(config: RouterConfig, audience: Audience) -> list[dict[str, Any]]:
     attempts = _attempts(config, repeatable=all(targets[s.revision].model for s in shares))
     awake = [share for share in shares if not targets[share.revision].hold]
     common = {"match": {**ANYWHERE, **match}, **_shared(config, shares, targets)}
+    # A client that names a revision says nothing of what the weights make of it: no analysis or scaling goes by it.
+    apart = [NO_USER] if audience.exact else []
     ways = product(_copies(config, audience.mirror), _places(config, audience.sticky), attempts)
     return [
         *monitors(config, match, _shared(config, awake, targets) if awake else None, attempts),
-        *(merged(common, *way) for way in ways),
+        *(merged(common, *apart, *way) for way in ways),
     ]
 
 
@@ -73,9 +77,10 @@ def _shared(config: RouterConfig, shares: Sequence[Share], targets: Mapping[str,
     return {
         "request_body_buffer_limit": str(retry_bytes(config)),
         "route": {
-            "weighted_clusters": {"clusters": [_share(targets[s.revision], s.slots) for s in shares]},
+            "weighted_clusters": {"clusters": [_share(config, targets[s.revision], s.slots) for s in shares]},
             **_clocks(config, held),
             "priority": "HIGH",
+            **without_prefix(config),
         },
     }
 
@@ -88,10 +93,11 @@ def _clocks(config: RouterConfig, held: float) -> Way:
     return {"timeout": "0s", "idle_timeout": seconds(config.stream.silence + held)}
 
 
-def _share(target: RouterTarget, slots: int) -> Way:
+def _share(config: RouterConfig, target: RouterTarget, slots: int) -> Way:
     filters = {
         **(on_hold(target.revision) if target.hold else {}),
         **(passed_as_they_are() if target.calls else {}),
+        **permitted(config.access, target.version),
     }
     return {"name": asked(target), "weight": slots, **({"typed_per_filter_config": filters} if filters else {})}
 

@@ -12,6 +12,7 @@ from eagleray.router.compare import COPIES_ROUTES, unanswered_replies
 from eagleray.router.downstream import WEBSOCKET, any_client, keepalive_options
 from eagleray.router.errors import error_replies
 from eagleray.router.filters import Filters, copy_filters, no_user, ops_filters, request_filters, websocket_filters
+from eagleray.router.permissions import permission_filter
 from eagleray.router.rates import connection_filter, rate_filter
 from eagleray.router.routes import OPS_ROUTES, ROUTES
 from eagleray.router.tls import transport_socket
@@ -41,7 +42,12 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
         layout: ports.
         bind: address of the public ones.
     """
-    known = [*known_clients(config, layout), *rate_filter(config.limits, known=config.access.names_clients)]
+    access = config.access
+    known = [
+        *known_clients(config, layout),
+        *permission_filter(access),
+        *rate_filter(config.limits, known=access.names_clients),
+    ]
     asked = _listener(CLIENTS, _public(bind, layout.http_port), _traffic(config, layout, ROUTES, known))
     found = [
         _for_clients(asked, config, layout),
@@ -49,7 +55,7 @@ def listeners(config: RouterConfig, layout: RouterLayout, bind: str) -> list[dic
     ]
     if config.compares:
         found.append(_listener("copies", address("127.0.0.1", layout.copies_port), _copies(layout)))
-    if config.access.guarded:
+    if config.guarded:
         warmup = _traffic(config, layout, WARMUP, [*known_operator(layout), no_user()])
         found.append({**_listener(WARMUP, _public(bind, layout.warmup_port), warmup), **_OF_THE_OPERATOR})
     return found
@@ -113,7 +119,7 @@ def _traffic(config: RouterConfig, layout: RouterLayout, name: str, known: Filte
         # A body that stalls, in or out. Where the user wants no timeout, silence is no fault either.
         stream_idle_timeout=seconds(idle if timeout else 0),
         **_PATH_AS_IT_IS,
-        **any_client(config),
+        **any_client(config, operator=name == WARMUP),
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",

@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.router.prefixes import prefixed
 from eagleray.router.xds import ANYWHERE, json_reply, merged, set_header
 
 # How the User-Agent of those begins who watch, whatever they ask.
@@ -35,7 +36,7 @@ _NO_GRPC = {
 }
 _READING = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
 # Counted as Envoy counts what comes from within: not in the `external` statistics.
-_NO_USER = {"request_headers_to_add": [set_header("x-envoy-internal", "true")]}
+NO_USER = {"request_headers_to_add": [set_header("x-envoy-internal", "true")]}
 Way = dict[str, Any]
 
 
@@ -55,7 +56,7 @@ def monitors(
     watching = [{"match": merged(way, match)} for way in _ways(config)]
     if route is None:
         return [{**way, **json_reply(200, ASLEEP)} for way in watching]
-    return [merged(way, route, _NO_USER, attempt) for way, attempt in product(watching, attempts)]
+    return [merged(way, route, NO_USER, attempt) for way, attempt in product(watching, attempts)]
 
 
 def _ways(config: RouterConfig) -> list[Way]:
@@ -67,5 +68,5 @@ def _ways(config: RouterConfig) -> list[Way]:
     agent = {"name": "user-agent", "string_match": {"safe_regex": {"regex": f"({'|'.join(agents)}).*"}}}
     ways: list[Way] = [{**ANYWHERE, "headers": [agent, _NO_GRPC]}]
     if paths:
-        ways.append({"safe_regex": {"regex": "|".join(paths)}, "headers": [_READING]})
+        ways.append({"safe_regex": {"regex": prefixed(config, "|".join(paths))}, "headers": [_READING]})
     return ways

@@ -4,7 +4,7 @@ from typing import Any
 
 from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import SLOTS, RouterConfig, RouterLane, Share
-from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER
+from eagleray.domain.facts.router_layout import REVISION_HEADER, VERSION_HEADER, WARMUP_HEADER
 from eagleray.router.bodies import tell_limit
 from eagleray.router.bootstrap import ADMIN_CLUSTER
 from eagleray.router.compare import report_routes
@@ -13,6 +13,7 @@ from eagleray.router.failover import ANSWERED_BY, METADATA
 from eagleray.router.forward import Audience, any_attempt, forward
 from eagleray.router.hold import held_route
 from eagleray.router.made import credentials_route
+from eagleray.router.prefixes import tell_prefix
 from eagleray.router.xds import ANYWHERE, ONLY_GET, json_reply, merged, set_header, typed
 
 ROUTES = "ingress"
@@ -33,7 +34,10 @@ def routes(config: RouterConfig) -> dict[str, Any]:
         table += _by_version(config)
     table += [*_by_rule(config), *_split(config)]
     common = {"response_headers_to_add": _ANSWERED_BY, "retry_policy": any_attempt(config), **tell_limit(config)}
-    host = merged({"name": "all", "domains": ["*"], "routes": for_pages(config, table)}, common, cors_policy(config))
+    told = tell_prefix(config)
+    host = merged(
+        {"name": "all", "domains": ["*"], "routes": for_pages(config, table)}, common, told, cors_policy(config)
+    )
     return typed("envoy.config.route.v3.RouteConfiguration", name=ROUTES, virtual_hosts=[host])
 
 
@@ -54,19 +58,19 @@ def ops_routes(config: RouterConfig, version: str) -> dict[str, Any]:
         table += report_routes()
     if config.holds:
         table.append(held_route())
-    if config.access.guarded:
+    if config.guarded:
         table.append(credentials_route())
     host = {"name": "ops", "domains": ["*"], "routes": table}
     return typed("envoy.config.route.v3.RouteConfiguration", name=OPS_ROUTES, virtual_hosts=[host])
 
 
 def _by_revision(config: RouterConfig) -> list[dict[str, Any]]:
-    table = []
+    table, may = [], [] if config.version_header else [{"name": WARMUP_HEADER, "present_match": True}]
     for revision in sorted(t.revision for t in config.targets):
         asked = {"name": REVISION_HEADER, "string_match": {"exact": revision}}
         # The operator's warm-up comes this way, while users' requests wait for the revision or go to another.
-        table += forward(config, Audience({"headers": [asked]}, [Share(revision, SLOTS)], exact=True))
-    return [*table, _unknown(REVISION_HEADER, "revision")]
+        table += forward(config, Audience({"headers": [asked, *may]}, [Share(revision, SLOTS)], exact=True))
+    return [*table, _unknown(REVISION_HEADER, "revision", *may)]
 
 
 def _by_version(config: RouterConfig) -> list[dict[str, Any]]:
@@ -77,8 +81,8 @@ def _by_version(config: RouterConfig) -> list[dict[str, Any]]:
     return [*table, _unknown(VERSION_HEADER, "version")]
 
 
-def _unknown(header: str, what: str) -> dict[str, Any]:
-    match = {**ANYWHERE, "headers": [{"name": header, "present_match": True}]}
+def _unknown(header: str, what: str, *may: dict[str, Any]) -> dict[str, Any]:
+    match = {**ANYWHERE, "headers": [{"name": header, "present_match": True}, *may]}
     return {"match": match, **json_reply(404, f"the header {header} names no {what} of this model")}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from eagleray.domain.actions.access import Access, Issuer
 from eagleray.domain.facts.router_layout import CLIENT_HEADER, JWKS
+from eagleray.router.permissions import CLAIMS
 from eagleray.router.xds import extension, typed
 
 TOKENS = "tokens"
@@ -21,7 +22,8 @@ def token_auth(access: Access) -> dict[str, Any]:
     Where clients may have a key instead, it passes over what does not look like a token.
     """
     names = [f"{JWKS}-{n}" for n in range(len(access.issuers))]
-    providers = {name: _provider(name, issuer) for name, issuer in zip(names, access.issuers, strict=True)}
+    read = {"payload_in_metadata": CLAIMS} if any(allowed.claims for allowed in access.allow) else {}
+    providers = {name: _provider(name, issuer) | read for name, issuer in zip(names, access.issuers, strict=True)}
     one = {"requires_any": {"requirements": [{"provider_name": name} for name in names]}}
     any_of_them = one if len(names) > 1 else {"provider_name": names[0]}
     public = [{"match": {"path": path}} for path in access.public]

@@ -20,7 +20,7 @@ from eagleray.engine.throttle import Throttle
 from eagleray.engine.tools import Tools
 from eagleray.engine.worker import RECONCILE_TIMEOUT, WorkerPool
 from eagleray.kube.api_server import ApiServer
-from eagleray.kube.kinds import LEASE, Key, Manifest, Ref
+from eagleray.kube.kinds import HELD, LEASE, Key, Kind, Manifest, Ref
 from eagleray.kube.lease import Lease
 from eagleray.kube.store import Store
 from eagleray.kube.token_key import ensure_token_key
@@ -31,7 +31,7 @@ from eagleray.runtime.garbage import by_the_clock, tidy
 from eagleray.runtime.health import PROMETHEUS, Health, HttpAnswer, HttpServer, Stage
 from eagleray.runtime.leader import Leader, before
 from eagleray.runtime.metrics import Metrics
-from eagleray.runtime.resync import Resync, served
+from eagleray.runtime.resync import Resync, kinds_served, served
 from eagleray.runtime.settings import Settings
 from eagleray.runtime.source import Source
 
@@ -128,6 +128,7 @@ class Operator:
         self._make_reconciler = make_reconciler
         self._store = Store()
         self._nodes = NodeBook(process.settings.nodes)
+        self._kinds: tuple[Kind, ...] = HELD
         self._resync: asyncio.Task[None] | None = None
         self._workers: WorkerPool | None = None
 
@@ -151,7 +152,7 @@ class Operator:
 
     async def _lead(self, stop: asyncio.Event) -> None:
         s = self._settings
-        if not await before(stop, served(self._client, s.watch_namespaces)):
+        if not await before(stop, self._find_kinds()):
             return
         tools = await self._tools()
         reconciler = self._make_reconciler(tools)
@@ -165,6 +166,7 @@ class Operator:
             namespaces=s.watch_namespaces,
             kubernetes=await self._client.version(),
             exit_seconds=s.drain_seconds + EXIT_SECONDS,
+            kinds=self._kinds,
         )
         try:
             await source.run(stop)
@@ -173,6 +175,11 @@ class Operator:
             await tools.peers.close()
         if self._resync is not None and not self._resync.cancelled():
             self._resync.result()
+
+    async def _find_kinds(self) -> None:
+        """Wait until ModelDeployments can be read, and find which kinds of others there are."""
+        await served(self._client, self._settings.watch_namespaces)
+        self._kinds = await kinds_served(self._client, self._settings.watch_namespaces)
 
     async def _start(self, reconciler: Reconciler, stop: asyncio.Event) -> None:
         # Started and stopped inside kopf's own life: it cancels whatever else was begun during it.
@@ -184,6 +191,8 @@ class Operator:
             add=self._queue.add,
             add_later=self._queue.add_later,
             period=s.resync_seconds,
+            kinds=self._kinds,
+            appeared=stop.set,
         )
         self._resync = asyncio.create_task(resync.run(lambda: self._work(reconciler)), name="resync")
         self._resync.add_done_callback(lambda _: stop.set())

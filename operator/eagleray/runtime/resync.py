@@ -13,8 +13,8 @@ import structlog
 
 from eagleray.engine.ratelimit import Backoff
 from eagleray.kube.client import KubeClient, listed
-from eagleray.kube.errors import KubeError
-from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, Key, Kind
+from eagleray.kube.errors import KubeError, NotServedError
+from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, OPTIONAL, Key, Kind
 from eagleray.kube.relist import Relist
 from eagleray.kube.store import Store
 
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 _JITTER = 0.1
 _RETRY_SECONDS = 5.0
+# Whether a kind that was not served when the operator started is now.
+_MISSING_SECONDS = 60.0
 _BACKOFF = Backoff(base=1, cap=60)
 # A whole page takes a quarter of a second, which an event would wait for.
 _AT_ONCE = 50
@@ -46,6 +48,32 @@ async def served(client: KubeClient, namespaces: tuple[str, ...]) -> None:
                 await asyncio.sleep(_RETRY_SECONDS)
 
 
+async def kinds_served(client: KubeClient, namespaces: tuple[str, ...]) -> tuple[Kind, ...]:
+    """Find which of the kinds that are held this API server has; those that are not optional it must have.
+
+    Args:
+        client: the API server.
+        namespaces: where to look; empty for everywhere.
+    """
+    missing = {kind for kind in OPTIONAL if not await _is_served(client, kind, (namespaces or (None,))[0])}
+    for kind in missing:
+        log.info("This cluster lacks a kind, which is watched as soon as it is there", kind=kind.kind)
+    return tuple(kind for kind in HELD if kind not in missing)
+
+
+async def _is_served(client: KubeClient, kind: Kind, namespace: str | None) -> bool:
+    while True:
+        try:
+            await client.list(kind, namespace, CHILD_LABELS)
+        except NotServedError:
+            return False
+        except KubeError as e:
+            log.warning("It cannot be told whether this cluster has a kind", kind=kind.kind, error=str(e))
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return True
+
+
 @dataclass(frozen=True, slots=True)
 class Resync:
     """Lists of everything, now and every `period` seconds.
@@ -57,6 +85,8 @@ class Resync:
         add: takes the keys of what had changed unseen.
         add_later: takes every key, whatever has changed.
         period: seconds, give or take a tenth.
+        kinds: what is listed.
+        appeared: called once where a kind that is not among them is served by now: it has no watch.
     """
 
     client: KubeClient
@@ -65,6 +95,8 @@ class Resync:
     add: Callable[[Key], None]
     add_later: Callable[[Key], None]
     period: float
+    kinds: tuple[Kind, ...] = HELD
+    appeared: Callable[[], None] = lambda: None
 
     async def run(self, synced: Callable[[], None]) -> None:
         """List for ever. A list that fails is tried again, and no other waits for it.
@@ -72,7 +104,7 @@ class Resync:
         Args:
             synced: called once, when everything was listed.
         """
-        places = list(itertools.product(HELD, self.namespaces or (None,)))
+        places = list(itertools.product(self.kinds, self.namespaces or (None,)))
         missing = set(places)
 
         def done(place: tuple[Kind, str | None]) -> None:
@@ -84,6 +116,16 @@ class Resync:
         async with asyncio.TaskGroup() as group:
             for place in places:
                 group.create_task(self._rounds(place, done), name=f"resync-{place[0].plural}-{place[1] or 'all'}")
+            for kind in OPTIONAL.difference(self.kinds):
+                group.create_task(self._look_out_for(kind), name=f"missing-{kind.plural}")
+
+    async def _look_out_for(self, kind: Kind) -> None:
+        while True:
+            await asyncio.sleep(_MISSING_SECONDS)
+            if await _is_served(self.client, kind, (self.namespaces or (None,))[0]):
+                break
+        log.info("A kind is served now: the operator starts anew, to watch it", kind=kind.kind)
+        self.appeared()
 
     async def _rounds(self, place: tuple[Kind, str | None], done: Callable[[tuple[Kind, str | None]], None]) -> None:
         failures = 0

@@ -35,6 +35,7 @@ class Source:
         namespaces: namespaces to watch; empty for all.
         kubernetes: the API server's version.
         exit_seconds: how long kopf may take to end.
+        kinds: what is watched beside nodes.
     """
 
     store: Store
@@ -46,6 +47,7 @@ class Source:
     namespaces: tuple[str, ...] = ()
     kubernetes: tuple[int, int] = field(default=(1, 30))
     exit_seconds: float = 25.0
+    kinds: tuple[Kind, ...] = HELD
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`, SIGTERM or SIGINT.
@@ -82,7 +84,7 @@ class Source:
         async def node(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401
             self.node(_body(event, NODE), event["type"] == "DELETED")
 
-        for kind in HELD:
+        for kind in self.kinds:
             self._watch(kind, self._take(kind), registry)
         if not self.namespaces:  # a Role says nothing of nodes
             self._watch(NODE, node, registry)

@@ -27,8 +27,10 @@ CASES: dict[str, list[str]] = {
         "--set", "serviceAccount.annotations.a=b,podLabels.c=d,podAnnotations.e=f,nodeSelector.g=h",
         "--set", "pods.runAsUser=null,pods.env.HTTPS_PROXY=http://proxy:3128,pods.caBundle.configMapName=corporate-ca",
         "--set", "pods.templates.router.metadata.labels.team=ml",
+        "--set", f"images.torch.digest=sha256:{'0' * 64}",
         "--set", "tolerations[0].key=k,affinity.nodeAffinity.x=y,requestLog.percent=0.5",
     ],
+    "policies": ["--set", "policies.mode=Deny"],
     "least": [
         "--set", "replicaCount=1,serviceAccount.create=false,serviceAccount.name=mine,rbac.create=false",
         "--set", "metrics.service=false,podDisruptionBudget.enabled=false",
@@ -63,6 +65,20 @@ def test_the_chart_renders_what_it_did(name: str) -> None:
     assert rendered == golden.read_text()
 
 
+def test_policies_of_an_operator_for_some_namespaces_are_for_those() -> None:
+    rendered = manifests(template("--set", "crds.install=false,policies.mode=Warn,watchNamespaces={team-a}"))
+    bindings = {m["metadata"]["name"]: m["spec"] for m in rendered if m["kind"] == "ValidatingAdmissionPolicyBinding"}
+    assert all(spec["validationActions"] == ["Warn", "Audit"] for spec in bindings.values())
+    chosen = {name for name, spec in bindings.items() if "matchResources" in spec}
+    # The others are for the operator's own account, wherever it is.
+    assert chosen == {f"eagleray-{name}" for name in ("tenants", "verbs")}
+
+
+def test_without_labels_every_namespace_is_taken() -> None:
+    rendered = template("--set", "crds.install=false,policies.mode=Deny,policies.namespaceLabels=null")
+    assert "namespaceObject.metadata.?labels" not in rendered
+
+
 def test_lint_is_content() -> None:
     linted = helm("lint", "--strict", REPO / "helm" / "eagleray")
     assert linted.returncode == 0, linted.stdout
@@ -91,6 +107,9 @@ def test_with_namespaces_nothing_is_cluster_wide() -> None:
         ("replicaCount=many", "replicaCount"),
         ("image.tag=1", "image"),
         ("images.registry=example.com/", "registry"),
+        ("images.torch.digest=sha256:0", "digest"),
+        ("policies.mode=On", "mode"),
+        ("policies.mode=false", "mode"),
     ],
 )
 def test_nonsense_is_refused_by_name(value: str, words: str) -> None:

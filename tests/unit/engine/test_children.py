@@ -6,7 +6,7 @@ import pytest
 
 from eagleray.engine.children import Applied, Children
 from eagleray.engine.parts import NameLeavingError, NameTakenError
-from eagleray.kube.kinds import CONFIG_MAP, CONTROLLER_REVISION, SERVICE, Manifest, Ref
+from eagleray.kube.kinds import CONFIG_MAP, CONTROLLER_REVISION, HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest, Ref
 from eagleray.kube.store import Store
 from eagleray.kube.written import Written
 from fakes.kube import FakeKube
@@ -40,9 +40,20 @@ def cluster(*manifests: Manifest, seen: bool = True) -> tuple[FakeKube, Store, C
 
 async def test_what_is_missing_is_made_once() -> None:
     kube, _, children = cluster()
-    await children.ensure(child())
-    await children.ensure(child())
-    assert kube.calls == [("create", Ref(SERVICE, "ns", "m"))]
+    wanted = child(CONFIG_MAP, data={"f": "text"})
+    await children.ensure(wanted)
+    await children.ensure(wanted)
+    assert kube.calls == [("create", Ref(CONFIG_MAP, "ns", "m"))]
+
+
+@pytest.mark.parametrize("kind", [SERVICE, INGRESS, HTTP_ROUTE, CONTROLLER_REVISION])
+async def test_what_may_lose_fields_is_applied_from_the_first_time_on(kind: Kind) -> None:
+    """The API server takes a field away that its manager applied once and applies no more, not one that it created."""
+    kube, _, children = cluster()
+    await children.ensure(child(kind))
+    await children.ensure(child(kind))
+    place = Ref(kind, "ns", "m")
+    assert kube.calls == [("get", place), ("apply", place)]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_nodes_are_watched_where_everything_is() -> None:
 def test_the_readme_names_what_may_be_done_with_each_kind(kind: Kind) -> None:
     permissions = (CHART / "README.md").read_text().partition("## Permissions")[2]
     rows = [line.split("|")[1:3] for line in permissions.splitlines() if line.startswith("|")]
-    (verbs,) = (verbs for kinds, verbs in rows if f"{kind.kind}s" in re.split(r"[, ]+", kinds))
+    (verbs,) = (verbs for kinds, verbs in rows if kind.plural in re.split(r"[, ]+", kinds.lower()))
     assert set(re.findall(r"[a-z]+", verbs)) == verbs_of(kind.plural, kind.group)
 
 

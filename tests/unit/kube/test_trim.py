@@ -2,7 +2,17 @@ from typing import Any
 
 import pytest
 
-from eagleray.kube.kinds import CONFIG_MAP, DEPLOYMENT, MODEL_DEPLOYMENT, POD, REPLICA_SET
+from eagleray.kube.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INGRESS,
+    MODEL_DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    Kind,
+)
 from eagleray.kube.trim import TEXT_LIMIT, trim
 from unit.kube.objects import made
 
@@ -125,3 +135,36 @@ def test_nothing_of_a_configmap_is_kept_but_digests() -> None:
 )
 def test_what_is_of_another_type_is_left_out(status: Any, kept: Any) -> None:
     assert trim(made(POD, "p", rest={"status": status})).get("status", {}).get("containerStatuses") == kept
+
+
+BALANCED = {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}
+ACCEPTED = {"type": "Accepted", "status": "True", "observedGeneration": 2, "reason": "r", "message": "m"}
+PARENTS = {"parents": [{"parentRef": {"name": "public", "sectionName": "https"}, "conditions": [ACCEPTED]}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "kept"),
+    [
+        (SERVICE, {**BALANCED, "conditions": [{"type": "x"}]}, BALANCED),
+        (SERVICE, {"loadBalancer": {"ingress": [{"ip": "192.0.2.7", "ports": [{"port": 80}]}]}}, BALANCED),
+        (INGRESS, BALANCED, BALANCED),
+        (HTTP_ROUTE, {**PARENTS, "x": 1}, PARENTS),
+        (
+            HTTP_ROUTE,
+            {"parents": [{"conditions": [ACCEPTED]}, {"parentRef": {"name": "public"}, "x": 1}]},
+            {"parents": [{"parentRef": {"name": "public"}}]},
+        ),
+        (HTTP_ROUTE, {"parents": "none"}, {}),
+        (INGRESS, "none", None),
+        (DEPLOYMENT, BALANCED, None),
+    ],
+)
+def test_of_a_status_of_others_what_is_read_is_kept(kind: Kind, status: Any, kept: Any) -> None:
+    assert trim(made(kind, "m", rest={"spec": {}, "status": status})).get("status") == kept
+
+
+def test_what_a_gateway_says_is_cut() -> None:
+    wordy = {**ACCEPTED, "message": "x" * TEXT_LIMIT * 2}
+    status = {"parents": [{"parentRef": {"name": "public"}, "conditions": [wordy]}]}
+    told = trim(made(HTTP_ROUTE, "m", rest={"status": status}))["status"]["parents"][0]["conditions"][0]["message"]
+    assert len(told) == TEXT_LIMIT

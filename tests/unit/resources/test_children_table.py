@@ -1,9 +1,10 @@
 """The table of children is complete: what is in it is known, watched and named alike everywhere."""
 
 from eagleray.kube.kinds import CHILDREN, KINDS, POD, REPLICA_SET
-from eagleray.resources.children import RECORD, REVISION_CHILDREN, ROUTER_CHILDREN, ROUTER_TOKEN, TOKEN
+from eagleray.resources.children import ENTRANCES, RECORD, REVISION_CHILDREN, ROUTER_CHILDREN, ROUTER_TOKEN, TOKEN
 
-MADE = {child.kind for child in ROUTER_CHILDREN} | {child.kind for child in (RECORD, *REVISION_CHILDREN)}
+MADE = {child.kind for child in ROUTER_CHILDREN} | {child.kind for child in ENTRANCES}
+MADE |= {child.kind for child in (RECORD, *REVISION_CHILDREN)}
 
 
 def test_every_child_that_may_be_read_is_watched_and_nothing_else_is_but_pods() -> None:

@@ -99,3 +99,12 @@ def test_what_is_mounted_has_a_folder_each() -> None:
     order = json.loads(rendered(WHOLE).files[CREDENTIALS_FILE])
     mounted = {m["mountPath"] for m in pod(WHOLE)["containers"][1]["volumeMounts"]}
     assert {source["folder"] for source in order["sources"].values() if "folder" in source} <= mounted
+
+
+def test_where_no_client_may_name_a_revision_the_operator_has_a_door_of_its_own() -> None:
+    closed = RouterConfig("churn", "models", version_header=False)
+    assert [c["name"] for c in pod(closed)["containers"]] == ["envoy", "credentials"]
+    assert [volume["name"] for volume in pod(closed)["volumes"]] == ["config", "made"], "nothing of others"
+    order = json.loads(rendered(closed).files[CREDENTIALS_FILE])
+    assert order["sources"].keys() == {"warmup"}
+    assert {kind["kind"] for kind in order["sources"].values()}.isdisjoint(sources.KNOW_CLIENTS)

@@ -135,7 +135,7 @@ class Router:
 
     async def start(self, config: RouterConfig) -> None:
         self.write(config)
-        if config.access.guarded:
+        if config.guarded:
             await self.mounts.start()
         flags = [a.replace(CONFIG_DIR, str(self.folder)) for a in (*START_ARGS, *ENVOY_ARGS)]
         command = [*self._launcher, sys.executable, str(START), *flags]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eagleray.domain.actions.access import Access, Issuer, Limits, Mounted
+from eagleray.domain.actions.access import Access, Allowed, Issuer, Limits, Mounted
 from eagleray.domain.actions.router_config import RouterConfig, RouterMirror
 from eagleray.domain.facts.router_layout import IPV4_LISTENERS_FILE, RouterLayout
 from eagleray.router.config import rendered
@@ -18,8 +18,12 @@ WAYS = {
     "keys": Access(keys=KEYS),
     "tokens": Access(issuers=(ISSUER,)),
     "both": Access(keys=KEYS, issuers=(ISSUER,), public=("/v2/health/live",)),
+    "some": Access(keys=KEYS, issuers=(ISSUER,), allow=(Allowed(clients=("team-a",)),)),
 }
 ACCESS = WAYS["both"]
+_IN_ORDER = ("rbac", "local_ratelimit", "body_size_limit", "ext_authz", "router")
+IN_ORDER = [f"envoy.filters.http.{name}" for name in _IN_ORDER]
+"""What stands behind the filters that know who asks: may they, how much, how large, is anybody awake."""
 LOOPBACK = "127.0.0.1"
 # Filters that may stand before the one that knows who asks: they answer preflights, and change headers alone.
 _HARMLESS = ("cors", "header_mutation", "grpc_http1_reverse_bridge", "grpc_stats")
@@ -64,7 +68,11 @@ def test_every_list_of_filters_that_leads_to_replicas_asks_first(file: str, acce
             first = next(f for f in filters if f["name"] not in HARMLESS)
             assert "config_discovery" in first, first["name"]
             assert filters[-1]["name"] == "envoy.filters.http.router"
-            assert [f["name"] for f in filters].index("envoy.filters.http.ext_authz") > filters.index(first)
+            behind = [f["name"] for f in filters[filters.index(first) :] if f["name"] in IN_ORDER]
+            assert behind == [name for name in IN_ORDER if name in behind]
+            assert "envoy.filters.http.ext_authz" in behind
+    for filters in public["http"]:
+        assert ("envoy.filters.http.rbac" in {f["name"] for f in filters}) == bool(access.allow)
     assert [f["name"] for filters in ops for f in filters] == ["envoy.filters.http.router"]
 
 

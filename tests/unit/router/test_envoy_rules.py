@@ -8,6 +8,7 @@ from eagleray.api.traffic import TrafficRule, ValueMatch
 from eagleray.domain.actions.router_config import RouterLane, Share
 from eagleray.router.bodies import MAX_BODY_HEADER
 from unit.router.envoy_rig import Answer, Rig, Router, routed, shares, target
+from unit.router.mounts import TOKEN
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 RULES = (
@@ -26,13 +27,14 @@ RULES = (
 
 
 async def three_versions(
-    rig: Rig, rules: tuple[TrafficRule, ...] = (), *, header: bool = True, empty: str = ""
+    rig: Rig, rules: tuple[TrafficRule, ...] = (), *, header: bool = True, answers: bool = True, empty: str = ""
 ) -> Router:
     """A router with the versions a (all of the split), b and c."""
     versions = {name: target(f"m-{name}", await rig.replica(), version=name) for name in "abc"}
     lanes = [RouterLane(name, shares({f"m-{name}": 100}) if name != empty else ()) for name in versions]
     weights = {t: 100 if name == "a" else 0 for name, t in versions.items()}
-    router = await rig.router(routed(weights, lanes=tuple(lanes), rules=rules, version_header=header))
+    options = {"version_header": header, "answer_headers": answers}
+    router = await rig.router(routed(weights, lanes=tuple(lanes), rules=rules, **options))
     await router.until_answering("m-a", "m-b", "m-c")
     return router
 
@@ -92,6 +94,41 @@ async def test_the_version_header_can_be_switched_off(rig: Rig) -> None:
     assert of_ours(answer) == {MAX_BODY_HEADER}
     assert (await router.ask(headers={"x-eagleray-version": "d"})).revision == "m-a"
     assert (await router.ask(headers={"x-eagleray-version": "c", "x-beta": "true"})).revision == "m-b"
+
+
+async def test_with_the_header_goes_that_of_revisions_for_all_but_the_operator(rig: Rig) -> None:
+    router = await three_versions(rig, header=False)
+    for token in ({}, {"x-warmup-token": TOKEN}, {"x_warmup_token": TOKEN}):
+        assert (await router.ask(headers={"x-eagleray-revision": "m-c", **token})).revision == "m-a"
+        assert (await router.ask(headers={"x-eagleray-revision": "m-z", **token})).revision == "m-a"
+    operators = f"http://127.0.0.1:{router.layout.warmup_port}/"
+    asked = {"x-eagleray-revision": "m-c", "x-warmup-token": TOKEN}
+    assert (await router.ask_at(operators, headers=asked)).revision == "m-c"
+    assert (await router.ask_at(operators, headers={**asked, "x-eagleray-revision": "m-z"})).status == 404
+    assert (await router.ask_at(operators, headers={**asked, "x-warmup-token": "x" * 64})).status == 401
+
+
+async def test_what_is_asked_by_revision_is_no_evidence(rig: Rig) -> None:
+    """Whoever names a revision could abort or feign its rollout, and scale it."""
+    router = await three_versions(rig)
+    for _ in range(3):
+        assert (await router.ask(headers={"x-eagleray-revision": "m-b"})).status == 200
+    assert (await router.ask(headers={"x-eagleray-version": "c"})).status == 200
+
+    async def counted() -> bool:
+        return (await router.stats()).of("m-c").latency_count == 1
+
+    await rig.until(counted)
+    asked = (await router.stats()).of("m-b")
+    assert (asked.requests, asked.errors, asked.latency_count) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-eagleray-version": "b"}, {"x-eagleray-version": "d"}])
+async def test_answers_tell_nobody_who_gave_them_where_they_are_not_to(rig: Rig, headers: Mapping[str, str]) -> None:
+    router = await three_versions(rig, answers=False)
+    answer = await router.ask(headers=headers)
+    assert answer.status == (404 if "d" in headers.values() else 200)
+    assert not [name for name in answer.headers if name.lower().startswith("x-eagleray")]
 
 
 @pytest.mark.parametrize("headers", [{"x-eagleray-version": "b"}, {"x-beta": "true"}])

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from eagleray.kube.errors import NotServedError, TransientError
-from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, POD, SERVICE, Key, Kind, Manifest
+from eagleray.kube.kinds import CHILD_LABELS, HELD, MODEL_DEPLOYMENT, OPTIONAL, POD, SERVICE, Key, Kind, Manifest
 from eagleray.kube.store import Store
-from eagleray.runtime.resync import Resync, served
+from eagleray.runtime.resync import Resync, kinds_served, served
 from fakes import virtual_time
 from fakes.kube import FakeKube
 from fakes.virtual_time import now
@@ -22,12 +22,13 @@ def made(kind: Kind, namespace: str, name: str, **meta: Any) -> Manifest:
 class Rounds:
     """A resync that runs for a while in virtual time, and what it did."""
 
-    def __init__(self, kube: FakeKube, namespaces: tuple[str, ...] = ()) -> None:
+    def __init__(self, kube: FakeKube, namespaces: tuple[str, ...] = (), kinds: tuple[Kind, ...] = HELD) -> None:
         self.kube = kube
         self.store = Store()
         self.urgent: list[Key] = []
         self.later: list[tuple[float, Key]] = []
         self.synced: list[float] = []
+        self.appeared: list[float] = []
         self._resync = Resync(
             client=kube,
             store=self.store,
@@ -35,6 +36,8 @@ class Rounds:
             add=self.urgent.append,
             add_later=lambda key: self.later.append((now(), key)),
             period=600,
+            kinds=kinds,
+            appeared=lambda: self.appeared.append(now()),
         )
 
     async def run(self, seconds: float) -> None:
@@ -112,6 +115,33 @@ def test_a_late_crd_is_waited_for() -> None:
         await served(kube, ("a", "b"))
         assert now() == 10
         assert [ref.namespace for _, ref in kube.calls] == ["a", "a", "a", "b"]
+
+    virtual_time.run(scenario())
+
+
+def test_a_cluster_without_a_kind_of_others_is_one_like_any_other() -> None:
+    async def scenario() -> None:
+        kube = FakeKube(made(MODEL_DEPLOYMENT, "a", "x"))
+        kube.missing = OPTIONAL
+        kube.fail["list"] = [TransientError("storage is (re)initializing")]
+        kinds = await kinds_served(kube, ())
+        assert set(HELD) - set(kinds) == OPTIONAL
+        rounds, start = Rounds(kube, kinds=kinds), now()
+        await rounds.run(600)
+        assert rounds.synced == [start]
+        assert rounds.appeared == []
+
+    virtual_time.run(scenario())
+
+
+def test_a_kind_that_comes_later_is_told_of_once() -> None:
+    async def scenario() -> None:
+        kube = FakeKube()
+        rounds = Rounds(kube, kinds=tuple(kind for kind in HELD if kind not in OPTIONAL))
+        kube.missing = OPTIONAL
+        asyncio.get_running_loop().call_at(150, setattr, kube, "missing", frozenset())
+        await rounds.run(600)
+        assert rounds.appeared == [180], "it is there, and has no watch"
 
     virtual_time.run(scenario())
 

@@ -54,6 +54,21 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """Who of those that are known may ask.
+
+    Attributes:
+        clients: their names; any where none is given …
+        claims: … and what their tokens say, each a claim and its value.
+        versions: the versions that they may ask; any where none is given.
+    """
+
+    clients: tuple[str, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much clients may ask of one router Pod; what is 0 has no limit.
 
@@ -77,12 +92,14 @@ class Access:
         issuers: whose tokens are let in.
         public: paths that anybody may ask.
         tls: TLS towards clients, or None.
+        allow: who of them may ask; everybody where none is given.
     """
 
     keys: Mounted | None = None
     issuers: tuple[Issuer, ...] = ()
     public: tuple[str, ...] = ()
     tls: Tls | None = None
+    allow: tuple[Allowed, ...] = ()
 
     @property
     def known_by(self) -> tuple[str, ...]:
@@ -94,7 +111,7 @@ class Access:
 
     @property
     def guarded(self) -> bool:
-        """Whether router Pods mount what belongs to others; the operator's own requests then have a door of theirs."""
+        """Whether router Pods mount what belongs to others."""
         return self.keys is not None or bool(self.issuers) or self.tls is not None
 
     @property

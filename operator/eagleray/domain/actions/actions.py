@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eagleray.api.exposure import RouterGateway, RouterIngress, RouterService
 from eagleray.api.pod_template import RouterPodTemplate
 from eagleray.domain.actions.router_config import RouterConfig
+from eagleray.domain.facts.entrances import EntranceKind
 from eagleray.domain.facts.patience import Patience
 from eagleray.domain.facts.providers.query import ProviderQuery
 
@@ -19,10 +21,38 @@ class EnsureRouter:
     Attributes:
         config: what the router is to do.
         pod_template: what is merged into its Pods.
+        service: what its Service is to be.
     """
 
     config: RouterConfig
     pod_template: RouterPodTemplate | None = None
+    service: RouterService | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureEntrance:
+    """Have what leads to the router be what spec says. Declarative, like EnsureRouter.
+
+    Attributes:
+        kind: the kind of child.
+        asked: what spec says of it.
+    """
+
+    kind: EntranceKind
+    asked: RouterIngress | RouterGateway
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteEntrance:
+    """Take down what leads to the router, and spec does not ask for any more.
+
+    Attributes:
+        kind: the kind of child.
+        uid: its uid, the precondition of its deletion.
+    """
+
+    kind: EntranceKind
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +193,9 @@ class AskProvider:
     query: ProviderQuery
 
 
-Free = DeletePod | RetireRevision | DeleteRevision
+Free = DeletePod | RetireRevision | DeleteRevision | DeleteEntrance
 """What makes room: it is done first, of all parts, and waits for nothing that others may refuse."""
-Write = EnsureRouter | EnsureRevision | CreateHead | CreateWorker
+Write = EnsureRouter | EnsureEntrance | EnsureRevision | CreateHead | CreateWorker
 """What an API server may refuse: the first refusal ends the writes of its part."""
 Question = PutApplication | SetReplicas | DrainNode | Probe | AskProvider
 """What is asked of others than the API server: it is asked whatever became of the writes."""
@@ -177,7 +207,7 @@ class Part:
     """What is done, and may fail, alone.
 
     Attributes:
-        name: `router`, or the name of a revision.
+        name: `router`, the kind of an entrance, or the name of a revision.
         actions: what to do.
     """
 

@@ -169,7 +169,9 @@ class RouterConfig:
         mirror: who gets copies, or None.
         compares: whether a comparer in the router's Pods sends the copies, not Envoy, which drops their answers. Set
             also while nobody gets any: Pods and listeners stay as they are.
-        version_header: whether a request may choose its version by the header `x-eagleray-version`.
+        version_header: whether a request may choose its version by the header `x-eagleray-version`, and a revision by
+            `x-eagleray-revision`.
+        answer_headers: whether answers say by these who gave them.
         request_timeout: seconds until a complete answer; 0 = no limit.
         stream: what bounds an answer in its place, or None.
         max_request_bytes: larger bodies are answered 413.
@@ -187,6 +189,7 @@ class RouterConfig:
         limits: how much they may ask.
         size: what Envoy may use in a router Pod.
         retry_body_bytes: bodies up to here are kept until the answer begins, for a second attempt.
+        prefixes: beginnings of paths that are taken off, the longest first.
 
     Raises:
         InvalidRouterConfigError: duplicate revisions, a hold without a holder, shares that do not sum up or name what
@@ -203,6 +206,7 @@ class RouterConfig:
     mirror: RouterMirror | None = None
     compares: bool = False
     version_header: bool = True
+    answer_headers: bool = True
     request_timeout: float = DEFAULT_TIMEOUT_SECONDS
     stream: StreamClock | None = None
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
@@ -220,6 +224,7 @@ class RouterConfig:
     limits: Limits = field(default_factory=Limits)
     size: RouterSize = field(default_factory=RouterSize)
     retry_body_bytes: int = DEFAULT_RETRY_BODY_BYTES
+    prefixes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would split traffic wrongly."""
@@ -246,6 +251,11 @@ class RouterConfig:
             raise InvalidRouterConfigError("request_timeout and trusted_hops must be ≥ 0, and max_request_bytes ≥ 1")
         if self.max_headers < 1 or self.max_header_bytes < KIB or self.max_header_bytes % KIB:
             raise InvalidRouterConfigError("max_headers must be ≥ 1, and max_header_bytes a multiple of 1024")
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the operator's own requests have a door of theirs, as clients' does not lead where they go."""
+        return self.access.guarded or not self.version_header
 
     def target(self, revision: str) -> RouterTarget:
         """The target of that name, which must be one."""

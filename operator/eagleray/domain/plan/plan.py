@@ -11,6 +11,8 @@ from eagleray.domain.actions.actions import (
     ROUTER_PART,
     Action,
     AskProvider,
+    DeleteEntrance,
+    EnsureEntrance,
     EnsureRouter,
     Free,
     Part,
@@ -28,6 +30,7 @@ from eagleray.domain.revision.takeover import take_over
 from eagleray.domain.revision.told import be_patient
 from eagleray.domain.state.observed import Observed, set_apart
 from eagleray.domain.status.report import Decided, describe, describe_deleting
+from eagleray.domain.traffic.entrances import SERVICE, asked_entrances
 from eagleray.domain.traffic.router_pods import leave_nodes
 from eagleray.domain.traffic.split import effective_weights, route
 from eagleray.domain.version.desired import Desired
@@ -131,8 +134,8 @@ def _timed(version: VersionView, request_timeout: float, observed: Observed, now
 
 
 def _parts(decided: Decided, observed: Observed, router: Router | None) -> tuple[Part, ...]:
-    """What can be done, and fail, each for itself: the router, each revision, each that leaves."""
-    parts = [*_router(decided, observed, router)]
+    """What can be done, and fail, each for itself: the router, what leads to it, each revision, each that leaves."""
+    parts = [*_router(decided, observed, router), *_entrances(observed, router)]
     queries = _queries(decided.versions)
     for version in decided.versions:
         for view in version.views:
@@ -148,9 +151,21 @@ def _router(decided: Decided, observed: Observed, router: Router | None) -> tupl
     """The router; an object that has nothing and of which nothing can be served needs none."""
     if not decided.versions and not observed.router_version:
         return ()
-    ensure = EnsureRouter(decided.router, router.pod_template if router else None)
+    asked = router or Router()
+    ensure = EnsureRouter(decided.router, asked.pod_template, asked.service)
     actions: tuple[Action, ...] = (ensure, *leave_nodes(observed.routers))
     return (Part(ROUTER_PART, actions),)
+
+
+def _entrances(observed: Observed, router: Router | None) -> tuple[Part, ...]:
+    """What leads to the router's Service from outside: never to one of its name that is another's."""
+    there = {entrance.kind: entrance for entrance in observed.entrances}
+    if SERVICE not in there:
+        return ()
+    asked = asked_entrances(router)
+    gone = [DeleteEntrance(kind, each.uid) for kind, each in there.items() if kind not in {SERVICE, *asked}]
+    actions: list[DeleteEntrance | EnsureEntrance] = [*gone, *(EnsureEntrance(*each) for each in asked.items())]
+    return tuple(Part(action.kind, (action,)) for action in actions)
 
 
 def _waits_for_router(revision: str, observed: Observed) -> bool:

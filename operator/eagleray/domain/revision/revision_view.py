@@ -31,6 +31,7 @@ class RevisionView:
         wakes: when its rules that read the clock want the next look.
         room: replicas of each worker group that there is room for.
         asleep: whether it is to have no Pods at all.
+        hands_over: whether an earlier Ray cluster still gets requests beside the present one, which has answered.
     """
 
     revision: Revision
@@ -46,6 +47,7 @@ class RevisionView:
     wakes: tuple[Wake, ...] = ()
     room: Counts = field(default_factory=dict)
     asleep: bool = False
+    hands_over: bool = False
 
     @property
     def wanted(self) -> int:

@@ -7,12 +7,16 @@ from eagleray.domain.actions.actions import DeletePod, Wake
 from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed, routers_confirm
 
+# An earlier Ray cluster gets requests for so long after the present one has answered: what answered may have been one
+# of its replicas, and routers find new ones by health checks, twice a second.
+HANDOVER = timedelta(seconds=5)
+
 
 def take_over(view: RevisionView, request_timeout: float, observed: Observed, now: datetime) -> RevisionView:
     """Delete the Pods of earlier incarnations: those that never answered at once, the others when they are idle.
 
-    They are out of the router from the moment that the present incarnation has answered; what was under way by then
-    has ended when the longest request has had its time.
+    They are out of the router soon after the present incarnation has answered; what was under way by then has ended
+    when the longest request has had its time.
 
     Args:
         view: the revision as it stands.
@@ -33,10 +37,13 @@ def take_over(view: RevisionView, request_timeout: float, observed: Observed, no
         return _with(view, [DeletePod(p.name, p.uid, "its Ray cluster never answered", idle=True) for p in useless])
     if record.answered_at is None:
         return view
-    idle = record.answered_at + timedelta(seconds=request_timeout)
+    alone = record.answered_at + HANDOVER
+    idle = alone + timedelta(seconds=request_timeout)
     if now < idle:
-        wake = Wake(idle, f"the longest request to an earlier Ray cluster of {view.revision.name} has had its time")
-        return replace(view, wakes=(*view.wakes, wake))
+        earlier = f"an earlier Ray cluster of {view.revision.name}"
+        what = "gets no more requests" if now < alone else "has finished what it got"
+        wake = Wake(min(at for at in (alone, idle) if now < at), f"{earlier} {what}")
+        return replace(view, hands_over=now < alone, wakes=(*view.wakes, wake))
     if not routers_confirm(observed, [view.revision.name]):
         return view
     why = f"Ray cluster {view.cluster.incarnation} of {view.revision.name} has taken over"

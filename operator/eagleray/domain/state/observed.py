@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from eagleray.domain.facts.entrances import Entrance
 from eagleray.domain.facts.pods import Pod
 from eagleray.domain.facts.probe import ProbeResult
 from eagleray.domain.facts.problem import PartOutcome, PeerTrouble
@@ -40,6 +41,7 @@ class Observed:
         progress: by worker Pod, how far its download, or a constructor there, is; of one Pod of each revision at most.
         outcomes: by part of the plan, how the last try to do it ended, where it did not end well.
         created_at: when the object was created; older Pods were left to it by one of its name. None where unknown.
+        entrances: what leads to its routers, the router's own Service included.
         overdue: Pods that should have gone; `set_apart` takes them out of `pods`.
     """
 
@@ -61,6 +63,7 @@ class Observed:
     progress: Mapping[str, Progress] = field(default_factory=dict)
     outcomes: Mapping[str, PartOutcome] = field(default_factory=dict)
     created_at: datetime | None = None
+    entrances: tuple[Entrance, ...] = ()
     overdue: tuple[Pod, ...] = ()
 
 

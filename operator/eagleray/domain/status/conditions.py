@@ -20,11 +20,13 @@ _NEED_A_PERSON = {
     Reason.DEPLOY_FAILED,
     Reason.DEPLOYMENT_NOT_NAMED,
     Reason.DOWNLOAD_FAILED,
+    Reason.GATEWAY_API_MISSING,
     Reason.IMPORT_FAILED,
     Reason.INVALID_SPEC,
     Reason.MODEL_LOAD_FAILED,
     Reason.NAME_CONFLICT,
     Reason.RAY_UNPROTECTED,
+    Reason.ROUTE_REFUSED,
 }
 _HOLDS = "its node or a finalizer holds it"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from eagleray.api.router import Router
 from eagleray.api.status import ModelDeploymentStatus, Outcome, RolloutPhase
 from eagleray.domain.actions.actions import ROUTER_PART
 from eagleray.domain.actions.router_config import RouterConfig
@@ -18,6 +19,7 @@ from eagleray.domain.status import conditions
 from eagleray.domain.status.codec import write
 from eagleray.domain.status.exposure import exposed_verdicts, is_closed, missing_credentials
 from eagleray.domain.status.mirror import mirror_status
+from eagleray.domain.status.published import Outside, published_verdicts, url
 from eagleray.domain.status.references import references_verdicts
 from eagleray.domain.status.scaling import scaling_verdicts
 from eagleray.domain.status.standing import Standing
@@ -57,6 +59,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         now: the time of the decision.
     """
     versions, router = decided.versions, decided.router
+    outside = Outside(desired.spec.router or Router(), router, observed.entrances, observed.outcomes)
     standing = Standing(
         versions,
         leaving=sum(len(gone.pods) for gone in decided.leaving),
@@ -64,6 +67,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         router=_failed(ROUTER_PART, observed),
         credentials=missing_credentials(observed.routers),
         closed=is_closed(observed.routers),
+        outside=outside.problem,
         leaver=next((p for gone in decided.leaving if (p := _failed(gone.record.name, observed))), None),
         refused=desired.refused,
         suspended=bool(desired.spec.suspend),
@@ -74,6 +78,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
         **scaling_verdicts(scaling),
         **references_verdicts(versions),
         **exposed_verdicts(router.access),
+        **published_verdicts(outside),
     }
     told = tuple(_version(v, decided.weights[v.lane.name]) for v in versions)
     wanted = sum(wanted_replicas(v) for v in versions if not v.departing)
@@ -81,7 +86,7 @@ def describe(desired: Desired, decided: Decided, observed: Observed, now: dateti
     state = State(
         observed_generation=desired.generation,
         conditions=write_conditions(verdicts, observed.status.conditions, desired.generation, now),
-        url=f"{'https' if router.access.tls else 'http'}://{desired.name}.{desired.namespace}.svc",
+        url=url(outside),
         replicas=sum(v.replicas for v in told),
         ready_replicas=ready,
         ready=f"{min(ready, wanted)}/{wanted}",

@@ -18,6 +18,7 @@ class Standing:
         router: what is wrong with its router, or None.
         credentials: what its routers lack of that by which clients are known, or None.
         closed: whether its routers can let nobody in for it.
+        outside: what keeps those from leading to it who are to, or None.
         leaver: what keeps a revision from leaving, or None.
         refused: what spec asks for and is not given, and why; or "".
         suspended: whether spec takes everything down.
@@ -29,6 +30,7 @@ class Standing:
     router: Problem | None = None
     credentials: Problem | None = None
     closed: bool = False
+    outside: Problem | None = None
     leaver: Problem | None = None
     refused: str = ""
     suspended: bool = False
@@ -36,7 +38,7 @@ class Standing:
     @property
     def problem(self) -> Problem | None:
         """The problem to name, after what was refused."""
-        return self.router or _worst(self.versions) or self.credentials or self.leaver
+        return self.router or _worst(self.versions) or self.credentials or self.outside or self.leaver
 
 
 def _worst(versions: Versions) -> Problem | None:

@@ -28,6 +28,7 @@ from eagleray.domain.revision.revision_view import RevisionView
 from eagleray.domain.state.observed import Observed
 from eagleray.domain.traffic.access import access, limits
 from eagleray.domain.traffic.clients import cors
+from eagleray.domain.traffic.entrances import prefixes
 from eagleray.domain.traffic.size import size
 from eagleray.domain.traffic.slots import resplit
 from eagleray.domain.version.desired import Desired
@@ -75,6 +76,7 @@ def route(
         mirror=_mirror(traffic, versions, weights),
         compares=compares(traffic),
         version_header=traffic.version_header != "Disabled",
+        answer_headers=traffic.answer_headers != "Disabled",
         request_timeout=desired.request_timeout,
         stream=desired.stream,
         max_request_bytes=router.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
@@ -92,6 +94,7 @@ def route(
         limits=limits(router),
         size=size(router.resources),
         retry_body_bytes=DEFAULT_RETRY_BODY_BYTES if router.retry_body_bytes is None else router.retry_body_bytes,
+        prefixes=prefixes(router),
     )
 
 
@@ -187,7 +190,7 @@ def _mirror(traffic: Traffic, versions: Versions, weights: Mapping[str, int]) ->
 
 
 def _target(version: VersionView, view: RevisionView) -> RouterTarget:
-    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has answered.
+    """The endpoints of a revision: of its present incarnation, and of earlier ones until that has taken over.
 
     Revisions that share a version's requests stand in for each other.
     """
@@ -195,7 +198,8 @@ def _target(version: VersionView, view: RevisionView) -> RouterTarget:
     sharing = [share.revision for share in _lane(version)]
     hold = version.hold if view is version.stable else None
     fallback = next((r for r in sharing if r != name), "") if name in sharing and not version.hold else ""
-    pods = [p for p in view.cluster.pods if p.incarnation == view.cluster.incarnation or not view.answered]
+    every = view.hands_over or not view.answered
+    pods = [p for p in view.cluster.pods if every or p.incarnation == view.cluster.incarnation]
     return replace(_endpoints(view.revision, pods), hold=hold, fallback=fallback)
 
 
