@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from eagleray.domain.actions.router_config import RouterLane
 from eagleray.peers.errors import PeerError
 from eagleray.peers.peers import Peers
 from eagleray.peers.places import Ports
 from fakes.ports import free_port
-from unit.router.envoy_rig import Rig, routed, target
+from unit.router.envoy_rig import Rig, routed, shares, target
 
 DRAIN = Path(__file__).parents[3] / "model_images/router/drain.py"
 
@@ -90,10 +91,11 @@ async def test_the_version_is_taken_over_by_a_swap_of_the_folder_and_a_refused_p
 async def test_statistics_tell_each_revision_apart(rig: Rig) -> None:
     a, b = await rig.replica(), await rig.replica()
     b.mode = "hold"
-    router = await rig.router(routed({target("m-a", a, ports=(1,)): 100, target("m-b", b): 0}))
+    weights = {target("m-a", a, ports=(1,)): 100, target("m-b", b, version="b"): 0}
+    router = await rig.router(routed(weights, lanes=(RouterLane("b", shares({"m-b": 100})),)))
     for _ in range(5):
         await router.ask()
-    held = asyncio.create_task(router.ask(headers={"x-eagleray-revision": "m-b"}))
+    held = asyncio.create_task(router.ask(headers={"x-eagleray-version": "b"}))
     await rig.until(lambda: b.arrived == 1)
 
     async def counted() -> bool:
@@ -111,7 +113,7 @@ async def test_statistics_tell_each_revision_apart(rig: Rig) -> None:
     b.release.set()
     await held
     await router.until_healthy("m-b", 0)
-    await router.ask(headers={"x-eagleray-revision": "m-b"})
+    await router.ask(headers={"x-eagleray-version": "b"})
 
     async def merged() -> bool:
         return (await router.stats()).revisions["m-b"].latency_count == 1

@@ -17,7 +17,8 @@ from unit.router.sharing import SAMPLE, assert_shared
 
 def mirrored(user: Replica, mirror: Replica, percent: int = 100) -> RouterConfig:
     weights = {target("m-a", user, version="a"): 100, target("m-b", mirror, version="b"): 0}
-    return routed(weights, mirror=RouterMirror("m-b", percent), request_timeout=30)
+    lanes = (RouterLane("b", shares({"m-b": 100})),)
+    return routed(weights, lanes=lanes, mirror=RouterMirror("m-b", percent), request_timeout=30)
 
 
 async def started(rig: Rig, percent: int = 100) -> tuple[Router, Replica, Replica]:
@@ -136,7 +137,7 @@ async def test_envoy_counts_copies_apart_as_internal_requests(rig: Rig) -> None:
     router, _, mirror = await started(rig)
     await router.ask_all([{}] * 5)
     await rig.until(lambda: mirror.arrived == 5)
-    await router.ask_all([{"headers": {"x-eagleray-revision": "m-b"}}] * 2)
+    await router.ask_all([{"headers": {"x-eagleray-version": "b"}}] * 2)
 
     async def counts() -> dict[str, float]:
         text = (await router.ask_ops(r"/stats/prometheus?filter=cluster\.m-b\..*upstream_rq_(completed|total)$")).body
