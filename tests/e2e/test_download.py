@@ -22,7 +22,7 @@ from e2e.when import When
 # A start behind the download takes its own part of it.
 DEADLINE = 60
 SIZE = 6 * 2**20
-SECONDS = 100
+SECONDS = 75
 ROWS = np.random.default_rng(0).normal(size=(50, 3)).round(3)
 
 
