@@ -48,7 +48,7 @@ simulate: venv ## thousands of random histories, an hour; HISTORIES=2000 unless 
 simulate-scaling: venv ## autoscalers compared on the same requests; writes a table and a picture into docs/benchmarks.md
 	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m simulation
 
-test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some, WORKERS=2 runs two at a time
+test-e2e: venv ## the tests on the cluster; ARGS="-k scale" picks some, WORKERS=1 runs one at a time
 	@$(KIND) exec eagleray-test test $(BIN)/python -m e2e $(ARGS)
 
 test-down: ## remove the tests' cluster
