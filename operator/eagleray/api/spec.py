@@ -53,6 +53,10 @@ def _no_app_has(field: str) -> str:
     return f"!(has(self.app) && has(self.app.{field})) && (!has(self.versions) || {own})"
 
 
+def _an_app_has(spec: "ModelDeploymentSpec", name: str) -> bool:
+    return any(lane.template.app and getattr(lane.template.app, name) for lane in spec.lanes())
+
+
 _EXAMPLES = {"uri": "pvc://models/churn/1", "framework": "sklearn", "importPath": "fraud.app:build"}
 
 
@@ -128,10 +132,7 @@ class ModelDeploymentSpec(VersionTemplate):
             f"!has(self.rollout) || !has(self.rollout.maxSurge) || {_no_app_has('deployments')}",
             "maxSurge counts the replicas of one worker group; leave it out with app.deployments",
             field_path=".rollout",
-            python=lambda spec: (
-                not (spec.rollout and spec.rollout.max_surge)
-                or all(not (lane.template.app and lane.template.app.deployments) for lane in spec.lanes())
-            ),
+            python=lambda spec: not (spec.rollout and spec.rollout.max_surge) or not _an_app_has(spec, "deployments"),
         ),
         Rule(
             "!has(self.autoscaling) || self.replicas == 1",
@@ -159,7 +160,7 @@ class ModelDeploymentSpec(VersionTemplate):
             field_path=".traffic.mirror",
             python=lambda spec: (
                 not (spec.traffic and spec.traffic.mirror and spec.traffic.mirror.compare)
-                or all(not (lane.template.app and lane.template.app.grpc_servicers) for lane in spec.lanes())
+                or not _an_app_has(spec, "grpc_servicers")
             ),
         ),
     )

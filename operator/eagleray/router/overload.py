@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eagleray.router.budget import BUFFER_BYTES, REFUSING, Budget
+from eagleray.router.budget import BUFFER_BYTES, MIB, REFUSING, Budget
 from eagleray.router.xds import extension, typed
 
 _MONITORS = "envoy.resource_monitors"
@@ -10,7 +10,6 @@ _HEAP = f"{_MONITORS}.fixed_heap"
 _MESSAGES = "envoy.extensions.resource_monitors"
 # A connection waits so long for its next request where memory is short.
 SHORT_IDLE = "5s"
-MIB = 1024 * 1024
 ALLOCATOR = {
     # Memory that was freed goes back to the system, or else the container is charged for it.
     "bytes_to_release": str(16 * MIB),

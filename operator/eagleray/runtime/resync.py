@@ -55,16 +55,17 @@ async def kinds_served(client: KubeClient, namespaces: tuple[str, ...]) -> tuple
         client: the API server.
         namespaces: where to look; empty for everywhere.
     """
-    missing = {kind for kind in OPTIONAL if not await _is_served(client, kind, (namespaces or (None,))[0])}
+    missing = {kind for kind in OPTIONAL if not await _is_served(client, kind, namespaces)}
     for kind in missing:
         log.info("This cluster lacks a kind, which is watched as soon as it is there", kind=kind.kind)
     return tuple(kind for kind in HELD if kind not in missing)
 
 
-async def _is_served(client: KubeClient, kind: Kind, namespace: str | None) -> bool:
+async def _is_served(client: KubeClient, kind: Kind, namespaces: tuple[str, ...]) -> bool:
+    where = namespaces[0] if namespaces else None
     while True:
         try:
-            await client.list(kind, namespace, CHILD_LABELS)
+            await client.list(kind, where, CHILD_LABELS)
         except NotServedError:
             return False
         except KubeError as e:
@@ -122,7 +123,7 @@ class Resync:
     async def _look_out_for(self, kind: Kind) -> None:
         while True:
             await asyncio.sleep(_MISSING_SECONDS)
-            if await _is_served(self.client, kind, (self.namespaces or (None,))[0]):
+            if await _is_served(self.client, kind, self.namespaces):
                 break
         log.info("A kind is served now: the operator starts anew, to watch it", kind=kind.kind)
         self.appeared()

@@ -14,8 +14,7 @@ from eagleray.domain.facts.serve import Application, AppStatus, ServeState
 from eagleray.engine.answers import RouterAnswer
 from eagleray.engine.pollers import Poller
 from eagleray.engine.questions import Asked, Asker, HeadSubject, RouterSubject, Subjects
-from eagleray.kube.errors import TransientError
-from eagleray.kube.kinds import POD, Key, Ref
+from eagleray.kube.kinds import Key
 from eagleray.peers.errors import UnreachableError
 from eagleray.peers.places import RayHead
 from fakes.kube import FakeKube
@@ -287,30 +286,6 @@ def test_a_download_is_asked_four_times_a_minute_whatever_else_moves_and_its_new
         assert bench.poller.answers.progress == {"w": Progress(2, 10)}
         bench.follow(0.5, whom=Subjects())
         assert bench.poller.answers.progress == {}
-        await bench.poller.close()
-
-    run(main())
-
-
-def test_kubelets_are_asked_for_only_where_a_pod_has_not_started_for_seconds() -> None:
-    async def main() -> None:
-        bench = Bench()
-        bench.kube.warnings["u"] = "FailedMount: no ca"
-        bench.follow(0.5, whom=Subjects(unstarted=(("w", "u"),)))
-        await asyncio.sleep(9)
-        bench.follow(0.5, whom=Subjects())
-        await asyncio.sleep(9)
-        assert bench.kube.calls == []
-        bench.follow(0.5, whom=Subjects(unstarted=(("w", "u"),)))
-        await asyncio.sleep(31)
-        assert bench.kube.calls == [("warning", Ref(POD, KEY.namespace, "w"))] * 3
-        assert bench.poller.answers.warnings == {"u": "FailedMount: no ca"}
-        assert len(bench.heard) == 1
-        bench.kube.fail["warning"] = [TransientError("no answer")]
-        await asyncio.sleep(10)
-        assert bench.poller.answers.warnings == {}
-        bench.follow(0.5, whom=Subjects())
-        assert bench.poller.answers.warnings == {}
         await bench.poller.close()
 
     run(main())

@@ -16,7 +16,6 @@ from eagleray.domain.actions.actions import (
 )
 from eagleray.domain.facts.pods import Container
 from eagleray.domain.plan.pace import SETTLED_SECONDS
-from eagleray.domain.revision.takeover import HANDOVER
 from unit.domain.world import START, World, model
 
 DECLARATIVE = (EnsureRouter, EnsureRevision)
@@ -123,26 +122,6 @@ def test_a_lost_head_is_replaced_while_the_old_workers_serve() -> None:
     settle(world)
     assert not old & set(world.pods)
     assert {p.incarnation for p in world.pods.values()} == {2}
-
-
-def test_the_old_workers_get_requests_until_routers_have_had_time_to_find_the_new_ones() -> None:
-    """What answered the first requests may have been an old one, and a router that does not know a new one has none."""
-    world = World(replicas=2)
-    settle(world)
-    old = {w.ip for w in world.workers()}
-    world.kill(world.heads()[0].name)
-    while old <= asked(world):
-        world.step()
-    (revision,) = world.status.revisions
-    assert revision.answered_incarnation == 2
-    assert revision.answered_at is not None
-    assert world.now - revision.answered_at >= HANDOVER
-    assert (len(asked(world)), len(world.workers())) == (2, 4), "what is under way goes on"
-
-
-def asked(world: World) -> set[str]:
-    assert world.router is not None
-    return set(world.router.targets[0].addresses)
 
 
 def test_a_template_change_switches_only_when_every_replica_has_answered() -> None:
